@@ -1,0 +1,436 @@
+//! The typed configuration. Every section's rooms get their own part of it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::model::{Dbm, Decibels, OltId, Verdict};
+
+/// Everything that the file says, with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// OZmap; without it nothing is matched or written.
+    pub ozmap: Option<Ozmap>,
+    /// What a received power means.
+    pub thresholds: Thresholds,
+    /// The OLTs, in the file's order; names are unique.
+    pub olts: Vec<Olt>,
+    /// The embedded database; without it nothing outlives the process.
+    pub store: Option<Store>,
+    /// The HTTP server; without it none listens.
+    pub http: Option<Http>,
+    /// The trap receiver.
+    pub trap: Option<Trap>,
+    /// Alert channels, in the file's order.
+    pub alerts: Vec<Alert>,
+    /// Incident inference.
+    pub incident: Incident,
+    /// A folder whose profiles replace the built-in ones of the same name.
+    pub mibs: Option<PathBuf>,
+    /// What is accepted but has no effect in this version, in words for the operator, each with file:line:column.
+    pub warnings: Vec<String>,
+}
+
+/// A secret value, resolved from the config, a file, or the environment. `Debug` and `Display` never show it.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Wraps a value.
+    #[must_use]
+    pub fn new(value: String) -> Self {
+        Self(SecretString::from(value))
+    }
+
+    /// The value, for the one place that sends it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        secrecy::ExposeSecret::expose_secret(&self.0)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl std::fmt::Display for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// `[ozmap]`.
+#[derive(Debug, Clone)]
+pub struct Ozmap {
+    /// Root of the API, normalised to end in `/api/v2` without a slash after it.
+    pub url: String,
+    /// The API key.
+    pub token: Secret,
+    /// Whether OZmap is really changed.
+    pub mode: OzmapMode,
+    /// Mean rate of all calls together.
+    pub requests_per_second: f64,
+    /// Calls that may go out at once after a pause.
+    pub burst: u32,
+    /// More clients than this for one target value go as a batch.
+    pub batch_above: usize,
+    /// Most clients in one batch.
+    pub batch_size: usize,
+    /// How often the whole directory is read.
+    pub full_read: Duration,
+    /// Keys to match an ONU to a client, in this order.
+    pub match_by: Vec<MatchBy>,
+    /// The part of an ONU's name that is the client code: its first group, or the whole match.
+    pub code_pattern: Option<regex::Regex>,
+    /// Whether the measured power is written to the property.
+    pub write_power: bool,
+    /// What a client shows for each truth and level.
+    pub status: StatusMap,
+}
+
+/// `ozmap.mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OzmapMode {
+    /// Say what would be written.
+    DryRun,
+    /// Write it.
+    Write,
+}
+
+/// A key that ONUs and clients share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MatchBy {
+    /// The ONU's serial number.
+    Serial,
+    /// The ONU's MAC address.
+    Mac,
+    /// The client code in the ONU's name.
+    Code,
+}
+
+/// `[ozmap.status]`: the verdict for each truth and level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusMap {
+    /// Down, light lost.
+    pub optical: Verdict,
+    /// Down, mains lost.
+    pub power: Verdict,
+    /// Down, switched off.
+    pub admin: Verdict,
+    /// Down, refused.
+    pub auth: Verdict,
+    /// Down, silenced as rogue.
+    pub rogue: Verdict,
+    /// Down, restarting.
+    pub restart: Verdict,
+    /// Down for [`Thresholds::unknown_after`] and no cause known.
+    pub unknown: Verdict,
+    /// Up, below sensitivity.
+    pub critical: Verdict,
+    /// Up, above overload.
+    pub overload: Verdict,
+    /// Up, little margin.
+    pub weak: Verdict,
+}
+
+impl Default for StatusMap {
+    /// The table in `docs/design.md`, "Deciding".
+    fn default() -> Self {
+        Self {
+            optical: Verdict::Error,
+            power: Verdict::Hold,
+            admin: Verdict::Hold,
+            auth: Verdict::Hold,
+            rogue: Verdict::Hold,
+            restart: Verdict::Hold,
+            unknown: Verdict::Error,
+            critical: Verdict::Error,
+            overload: Verdict::Error,
+            weak: Verdict::Ok,
+        }
+    }
+}
+
+/// `[thresholds]`: the rule for every ONU, and overrides of which the first that fits wins.
+#[derive(Debug, Clone)]
+pub struct Thresholds {
+    /// The rule where no override fits.
+    pub base: ThresholdRule,
+    /// `[[thresholds.override]]`, in the file's order.
+    pub overrides: Vec<(AddressMatch, ThresholdRule)>,
+    /// Consecutive state readings before a lone loss counts.
+    pub down_after: u32,
+    /// A loss without a known cause counts only when it has lasted this long.
+    pub unknown_after: Duration,
+}
+
+/// What a received power means, for some ONUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThresholdRule {
+    /// The receiver's window.
+    pub window: Window,
+    /// Closer than this to an end of the window is `weak`.
+    pub weak_margin: Decibels,
+    /// Extra margin on the way back to a better level.
+    pub hysteresis: Decibels,
+    /// Consecutive optics readings before a level gets worse.
+    pub worsen_after: u32,
+    /// Consecutive optics readings before a level gets better.
+    pub improve_after: u32,
+}
+
+/// A receiver's window (classes: `domain.md` 1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Lowest power that is received without errors.
+    pub sensitivity: Dbm,
+    /// Highest power that the receiver bears.
+    pub overload: Dbm,
+}
+
+/// Which ONUs an override is for.
+#[derive(Debug, Clone)]
+pub struct AddressMatch {
+    /// Pattern on the OLT's name; `*` stands for any text.
+    pub olt: Option<Pattern>,
+    /// Pattern on the PON's name; `*` stands for any text.
+    pub pon: Option<Pattern>,
+}
+
+/// A text in which `*` stands for any text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// From its text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Whether all of `text` fits. Linear in `text` for each `*`.
+    #[must_use]
+    pub fn fits(&self, text: &str) -> bool {
+        let mut pieces = self.0.split('*');
+        let first = pieces.next().unwrap_or_default();
+        let Some(mut rest) = text.strip_prefix(first) else { return false };
+        let mut pieces = pieces.peekable();
+        if pieces.peek().is_none() {
+            return rest.is_empty();
+        }
+        while let Some(piece) = pieces.next() {
+            if pieces.peek().is_none() {
+                return rest.ends_with(piece);
+            }
+            match rest.split_once(piece) {
+                Some((_, after)) => rest = after,
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl AddressMatch {
+    /// Whether an ONU at this place is meant. An ONU without a PON fits only where no PON is asked for.
+    #[must_use]
+    pub fn fits(&self, olt: &str, pon: Option<&str>) -> bool {
+        self.olt.as_ref().is_none_or(|pattern| pattern.fits(olt))
+            && self.pon.as_ref().is_none_or(|pattern| pon.is_some_and(|pon| pattern.fits(pon)))
+    }
+}
+
+/// `[[olt]]`. Options that are `None` come from the profile.
+#[derive(Debug, Clone)]
+pub struct Olt {
+    /// Its name, unique in the file.
+    pub name: OltId,
+    /// Host name or IP address, and port: `192.0.2.10:161`, `[2001:db8::1]:161`, `olt.example:161`.
+    pub address: String,
+    /// The family.
+    pub profile: Profile,
+    /// How it is spoken to.
+    pub credential: Credential,
+    /// Interval of state sweeps.
+    pub state_every: Option<Duration>,
+    /// Interval of optics sweeps.
+    pub optics_every: Option<Duration>,
+    /// Interval of inventory sweeps.
+    pub inventory_every: Option<Duration>,
+    /// Most requests in flight.
+    pub window: Option<u32>,
+    /// Most requests a second.
+    pub pdus_per_second: Option<f64>,
+    /// Most rows asked for in one GETBULK.
+    pub max_repetitions: Option<u32>,
+    /// First wait for an answer.
+    pub timeout: Option<Duration>,
+    /// How often a request is sent again.
+    pub retries: Option<u32>,
+}
+
+/// `olt.profile`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Profile {
+    /// Found by asking the OLT.
+    Auto,
+    /// This one, by name.
+    Named(String),
+}
+
+/// `[snmp.credential.NAME]`.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Its name in the file.
+    pub name: String,
+    /// Version and secrets.
+    pub version: SnmpVersion,
+}
+
+/// An SNMP version with what it needs.
+#[derive(Debug, Clone)]
+pub enum SnmpVersion {
+    /// SNMPv2c.
+    V2c {
+        /// The community.
+        community: Secret,
+    },
+    /// SNMPv3 with USM.
+    V3 {
+        /// The user.
+        user: String,
+        /// Authentication; `None` is noAuthNoPriv.
+        auth: Option<Auth>,
+        /// Privacy; never without `auth`.
+        privacy: Option<Privacy>,
+    },
+}
+
+/// USM authentication.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// The hash.
+    pub protocol: AuthProtocol,
+    /// The password, at least 8 octets.
+    pub password: Secret,
+}
+
+/// USM privacy.
+#[derive(Debug, Clone)]
+pub struct Privacy {
+    /// The cipher.
+    pub protocol: PrivacyProtocol,
+    /// The password, at least 8 octets.
+    pub password: Secret,
+    /// How keys longer than the hash are made, for AES-192 and AES-256.
+    pub key_extension: KeyExtension,
+}
+
+/// `credential.key_extension`: two drafts extend a localised key in different ways, and vendors differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyExtension {
+    /// draft-blumenthal-aes-usm-04: net-snmp and most agents.
+    Blumenthal,
+    /// draft-reeder-snmpv3-usm-3desede-00: some Cisco-like agents.
+    Reeder,
+}
+
+/// `credential.auth`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthProtocol {
+    /// HMAC-MD5-96.
+    Md5,
+    /// HMAC-SHA-96.
+    Sha1,
+    /// HMAC-128-SHA-224.
+    Sha224,
+    /// HMAC-192-SHA-256.
+    Sha256,
+    /// HMAC-256-SHA-384.
+    Sha384,
+    /// HMAC-384-SHA-512.
+    Sha512,
+}
+
+/// `credential.privacy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivacyProtocol {
+    /// CBC-DES.
+    Des,
+    /// CFB128-AES-128.
+    Aes128,
+    /// CFB128-AES-192, keys extended as `key_extension` says.
+    Aes192,
+    /// CFB128-AES-256, keys extended as `key_extension` says.
+    Aes256,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The database file.
+    pub path: PathBuf,
+    /// How long history is kept raw.
+    pub keep: Duration,
+}
+
+/// `[http]`.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Needed for every page when `listen` is not loopback.
+    pub token: Option<Secret>,
+}
+
+/// `[trap]`.
+#[derive(Debug, Clone)]
+pub struct Trap {
+    /// Where it listens; `None` is nowhere.
+    pub listen: Option<SocketAddr>,
+}
+
+/// `[[alert]]`.
+#[derive(Clone)]
+pub struct Alert {
+    /// Which kind of channel.
+    pub kind: AlertKind,
+    /// Its keys other than `kind`, as written; the alert room checks them.
+    pub settings: BTreeMap<String, toml::Value>,
+}
+
+impl std::fmt::Debug for Alert {
+    /// Settings hold tokens, so their values never show.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Alert").field("kind", &self.kind).field("settings", &self.settings.keys()).finish()
+    }
+}
+
+/// `alert.kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertKind {
+    /// Prometheus Alertmanager.
+    Alertmanager,
+    /// Generic webhook.
+    Webhook,
+    /// Telegram bot.
+    Telegram,
+    /// Slack.
+    Slack,
+    /// PagerDuty.
+    Pagerduty,
+    /// E-mail.
+    Email,
+}
+
+/// `[incident]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Incident {
+    /// The longest that losses are gathered before an incident speaks.
+    pub settle: Duration,
+}

@@ -1,0 +1,5 @@
+//! The `oltwatch` binary.
+
+fn main() -> std::process::ExitCode {
+    oltwatch::cli::main()
+}

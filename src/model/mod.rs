@@ -1,0 +1,19 @@
+//! The words that every room shares, as types.
+//!
+//! In: nothing. Out: units with their scale ([`Dbm`], [`Metres`] …), names in their one canonical form ([`Serial`],
+//! [`Mac`], [`PonId`], [`OnuId`] …), what a sweep reads ([`Reading`], [`Sweep`]), and what is held of an ONU
+//! ([`Truth`], [`Level`], [`Verdict`]). Not its business: I/O, the time of day, thresholds.
+
+mod held;
+mod names;
+mod reading;
+mod serial;
+mod time;
+mod units;
+
+pub use held::{Cause, Level, ParseWordError, Truth, Verdict};
+pub use names::{OltId, OnuId, OnuKey, ParsePonError, PonId};
+pub use reading::{Completeness, Field, Gap, OnuState, PonReading, PonState, Reading, Sweep, SweepKind, Unread};
+pub use serial::{Mac, ParseMacError, ParseSerialError, Serial};
+pub use time::Timestamp;
+pub use units::{Celsius, Dbm, Decibels, Metres, Milliamperes, UnitRangeError, Volts};

@@ -1,0 +1,223 @@
+//! What a sweep of an OLT reads.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::held::words;
+use super::{
+    Cause, Celsius, Dbm, Mac, Metres, Milliamperes, OltId, OnuKey, ParseWordError, PonId, Serial, Timestamp, Volts,
+};
+
+words! {
+    /// Which reading of an OLT.
+    SweepKind {
+        /// Who is there: serials, MACs, names, distances.
+        Inventory = "inventory",
+        /// Up or down, and why.
+        State = "state",
+        /// Optical levels and the transceivers' health.
+        Optics = "optics",
+    }
+}
+
+words! {
+    /// What the OLT says of an ONU's link.
+    OnuState {
+        /// In service.
+        Up = "up",
+        /// Not in service.
+        Down = "down",
+        /// It says nothing, or something that the profile does not know.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// What the OLT says of a PON port.
+    PonState {
+        /// In service.
+        Up = "up",
+        /// Not in service.
+        Down = "down",
+    }
+}
+
+/// Why a value is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unread {
+    /// The sweep that reads it has not run yet.
+    NotAsked,
+    /// The family or this firmware has no such column.
+    NoSuchColumn,
+    /// The column exists, but has no row for this ONU.
+    NoRow,
+    /// The device said "no value" with this number.
+    Sentinel(i64),
+    /// The device said "no value" with a text (`N/A`, `--`) or an empty one.
+    NoValue,
+    /// A number outside of what the quantity can be.
+    Implausible,
+    /// Not of the type or shape that the profile expects.
+    Malformed,
+    /// An enumeration's number that the profile does not know.
+    UnknownValue(i64),
+    /// Levels of an ONU that is down are not levels.
+    OnuDown,
+    /// The OLT did not answer for it.
+    NoAnswer,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAsked => f.write_str("not asked yet"),
+            Self::NoSuchColumn => f.write_str("no such column"),
+            Self::NoRow => f.write_str("no row for this ONU"),
+            Self::Sentinel(raw) => write!(f, "the device says no value ({raw})"),
+            Self::NoValue => f.write_str("the device says no value"),
+            Self::Implausible => f.write_str("implausible value"),
+            Self::Malformed => f.write_str("malformed value"),
+            Self::UnknownValue(raw) => write!(f, "unknown value {raw}"),
+            Self::OnuDown => f.write_str("the ONU is down"),
+            Self::NoAnswer => f.write_str("no answer"),
+        }
+    }
+}
+
+/// A value, or why it is not known.
+pub type Field<T> = Result<T, Unread>;
+
+/// One ONU's values in a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// What tells it from the OLT's other ONUs.
+    pub key: OnuKey,
+    /// The PON port; `None` where the family does not show it.
+    pub pon: Option<PonId>,
+    /// Its number on the PON (or the vendor's id where there is no PON); `None` where the family has none.
+    pub onu: Option<u32>,
+    /// The serial number.
+    pub serial: Field<Serial>,
+    /// The MAC address.
+    pub mac: Field<Mac>,
+    /// Its name or description on the OLT.
+    pub name: Field<Arc<str>>,
+    /// Up or down.
+    pub state: Field<OnuState>,
+    /// Why it is down now; meaningful only while `state` is down.
+    pub cause: Field<Cause>,
+    /// Why it went down the last time; an error when it never did.
+    pub last_down_cause: Field<Cause>,
+    /// Power that the ONU receives.
+    pub rx: Field<Dbm>,
+    /// Power that the OLT receives from this ONU.
+    pub olt_rx: Field<Dbm>,
+    /// Power that the ONU launches.
+    pub tx: Field<Dbm>,
+    /// Ranged distance from the OLT.
+    pub distance: Field<Metres>,
+    /// Temperature of the ONU's transceiver.
+    pub temperature: Field<Celsius>,
+    /// Supply voltage of the ONU's transceiver.
+    pub voltage: Field<Volts>,
+    /// Bias current of the ONU's laser.
+    pub bias: Field<Milliamperes>,
+}
+
+impl Reading {
+    /// A reading of which nothing but the key is known, for the given reason.
+    #[must_use]
+    pub const fn unread(key: OnuKey, why: Unread) -> Self {
+        Self {
+            key,
+            pon: None,
+            onu: None,
+            serial: Err(why),
+            mac: Err(why),
+            name: Err(why),
+            state: Err(why),
+            cause: Err(why),
+            last_down_cause: Err(why),
+            rx: Err(why),
+            olt_rx: Err(why),
+            tx: Err(why),
+            distance: Err(why),
+            temperature: Err(why),
+            voltage: Err(why),
+            bias: Err(why),
+        }
+    }
+}
+
+/// One PON port's values in a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PonReading {
+    /// The port.
+    pub pon: PonId,
+    /// Its name on the OLT.
+    pub name: Option<Arc<str>>,
+    /// Up or down.
+    pub state: Field<PonState>,
+    /// Launch power of the port's transceiver.
+    pub tx: Field<Dbm>,
+}
+
+/// A part of a sweep that is missing, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Which table or column, in the profile's words.
+    pub what: Arc<str>,
+    /// What happened, in plain words.
+    pub why: Arc<str>,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+/// Whether a sweep ended normally. Only a complete one may say that a row is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completeness {
+    /// Everything that was asked for was answered.
+    Complete,
+    /// Parts are missing: what was read is right, what was not read is not known.
+    Partial(Vec<Gap>),
+}
+
+impl Completeness {
+    /// Whether nothing is missing.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        matches!(self, Self::Complete)
+    }
+}
+
+/// One reading of one OLT.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// The OLT.
+    pub olt: OltId,
+    /// What was read.
+    pub kind: SweepKind,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Whether anything is missing.
+    pub completeness: Completeness,
+    /// The OLT's uptime at the beginning, from `sysUpTime`: a fall tells of a reboot.
+    pub uptime: Option<Duration>,
+    /// PON ports, sorted.
+    pub pons: Vec<PonReading>,
+    /// ONUs, sorted by key. Values that this kind of sweep does not read are [`Unread::NotAsked`].
+    pub onus: Vec<Reading>,
+    /// SNMP requests that were sent for it, retries included.
+    pub pdus: u64,
+}
