@@ -1,1 +1,23 @@
-//! mib
+//! Knowledge of OLT families, as data.
+//!
+//! In: profile files (`mibs/<family>.toml`), and the rows of an OLT's tables. Out: which profile fits an OLT, which
+//! tables and columns a sweep reads and how, and the rows decoded to readings in units and words. Not its business:
+//! sockets, schedules, thresholds. A new family is a new file; Rust changes only for a new *kind* of encoding.
+
+mod compile;
+mod compile_column;
+mod decode;
+mod encode;
+mod error;
+mod index;
+mod join;
+mod library;
+mod profile;
+mod raw;
+mod value;
+
+pub use decode::{Decoded, RawColumn, RawTable, UnknownValue};
+pub use error::{MibError, ProfileProblem};
+pub use join::Joins;
+pub use library::{Candidate, Library};
+pub use profile::{ColumnInfo, Confidence, Defaults, FieldName, JoinRead, Profile, ReadMode, Rows, TableRead};

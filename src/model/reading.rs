@@ -129,6 +129,19 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Levels of an ONU that is down are what was last heard, or zeros: they are taken out.
+    pub fn mask_levels_while_down(&mut self) {
+        if self.state != Ok(OnuState::Down) {
+            return;
+        }
+        self.rx = Err(Unread::OnuDown);
+        self.olt_rx = Err(Unread::OnuDown);
+        self.tx = Err(Unread::OnuDown);
+        self.temperature = Err(Unread::OnuDown);
+        self.voltage = Err(Unread::OnuDown);
+        self.bias = Err(Unread::OnuDown);
+    }
+
     /// A reading of which nothing but the key is known, for the given reason.
     #[must_use]
     pub const fn unread(key: OnuKey, why: Unread) -> Self {
@@ -164,6 +177,8 @@ pub struct PonReading {
     pub state: Field<PonState>,
     /// Launch power of the port's transceiver.
     pub tx: Field<Dbm>,
+    /// ONUs configured on it, as the OLT counts them.
+    pub onus: Field<u32>,
 }
 
 /// A part of a sweep that is missing, and why.

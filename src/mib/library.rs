@@ -1,0 +1,189 @@
+//! All profiles: the built-in ones, and those of a folder in place of built-in ones of the same name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::compile::compile;
+use super::error::{MibError, ProfileProblem};
+use super::profile::Profile;
+use crate::snmp::Oid;
+
+/// The profiles in `mibs/`, built into the binary.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("calix-axos.toml", include_str!("../../mibs/calix-axos.toml")),
+    ("huawei-smartax.toml", include_str!("../../mibs/huawei-smartax.toml")),
+    ("ubiquiti-ufiber.toml", include_str!("../../mibs/ubiquiti-ufiber.toml")),
+    ("vsol-epon.toml", include_str!("../../mibs/vsol-epon.toml")),
+];
+
+/// Largest profile file that is read, in octets.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Every profile by its name.
+#[derive(Debug, Clone)]
+pub struct Library {
+    profiles: BTreeMap<String, Arc<Profile>>,
+}
+
+/// A profile that may fit an OLT.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The profile.
+    pub profile: Arc<Profile>,
+    /// A subtree in which GETNEXT must find something before the profile is believed.
+    pub probe: Option<Oid>,
+    /// Sub-identifiers of the sysObjectID that the rule named; more is surer.
+    specificity: (usize, bool),
+}
+
+impl Library {
+    /// The built-in profiles, with those of `folder` (every `*.toml` in it) in place of built-in ones of the same name.
+    ///
+    /// # Errors
+    /// [`MibError`] names every mistake in every file.
+    pub fn load(folder: Option<&Path>) -> Result<Self, MibError> {
+        let mut files: Vec<(String, String)> =
+            BUILT_IN.iter().map(|(name, text)| (format!("mibs/{name} (built in)"), (*text).to_owned())).collect();
+        if let Some(folder) = folder {
+            files.extend(read_folder(folder)?);
+        }
+        let mut profiles: BTreeMap<String, Arc<Profile>> = BTreeMap::new();
+        let mut problems: Vec<ProfileProblem> = Vec::new();
+        for (file, text) in &files {
+            match compile(file, text) {
+                Ok(profile) => {
+                    profiles.insert(profile.name().to_owned(), Arc::new(profile));
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(Self { profiles }) } else { Err(MibError::Profiles(problems)) }
+    }
+
+    /// The profile of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<Profile>> {
+        self.profiles.get(name)
+    }
+
+    /// Every profile, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Profile>> {
+        self.profiles.values()
+    }
+
+    /// The profiles that may fit an OLT, the surest first: those whose rule names the most of its sysObjectID, and
+    /// of those the ones that also know its sysDescr.
+    #[must_use]
+    pub fn candidates(&self, sys_object_id: &Oid, sys_descr: &str) -> Vec<Candidate> {
+        let mut found: Vec<Candidate> = Vec::new();
+        for profile in self.profiles.values() {
+            for rule in &profile.detect {
+                let longest = rule
+                    .sys_object_id
+                    .iter()
+                    .filter(|prefix| sys_object_id.suffix_of(prefix).is_some())
+                    .map(|prefix| prefix.arcs().len())
+                    .max();
+                let Some(length) = longest else { continue };
+                if rule.not_sys_object_id.iter().any(|prefix| sys_object_id.suffix_of(prefix).is_some())
+                    || rule.sys_descr.as_ref().is_some_and(|pattern| !pattern.is_match(sys_descr))
+                {
+                    continue;
+                }
+                found.push(Candidate {
+                    profile: Arc::clone(profile),
+                    probe: rule.probe.clone(),
+                    specificity: (length, rule.sys_descr.is_some()),
+                });
+            }
+        }
+        found.sort_by_key(|candidate| std::cmp::Reverse(candidate.specificity));
+        let mut names: Vec<String> = Vec::new();
+        found.retain(|candidate| {
+            let new = !names.iter().any(|name| name == candidate.profile.name());
+            names.push(candidate.profile.name().to_owned());
+            new
+        });
+        found
+    }
+}
+
+fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, MibError> {
+    let fail = |path: &Path, source| MibError::Read { path: path.display().to_string(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| fail(folder, error))? {
+        let path = entry.map_err(|error| fail(folder, error))?.path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let size = std::fs::metadata(&path).map_err(|error| fail(&path, error))?.len();
+        if size > MAX_FILE {
+            let why = format!("it has {size} octets, at most {MAX_FILE} were expected");
+            return Err(fail(&path, std::io::Error::new(std::io::ErrorKind::InvalidData, why)));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| fail(&path, error))?;
+        files.push((path.display().to_string(), text));
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(sys_object_id: &str, sys_descr: &str) -> Option<String> {
+        let library = Library::load(None).unwrap();
+        let found = library.candidates(&sys_object_id.parse().unwrap(), sys_descr);
+        found.first().map(|candidate| candidate.profile.name().to_owned())
+    }
+
+    /// sysObjectID and sysDescr as recorded from real devices.
+    #[test]
+    fn families_are_recognised_by_what_they_say_of_themselves() {
+        for (object, descr, family) in [
+            ("1.3.6.1.4.1.2011.2.123", "Huawei Integrated Access Software", Some("huawei-smartax")),
+            ("1.3.6.1.4.1.2011.2.999", "Huawei Integrated Access Software", Some("huawei-smartax")),
+            ("1.3.6.1.4.1.2011.2.999", "Huawei Versatile Routing Platform", None),
+            ("1.3.6.1.4.1.2011.2.185", "Huawei Integrated Access Software", None),
+            ("1.3.6.1.4.1.37950.1.1.5.10.14.1", "V1600D", Some("vsol-epon")),
+            ("1.3.6.1.4.1.6321.1.2.4.1.1", "Calix, Inc E7-2 XG801 none", Some("calix-axos")),
+            ("1.3.6.1.4.1.6321.1.2.2.5.3", "E7-2", None),
+            ("1.3.6.1.4.1.41112.1.5", "EdgeOS v4.4.2", Some("ubiquiti-ufiber")),
+            ("1.3.6.1.4.1.8072.3.2.10", "Linux", None),
+        ] {
+            assert_eq!(first(object, descr).as_deref(), family, "{object} {descr}");
+        }
+    }
+
+    #[test]
+    fn every_file_in_mibs_is_built_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mibs");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".toml"))
+            .collect();
+        files.sort();
+        let built_in: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+        assert_eq!(files, built_in);
+        for (file, profile) in built_in.iter().zip(Library::load(None).unwrap().iter()) {
+            assert_eq!(*file, format!("{}.toml", profile.name()));
+        }
+    }
+
+    #[test]
+    fn a_profile_in_the_folder_replaces_the_built_in_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = include_str!("../../mibs/vsol-epon.toml").replace("VSOL V1600D (EPON)", "our VSOL");
+        std::fs::write(folder.path().join("mine.toml"), text).unwrap();
+        let library = Library::load(Some(folder.path())).unwrap();
+        assert_eq!(library.get("vsol-epon").unwrap().title(), "our VSOL");
+        std::fs::write(folder.path().join("bad.toml"), "[profile]\nname = 3\n").unwrap();
+        let error = Library::load(Some(folder.path())).unwrap_err().to_string();
+        assert!(error.contains("bad.toml:2:8"), "{error}");
+        let error = Library::load(Some(Path::new("/nonexistent/mibs"))).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/mibs"), "{error}");
+    }
+}
