@@ -1,0 +1,232 @@
+//! SNMP messages as octets: requests are encoded, answers are scanned without trusting any of them.
+//!
+//! The scanner walks the varbinds of an answer itself: a value of an unknown or broken encoding becomes
+//! [`Value::Undecoded`] and its neighbours survive, and a list that breaks off is seen as such, which the iterator of
+//! the `snmp2` crate does not tell from a list that ends.
+
+use super::ber::{self, BerError, INTEGER, NULL, OBJECT_ID, OCTET_STRING, Reader, SEQUENCE, Writer};
+use super::oid::MAX_ARCS;
+use super::{Oid, Value};
+
+const VERSION_2C: i32 = 1;
+
+const GET: u8 = 0xa0;
+const GET_NEXT: u8 = 0xa1;
+const RESPONSE: u8 = 0xa2;
+const GET_BULK: u8 = 0xa5;
+const REPORT: u8 = 0xa8;
+
+const IP_ADDRESS: u8 = 0x40;
+const COUNTER32: u8 = 0x41;
+const GAUGE32: u8 = 0x42;
+const TIME_TICKS: u8 = 0x43;
+const OPAQUE: u8 = 0x44;
+const COUNTER64: u8 = 0x46;
+const NO_SUCH_OBJECT: u8 = 0x80;
+const NO_SUCH_INSTANCE: u8 = 0x81;
+const END_OF_MIB_VIEW: u8 = 0x82;
+
+/// What is asked of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// The values of these names.
+    Get,
+    /// What follows each name.
+    GetNext,
+    /// What follows each name, this many times over; never 0, which makes some agents hang.
+    GetBulk {
+        /// Rows asked for.
+        max_repetitions: u32,
+    },
+}
+
+/// A request without its id.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) operation: Operation,
+    pub(super) oids: Vec<Oid>,
+}
+
+/// Which kind of answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PduKind {
+    Response,
+    Report,
+    /// A request of any kind, by its tag.
+    Other(u8),
+}
+
+/// A PDU whose varbinds are not read yet. In a GETBULK request the two error fields are non-repeaters and
+/// max-repetitions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pdu<'a> {
+    pub(super) kind: PduKind,
+    pub(super) request_id: i32,
+    pub(super) error_status: i32,
+    pub(super) error_index: i32,
+    varbinds: &'a [u8],
+}
+
+/// A v2c message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Message<'a> {
+    pub(super) community: &'a [u8],
+    pub(super) pdu: Pdu<'a>,
+}
+
+/// One name and value, the value not decoded yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RawVarBind<'a> {
+    name: &'a [u8],
+    tag: u8,
+    body: &'a [u8],
+}
+
+impl<'a> RawVarBind<'a> {
+    /// The name's sub-identifiers; `None` when they are broken.
+    pub(super) fn name_into(&self, arcs: &mut Vec<u32>) -> Option<()> {
+        ber::arcs(self.name, arcs)
+    }
+
+    /// The value; never fails.
+    pub(super) fn value(&self) -> Value {
+        decode_value(self.tag, self.body)
+    }
+}
+
+/// The varbinds of a PDU. An `Err` says that the list breaks off there; it is the last item.
+#[derive(Debug, Clone)]
+pub(super) struct VarBinds<'a> {
+    reader: Reader<'a>,
+}
+
+impl<'a> Iterator for VarBinds<'a> {
+    type Item = Result<RawVarBind<'a>, BerError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.reader.is_empty() {
+            return None;
+        }
+        let found = self.reader.expect(SEQUENCE).and_then(|pair| {
+            let mut pair = Reader::new(pair);
+            let name = pair.expect(OBJECT_ID)?;
+            let value = pair.element()?;
+            Ok(RawVarBind { name, tag: value.tag, body: value.body })
+        });
+        if found.is_err() {
+            self.reader = Reader::new(&[]);
+        }
+        Some(found)
+    }
+}
+
+impl<'a> Pdu<'a> {
+    /// Reads a PDU's head.
+    pub(super) fn scan(reader: &mut Reader<'a>) -> Result<Self, BerError> {
+        let element = reader.element()?;
+        let kind = match element.tag {
+            RESPONSE => PduKind::Response,
+            REPORT => PduKind::Report,
+            other => PduKind::Other(other),
+        };
+        let mut inside = Reader::new(element.body);
+        let request_id = inside.int32()?;
+        let error_status = inside.int32()?;
+        let error_index = inside.int32()?;
+        let varbinds = inside.expect(SEQUENCE)?;
+        Ok(Self { kind, request_id, error_status, error_index, varbinds })
+    }
+
+    /// Its varbinds.
+    pub(super) const fn varbinds(&self) -> VarBinds<'a> {
+        VarBinds { reader: Reader::new(self.varbinds) }
+    }
+
+    /// How many octets the varbinds take.
+    pub(super) const fn varbind_octets(&self) -> usize {
+        self.varbinds.len()
+    }
+}
+
+/// Reads a v2c message; octets after it are ignored.
+pub(super) fn scan_v2c(datagram: &[u8]) -> Result<Message<'_>, BerError> {
+    let mut message = Reader::new(Reader::new(datagram).expect(SEQUENCE)?);
+    let version = message.int32()?;
+    if version != VERSION_2C {
+        return Err(BerError::Integer);
+    }
+    let community = message.expect(OCTET_STRING)?;
+    let pdu = Pdu::scan(&mut message)?;
+    Ok(Message { community, pdu })
+}
+
+/// Whether an OID can be put on the wire: 2 to 128 sub-identifiers, the first two within their bounds.
+pub(super) fn is_encodable(oid: &Oid) -> bool {
+    match oid.arcs() {
+        arcs if arcs.len() > MAX_ARCS => false,
+        [first, second, ..] => *first < 2 && *second < 40 || *first == 2 && *second <= u32::MAX - 80,
+        _ => false,
+    }
+}
+
+/// A request as varbinds with NULL values.
+fn write_varbinds(writer: &mut Writer, oids: &[Oid]) {
+    let list = writer.mark();
+    for oid in oids.iter().rev() {
+        let pair = writer.mark();
+        writer.octets(NULL, &[]);
+        writer.object_id(oid.arcs());
+        writer.wrap(SEQUENCE, pair);
+    }
+    writer.wrap(SEQUENCE, list);
+}
+
+/// A whole v2c request.
+pub(super) fn encode_v2c(community: &[u8], request_id: i32, request: &Request) -> Vec<u8> {
+    let mut writer = Writer::default();
+    let (tag, repetitions) = match request.operation {
+        Operation::Get => (GET, 0),
+        Operation::GetNext => (GET_NEXT, 0),
+        Operation::GetBulk { max_repetitions } => (GET_BULK, i64::from(max_repetitions.max(1))),
+    };
+    write_varbinds(&mut writer, &request.oids);
+    writer.integer(INTEGER, repetitions);
+    writer.integer(INTEGER, 0);
+    writer.integer(INTEGER, i64::from(request_id));
+    writer.wrap(tag, 0);
+    writer.octets(OCTET_STRING, community);
+    writer.integer(INTEGER, i64::from(VERSION_2C));
+    writer.wrap(SEQUENCE, 0);
+    writer.finish()
+}
+
+/// How many octets a name takes in a message, with its varbind's frame and a NULL.
+pub(super) fn varbind_octets(arcs: &[u32]) -> usize {
+    let digits = |arc: &u32| usize::try_from((38 - (arc | 1).leading_zeros()) / 7).unwrap_or(5);
+    arcs.iter().map(digits).sum::<usize>() + 6
+}
+
+/// A value by its tag; a broken or unknown one is [`Value::Undecoded`].
+fn decode_value(tag: u8, body: &[u8]) -> Value {
+    let narrow = |make: fn(u32) -> Value| ber::unsigned(body).and_then(|number| u32::try_from(number).ok()).map(make);
+    let decoded = match tag {
+        INTEGER => ber::signed(body).map(Value::Integer),
+        OCTET_STRING => Some(Value::OctetString(body.into())),
+        NULL => body.is_empty().then_some(Value::Null),
+        OBJECT_ID => {
+            let mut arcs = Vec::with_capacity(16);
+            ber::arcs(body, &mut arcs).map(|()| Value::ObjectId(Oid::new(&arcs)))
+        }
+        IP_ADDRESS => <[u8; 4]>::try_from(body).ok().map(Value::IpAddress),
+        COUNTER32 => narrow(Value::Counter32),
+        GAUGE32 => narrow(Value::Gauge32),
+        TIME_TICKS => narrow(Value::TimeTicks),
+        OPAQUE => Some(Value::Opaque(body.into())),
+        COUNTER64 => ber::unsigned(body).map(Value::Counter64),
+        NO_SUCH_OBJECT => Some(Value::NoSuchObject),
+        NO_SUCH_INSTANCE => Some(Value::NoSuchInstance),
+        END_OF_MIB_VIEW => Some(Value::EndOfMibView),
+        _ => None,
+    };
+    decoded.unwrap_or(Value::Undecoded { tag })
+}

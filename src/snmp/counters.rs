@@ -1,0 +1,44 @@
+//! What a session has counted.
+
+use std::time::Duration;
+
+/// Numbers of one session since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams sent: requests, repeated ones, discoveries.
+    pub sent: u64,
+    /// Of those, how many were a repetition of an unanswered request.
+    pub retries: u64,
+    /// Waits that ended without an answer.
+    pub timeouts: u64,
+    /// Answers that were taken.
+    pub answers: u64,
+    /// Answers to requests that are no longer waited for, and duplicates. Dropped.
+    pub late: u64,
+    /// Datagrams from another address, with another community or user, or with an id that we never gave. Dropped.
+    pub foreign: u64,
+    /// SNMPv3 messages whose authentication is missing or wrong. Dropped.
+    pub unauthenticated: u64,
+    /// Datagrams from the OLT that are no SNMP. Dropped.
+    pub garbage: u64,
+    /// SNMPv3 Reports that were taken.
+    pub reports: u64,
+    /// SNMPv3 discoveries of an engine that succeeded.
+    pub discoveries: u64,
+    /// Varbinds in the answers that were taken.
+    pub varbinds: u64,
+    /// Answers with tooBig.
+    pub too_big: u64,
+    /// Cells that the agent fails at, skipped.
+    pub poisoned: u64,
+    /// Requests in flight now, those that nobody waits for any more but the OLT may still work on included.
+    pub in_flight: u32,
+    /// The most that ever were in flight.
+    pub most_in_flight: u32,
+    /// The window at present.
+    pub window: u32,
+    /// How long we rest after each answer at present, to spare an OLT whose answers slow down.
+    pub rest: Duration,
+    /// Smoothed round-trip time of the last kind of request; `None` before the first answer.
+    pub smoothed_rtt: Option<Duration>,
+}

@@ -1,0 +1,125 @@
+//! How much to ask an OLT for at once, learnt from what it gives. It reads no clock.
+
+use std::time::{Duration, Instant};
+
+/// First goal for the varbinds of an answer, in octets.
+const FIRST_GOAL: usize = 1_200;
+/// Highest goal: an answer that fits into one Ethernet frame.
+const CEILING: usize = 1_400;
+/// Lowest goal.
+const FLOOR: usize = 100;
+/// Full answers in a row before the goal grows.
+const CLEAN_TO_GROW: u32 = 8;
+/// How long a size that was too big is remembered, and a broken GETBULK is not tried again.
+const MEMORY: Duration = Duration::from_secs(3600);
+const BULK_MEMORY: Duration = Duration::from_secs(24 * 3600);
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::snmp) struct Sizing {
+    goal: usize,
+    clean: u32,
+    too_big: Option<(usize, Instant)>,
+    bulk_broken: Option<Instant>,
+    /// The target's bound.
+    max_repetitions: u32,
+}
+
+impl Sizing {
+    pub(in crate::snmp) fn new(max_repetitions: u32) -> Self {
+        Self { goal: FIRST_GOAL, clean: 0, too_big: None, bulk_broken: None, max_repetitions: max_repetitions.max(1) }
+    }
+
+    /// Rows to ask for when each row has `columns` varbinds of about `octets` each: at least 1.
+    pub(in crate::snmp) fn repetitions(&self, columns: usize, octets: usize) -> u32 {
+        let row = columns.saturating_mul(octets).max(1);
+        u32::try_from(self.goal / row).unwrap_or(u32::MAX).clamp(1, self.max_repetitions)
+    }
+
+    /// Values to ask for at once when each takes about `octets`: at least 1.
+    pub(in crate::snmp) const fn values(&self, octets: usize) -> usize {
+        let fit = self.goal / if octets == 0 { 1 } else { octets };
+        if fit == 0 { 1 } else { fit }
+    }
+
+    /// The agent said that an answer of about `octets` is too big.
+    pub(in crate::snmp) fn too_big(&mut self, now: Instant, octets: usize) {
+        let tried = octets.min(self.goal).max(FLOOR);
+        self.too_big = Some((tried, now));
+        self.smaller(tried);
+    }
+
+    /// An answer of about `octets` did not come, which may be for its size.
+    pub(in crate::snmp) fn lost(&mut self, octets: usize) {
+        self.smaller(octets.min(self.goal));
+    }
+
+    fn smaller(&mut self, tried: usize) {
+        self.goal = (tried / 2).max(FLOOR);
+        self.clean = 0;
+    }
+
+    /// An answer came as it was asked for.
+    pub(in crate::snmp) fn clean(&mut self, now: Instant) {
+        self.clean += 1;
+        if self.clean < CLEAN_TO_GROW || self.goal >= CEILING {
+            return;
+        }
+        self.clean = 0;
+        if self.too_big.is_some_and(|(_, when)| now.saturating_duration_since(when) >= MEMORY) {
+            self.too_big = None;
+        }
+        let bound = self.too_big.map_or(CEILING, |(size, _)| (size - size / 8).min(CEILING));
+        self.goal = (self.goal + self.goal / 4).min(bound).max(self.goal.min(bound)).max(FLOOR);
+    }
+
+    /// Whether GETBULK was found not to work on this agent.
+    pub(in crate::snmp) fn bulk_is_broken(&self, now: Instant) -> bool {
+        self.bulk_broken.is_some_and(|when| now.saturating_duration_since(when) < BULK_MEMORY)
+    }
+
+    /// GETNEXT works where GETBULK does not, even for one row of one column.
+    pub(in crate::snmp) fn bulk_breaks(&mut self, now: Instant) {
+        self.bulk_broken = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_asks_for_no_rows_nor_for_more_than_allowed() {
+        let sizing = Sizing::new(0);
+        assert_eq!(sizing.repetitions(8, 30), 1);
+        let sizing = Sizing::new(40);
+        assert_eq!(sizing.repetitions(8, 30), 5);
+        assert_eq!(sizing.repetitions(1, 1), 40);
+        assert_eq!(sizing.repetitions(64, 65_000), 1);
+        assert_eq!(sizing.values(100_000), 1);
+    }
+
+    #[test]
+    fn a_size_that_was_too_big_is_not_reached_again_for_an_hour() {
+        let now = Instant::now();
+        let mut sizing = Sizing::new(1000);
+        sizing.too_big(now, 1_200);
+        assert_eq!(sizing.repetitions(1, 1), 600);
+        (0..200).for_each(|_| sizing.clean(now));
+        assert!(sizing.repetitions(1, 1) < 1_200);
+        let later = now + MEMORY;
+        (0..200).for_each(|_| sizing.clean(later));
+        assert_eq!(sizing.repetitions(1, 1), 1000);
+        assert_eq!(sizing.values(1), CEILING);
+    }
+
+    #[test]
+    fn losses_shrink_it_to_a_floor_and_clean_answers_bring_it_back() {
+        let now = Instant::now();
+        let mut sizing = Sizing::new(1000);
+        (0..20).for_each(|_| sizing.lost(5_000));
+        assert_eq!(sizing.values(1), FLOOR);
+        (0..200).for_each(|_| sizing.clean(now));
+        assert_eq!(sizing.values(1), CEILING);
+    }
+}

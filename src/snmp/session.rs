@@ -1,0 +1,271 @@
+//! The handle that other rooms hold: one OLT, any number of callers at once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::device::{Device, Protocol};
+use super::fetch::FetchJob;
+use super::job::{AnyJob, Outcome};
+use super::transport::{self, Command, Task};
+use super::walk::WalkJob;
+use super::{Counters, Oid, SnmpError, Target, VarBind, Walk, Walked, WalkedColumn, codec};
+use crate::config::{Credential, SnmpVersion};
+
+/// Callers that may wait for their turn to hand in a job, before they wait for a place.
+const QUEUE: usize = 16;
+
+/// A session with one OLT. Cheap to clone; callers' requests share the OLT's governor, each job with at most one
+/// request in flight. Its task and socket live until the last clone is dropped.
+#[derive(Clone)]
+pub struct Session {
+    address: Arc<str>,
+    commands: mpsc::Sender<Command>,
+    counters: Arc<Mutex<Counters>>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Resolves the name and opens a socket; nothing is sent yet. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`SnmpError::Setting`] for a target or credential that cannot be used, [`SnmpError::NotResolved`], and
+    /// [`SnmpError::Socket`].
+    pub async fn open(target: Target, credential: &Credential) -> Result<Self, SnmpError> {
+        target.check()?;
+        let protocol = match &credential.version {
+            SnmpVersion::V2c { community } => Protocol::V2c(community.clone()),
+            SnmpVersion::V3 { .. } => {
+                return Err(SnmpError::Setting {
+                    what: format!("credential {}", credential.name),
+                    why: "SNMPv2c was expected".to_owned(),
+                });
+            }
+        };
+        let addresses = transport::resolve(&target.address).await?;
+        let socket_error = |why: String| SnmpError::Socket { address: target.address.clone(), why };
+        let Some(peer) = addresses.first().copied() else {
+            return Err(socket_error("no address".to_owned()));
+        };
+        let socket = transport::bind(peer).map_err(|error| socket_error(error.to_string()))?;
+        let seed = getrandom::u64().map_err(|error| socket_error(format!("no randomness for request ids: {error}")))?;
+        let device = Device::new(&target, peer, protocol, fastrand::Rng::with_seed(seed));
+        let counters = Arc::new(Mutex::new(device.counters()));
+        let (sender, commands) = mpsc::channel(QUEUE);
+        let address: Arc<str> = Arc::from(target.address.as_str());
+        let task = Task {
+            address: target.address,
+            device,
+            socket,
+            commands,
+            counters: Arc::clone(&counters),
+            waiting: HashMap::new(),
+            addresses,
+        };
+        tokio::spawn(task.run());
+        Ok(Self { address, commands: sender, counters })
+    }
+
+    /// The OLT's address as it was given.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The values of these names: one varbind for each, in the same order. Splits by itself into as many requests as
+    /// it takes. A value that the agent fails at while others can be read is [`super::Value::NoSuchInstance`].
+    ///
+    /// # Errors
+    /// [`SnmpError`] when the agent does not answer, or refuses altogether.
+    pub async fn get(&self, oids: &[Oid]) -> Result<Vec<VarBind>, SnmpError> {
+        self.fetch(false, oids).await
+    }
+
+    /// What follows each of these names: one varbind for each, in the same order;
+    /// [`super::Value::EndOfMibView`] where nothing follows.
+    ///
+    /// # Errors
+    /// As [`Self::get`], and [`SnmpError::NotIncreasing`].
+    pub async fn get_next(&self, oids: &[Oid]) -> Result<Vec<VarBind>, SnmpError> {
+        self.fetch(true, oids).await
+    }
+
+    /// Reads columns, rows in lock-step. Never loses what was read before an error: each column says how it ended.
+    pub async fn walk(&self, walk: &Walk) -> Walked {
+        let failed = |error: SnmpError| Walked {
+            columns: walk
+                .columns
+                .iter()
+                .map(|column| WalkedColumn { column: column.clone(), rows: Vec::new(), end: Err(error.clone()) })
+                .collect(),
+            pdus: 0,
+        };
+        let starts: Vec<Oid> = walk.columns.iter().map(|column| column.child(&walk.within)).collect();
+        if let Err(error) = askable(&walk.columns).and_then(|()| askable(&starts)) {
+            return failed(error);
+        }
+        match self.run(AnyJob::Walk(Box::new(WalkJob::new(walk.clone())))).await {
+            Ok(Outcome::Walked(walked)) => walked,
+            Ok(Outcome::Fetched(_)) | Err(_) => failed(self.closed()),
+        }
+    }
+
+    /// What was counted since the session was opened.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn fetch(&self, next: bool, oids: &[Oid]) -> Result<Vec<VarBind>, SnmpError> {
+        askable(oids)?;
+        match self.run(AnyJob::Fetch(FetchJob::new(next, oids.to_vec()))).await? {
+            Outcome::Fetched(fetched) => fetched,
+            Outcome::Walked(_) => Err(self.closed()),
+        }
+    }
+
+    async fn run(&self, job: AnyJob) -> Result<Outcome, SnmpError> {
+        let (done, outcome) = oneshot::channel();
+        self.commands.send(Command { job, done }).await.map_err(|_| self.closed())?;
+        outcome.await.map_err(|_| self.closed())
+    }
+
+    fn closed(&self) -> SnmpError {
+        SnmpError::Closed { address: self.address.to_string() }
+    }
+}
+
+fn askable(oids: &[Oid]) -> Result<(), SnmpError> {
+    match oids.iter().find(|oid| !codec::is_encodable(oid)) {
+        Some(oid) => Err(SnmpError::Unaskable { oid: oid.clone() }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::testing::{Agent, oid, target};
+    use super::super::{Silence, Value};
+    use super::*;
+    use crate::config::Secret;
+
+    fn v2c(community: &str) -> Credential {
+        let version = SnmpVersion::V2c { community: Secret::new(community.to_owned()) };
+        Credential { name: "default".to_owned(), version }
+    }
+
+    /// An agent on a free loopback port; it ends with its task when the test's runtime does.
+    async fn start(mut agent: Agent, host: &str) -> String {
+        let socket = tokio::net::UdpSocket::bind((host, 0)).await.unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            let mut buffer = vec![0; 65_536];
+            while let Ok((length, source)) = socket.recv_from(&mut buffer).await {
+                if let Some(answer) = agent.answer_v2c(&buffer[..length]) {
+                    // Anybody can send; the session must not mind.
+                    socket.send_to(b"garbage", source).await.unwrap();
+                    socket.send_to(&answer, source).await.unwrap();
+                    socket.send_to(&answer, source).await.unwrap();
+                }
+            }
+        });
+        address
+    }
+
+    fn walk(columns: &[&str]) -> Walk {
+        Walk {
+            columns: columns.iter().map(|column| oid(column)).collect(),
+            within: Vec::new(),
+            stop_before: None,
+            max_rows: 10_000,
+            max_repetitions: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn gets_and_walks_over_a_real_socket() {
+        for host in ["127.0.0.1", "::1"] {
+            let address = start(Agent::table("1.3.6.1.4.1.9", 3, 200), host).await;
+            let session = Session::open(Target { address, ..target() }, &v2c("public")).await.unwrap();
+            let names = [oid("1.3.6.1.4.1.9.1.7"), oid("1.3.6.1.4.1.9.9.9"), oid("1.3.6.1.4.1.9.3.200")];
+            let got = session.get(&names).await.unwrap();
+            let values: Vec<_> = got.iter().map(|varbind| varbind.value.clone()).collect();
+            assert_eq!(values, [Value::Integer(100_007), Value::NoSuchInstance, Value::Integer(300_200)]);
+            let next = session.get_next(&names).await.unwrap();
+            assert_eq!(next[0].oid, oid("1.3.6.1.4.1.9.1.8"));
+            assert_eq!(next[2].value, Value::EndOfMibView);
+            let walked = session.walk(&walk(&["1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.3"])).await;
+            assert!(walked.is_complete(), "{walked:?}");
+            assert!(walked.columns.iter().all(|column| column.rows.len() == 200));
+            let counters = session.counters();
+            assert!(counters.garbage > 0 && counters.late > 0 && counters.most_in_flight == 1, "{counters:?}");
+            assert_eq!(counters.retries, 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn many_callers_share_one_window() {
+        let address = start(Agent::table("1.3.6.1.4.1.9", 8, 50), "127.0.0.1").await;
+        let session = Session::open(Target { address, window: 2, ..target() }, &v2c("public")).await.unwrap();
+        let mut walks = tokio::task::JoinSet::new();
+        for column in 1..=8 {
+            let session = session.clone();
+            walks.spawn(async move { session.walk(&walk(&[&format!("1.3.6.1.4.1.9.{column}")])).await });
+        }
+        while let Some(walked) = walks.join_next().await {
+            let walked = walked.unwrap();
+            assert!(walked.is_complete() && walked.columns[0].rows.len() == 50);
+        }
+        assert!(session.counters().most_in_flight <= 2);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_community_is_silence_that_says_so() {
+        let address = start(Agent::table("1.3.6.1.4.1.9", 1, 1), "127.0.0.1").await;
+        let target = Target { address: address.clone(), timeout: Duration::from_millis(20), retries: 1, ..target() };
+        let session = Session::open(target, &v2c("secret-word")).await.unwrap();
+        let error = session.get(&[oid("1.3.6.1.2.1.1.1.0")]).await.unwrap_err();
+        assert!(matches!(error, SnmpError::NoAnswer { tries: 2, silence: Silence::NeverV2c, .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("community is wrong") && text.contains(&address) && !text.contains("secret-word"));
+        let walked = session.walk(&walk(&["1.3.6.1.4.1.9.1"])).await;
+        assert!(walked.columns[0].end.as_ref().is_err_and(SnmpError::is_silence));
+        assert!(!format!("{session:?}").contains("secret-word"));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_used_is_refused_at_once() {
+        let bad = Target { address: "no-such-host.invalid:161".to_owned(), ..target() };
+        assert!(matches!(Session::open(bad, &v2c("x")).await, Err(SnmpError::NotResolved { .. })));
+        let bad = Target { pdus_per_second: 0.0, ..target() };
+        assert!(matches!(Session::open(bad, &v2c("x")).await, Err(SnmpError::Setting { .. })));
+        let session = Session::open(target(), &v2c("x")).await.unwrap();
+        assert!(matches!(session.get(&[Oid::new(&[9, 9])]).await, Err(SnmpError::Unaskable { .. })));
+        assert_eq!(session.get(&[]).await.unwrap(), []);
+        assert_eq!(session.counters().sent, 0);
+    }
+
+    #[tokio::test]
+    async fn a_walk_that_nobody_waits_for_stops_asking() {
+        let address = start(Agent::table("1.3.6.1.4.1.9", 1, 5_000), "127.0.0.1").await;
+        let target = Target { address, max_repetitions: 1, pdus_per_second: 100.0, ..target() };
+        let session = Session::open(target, &v2c("public")).await.unwrap();
+        let walk = walk(&["1.3.6.1.4.1.9.1"]);
+        tokio::time::timeout(Duration::from_millis(50), session.walk(&walk)).await.unwrap_err();
+        // A job handed in afterwards is served, and nothing more is sent for the first once it is forgotten.
+        session.get(&[oid("1.3.6.1.4.1.9.1.1")]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let sent = session.counters().sent;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(session.counters().sent, sent);
+    }
+}

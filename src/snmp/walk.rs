@@ -1,0 +1,444 @@
+//! A walk of several columns of one table, sans I/O: each column has its own cursor, all are asked for together, and
+//! what was read before an error is kept.
+//!
+//! An answer is believed only as far as it belongs to the column that was asked for and increases. When the agent
+//! refuses or stays silent, it is asked for fewer rows, then for fewer columns, then with GETNEXT; a cell that it fails
+//! at even alone is stepped over with the help of its neighbours' indices.
+
+use std::time::Duration;
+
+use super::codec::{self, Operation, Pdu, Request};
+use super::device::{Ask, Failure, Hand, Job, Kind};
+use super::{ErrorStatus, Oid, SnmpError, Value, Walk, Walked, WalkedColumn};
+
+/// Most columns in one request.
+const MAX_COLUMNS: usize = 64;
+/// Octets of values that one walk may gather.
+const MAX_OCTETS: usize = 256 * 1024 * 1024;
+/// Octets of an index and a value, for a first guess.
+const ROW_OCTETS: usize = 16;
+/// Cells in a row that may be stepped over in one column before it is given up.
+const MAX_POISONED: u32 = 16;
+/// Answers before the next larger request after the agent refused one.
+const PATIENCE: u32 = 16;
+
+#[derive(Debug)]
+enum State {
+    Active,
+    /// The agent fails right after the cursor; waits until a neighbour shows which index to step over.
+    Parked(ErrorStatus),
+    Ended(Result<(), SnmpError>),
+}
+
+#[derive(Debug)]
+struct Column {
+    oid: Oid,
+    /// The index that the next row must be greater than.
+    cursor: Vec<u32>,
+    state: State,
+    rows: Vec<(Box<[u32]>, Value)>,
+    poisoned: u32,
+}
+
+impl Column {
+    fn position(&self) -> Oid {
+        self.oid.child(&self.cursor)
+    }
+
+    const fn is_active(&self) -> bool {
+        matches!(self.state, State::Active)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct WalkJob {
+    walk: Walk,
+    columns: Vec<Column>,
+    kind: Kind,
+    pdus: u64,
+    octets: usize,
+    /// The columns of the last request, by position in it.
+    asked: Vec<usize>,
+    asked_rows: u32,
+    asked_next: bool,
+    /// Most rows and columns that are asked for at present.
+    most_rows: u32,
+    most_columns: usize,
+    /// Answers until these may grow.
+    patience: u32,
+    /// Ask for this column alone.
+    alone: Option<usize>,
+    /// Ask with GETNEXT.
+    next: bool,
+    /// GETNEXT has just worked where GETBULK did not.
+    doubt: bool,
+    /// Requests in a row that brought nothing.
+    failures: u32,
+    /// How often and how long these were tried in vain.
+    silent: (u32, Duration),
+    octets_per_varbind: usize,
+}
+
+impl WalkJob {
+    pub(super) fn new(walk: Walk) -> Self {
+        let columns: Vec<Column> = walk
+            .columns
+            .iter()
+            .map(|oid| Column {
+                oid: oid.clone(),
+                cursor: walk.within.clone(),
+                state: State::Active,
+                rows: Vec::new(),
+                poisoned: 0,
+            })
+            .collect();
+        let first = walk.columns.first().cloned().unwrap_or_else(|| Oid::new(&[]));
+        let longest = walk.columns.iter().map(|oid| codec::varbind_octets(oid.arcs())).max().unwrap_or(0);
+        Self {
+            columns,
+            kind: Kind::Column(first),
+            pdus: 0,
+            octets: 0,
+            asked: Vec::new(),
+            asked_rows: 0,
+            asked_next: false,
+            most_rows: walk.max_repetitions.unwrap_or(u32::MAX).max(1),
+            most_columns: MAX_COLUMNS,
+            patience: 0,
+            alone: None,
+            next: false,
+            doubt: false,
+            failures: 0,
+            silent: (0, Duration::ZERO),
+            octets_per_varbind: longest + ROW_OCTETS,
+            walk,
+        }
+    }
+
+    fn rows_bound(&self) -> u32 {
+        self.walk.max_repetitions.unwrap_or(u32::MAX).max(1)
+    }
+
+    fn end(&mut self, column: usize, end: Result<(), SnmpError>) {
+        if let Some(column) = self.columns.get_mut(column)
+            && !matches!(column.state, State::Ended(_))
+        {
+            column.state = State::Ended(end);
+        }
+    }
+
+    fn end_all(&mut self, columns: &[usize], error: &SnmpError) {
+        for column in columns {
+            self.end(*column, Err(error.clone()));
+        }
+    }
+
+    /// Steps parked columns over the cell that the agent fails at, where a neighbour shows its index, and gives them
+    /// up when no neighbour can any more.
+    fn unpark(&mut self, hand: &mut Hand<'_>) {
+        for position in 0..self.columns.len() {
+            let Some(column) = self.columns.get(position) else { continue };
+            let State::Parked(status) = column.state else { continue };
+            let after = |rows: &[(Box<[u32]>, Value)]| {
+                let start = rows.partition_point(|(index, _)| index.as_ref() <= column.cursor.as_slice());
+                rows.get(start).map(|(index, _)| index.clone())
+            };
+            let index = self.columns.iter().filter_map(|other| after(&other.rows)).min();
+            let neighbours = self.columns.iter().any(Column::is_active);
+            let exhausted = column.poisoned >= MAX_POISONED;
+            let oid = column.position();
+            let Some(column) = self.columns.get_mut(position) else { continue };
+            match index {
+                Some(index) if !exhausted => {
+                    tracing::debug!(address = hand.address, column = %column.oid, ?index, %status, "a cell that the agent fails at is skipped");
+                    hand.counters.poisoned += 1;
+                    column.poisoned += 1;
+                    column.cursor = index.to_vec();
+                    column.rows.push((index, Value::NoSuchInstance));
+                    column.state = State::Active;
+                }
+                None if neighbours && !exhausted => {}
+                _ => {
+                    let error = SnmpError::Agent { address: hand.address.to_owned(), status, oid: Some(oid) };
+                    column.state = State::Ended(Err(error));
+                }
+            }
+        }
+    }
+
+    /// What happens with one varbind of an answer; `false` when its column takes no more of it.
+    fn take(&mut self, position: usize, name: &[u32], value: Value, hand: &Hand<'_>) -> bool {
+        let max_rows = self.walk.max_rows;
+        let (within, stop_before) = (&self.walk.within, self.walk.stop_before.as_deref());
+        let Some(column) = self.columns.get_mut(position) else { return false };
+        if !column.is_active() {
+            return false;
+        }
+        if value.is_exception() {
+            column.state = State::Ended(Ok(()));
+            return false;
+        }
+        let address = || hand.address.to_owned();
+        let index = name.strip_prefix(column.oid.arcs());
+        let increases = match index {
+            Some(index) => index > column.cursor.as_slice(),
+            None => name > column.oid.arcs(),
+        };
+        if !increases {
+            let (after, given) = (column.position(), Oid::new(name));
+            column.state = State::Ended(Err(SnmpError::NotIncreasing { address: address(), after, given }));
+            return false;
+        }
+        let Some(index) = index.filter(|index| index.starts_with(within)) else {
+            column.state = State::Ended(Ok(()));
+            return false;
+        };
+        if stop_before.is_some_and(|stop| index >= stop) {
+            column.state = State::Ended(Ok(()));
+            return false;
+        }
+        let octets = value.octets().map_or(0, <[u8]>::len);
+        if column.rows.len() >= max_rows || self.octets.saturating_add(octets) > MAX_OCTETS {
+            column.state = State::Ended(Err(SnmpError::Endless {
+                address: address(),
+                column: column.oid.clone(),
+                rows: column.rows.len(),
+                octets: self.octets,
+            }));
+            return false;
+        }
+        self.octets += octets;
+        column.poisoned = 0;
+        column.cursor.clear();
+        column.cursor.extend_from_slice(index);
+        column.rows.push((index.into(), value));
+        true
+    }
+
+    /// About how many octets the last request asked for.
+    fn asked_octets(&self) -> usize {
+        let rows = usize::try_from(self.asked_rows).unwrap_or(usize::MAX);
+        self.asked.len().saturating_mul(rows).saturating_mul(self.octets_per_varbind)
+    }
+
+    /// Asks for fewer rows, then for fewer columns; `false` when it cannot be less.
+    fn ask_less(&mut self, divide: u32) -> bool {
+        if self.asked_rows > 1 {
+            self.most_rows = (self.asked_rows / divide).max(1);
+        } else if self.asked.len() > 1 {
+            self.most_columns = (self.asked.len() / 2).max(1);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn refused(&mut self, status: ErrorStatus, index: i32, hand: &mut Hand<'_>) {
+        let asked = self.asked.clone();
+        let guilty = usize::try_from(index).ok().and_then(|index| index.checked_sub(1));
+        let guilty = guilty.and_then(|index| asked.get(index).copied());
+        (self.patience, self.failures) = (PATIENCE, 0);
+        let error = |oid| SnmpError::Agent { address: hand.address.to_owned(), status, oid };
+        match status {
+            ErrorStatus::TooBig => {
+                hand.counters.too_big += 1;
+                let octets = self.asked_octets();
+                hand.sizing.too_big(hand.now, octets);
+                if !self.ask_less(2) {
+                    self.park(&asked, status);
+                }
+            }
+            ErrorStatus::NoSuchName => match (guilty, asked.as_slice()) {
+                // SNMPv1's way to say that nothing follows.
+                (Some(column), _) | (None, &[column]) => self.end(column, Ok(())),
+                _ => self.most_columns = 1,
+            },
+            ErrorStatus::NoAccess | ErrorStatus::AuthorizationError => {
+                let columns = guilty.map_or(asked, |column| vec![column]);
+                let oid = columns.first().and_then(|column| self.columns.get(*column)).map(Column::position);
+                let error = error(oid);
+                self.end_all(&columns, &error);
+            }
+            ErrorStatus::GenErr | ErrorStatus::ResourceUnavailable | ErrorStatus::Other(_) => {
+                if self.asked_rows == 1 && asked.len() > 1 && guilty.is_some() {
+                    self.alone = guilty;
+                } else if !self.ask_less(4) {
+                    self.park(&asked, status);
+                }
+            }
+        }
+    }
+
+    fn park(&mut self, columns: &[usize], status: ErrorStatus) {
+        for column in columns {
+            if let Some(column) = self.columns.get_mut(*column)
+                && column.is_active()
+            {
+                column.state = State::Parked(status);
+            }
+        }
+    }
+
+    /// After an answer that brought something: carefully ask for more again.
+    fn grow(&mut self, varbinds: usize, ended: bool, hand: &mut Hand<'_>) {
+        self.failures = 0;
+        if self.next {
+            // GETNEXT worked where GETBULK stayed without an answer: was it the agent's GETBULK?
+            (self.next, self.doubt) = (false, true);
+            (self.most_rows, self.most_columns) = (1, 1);
+            return;
+        }
+        self.doubt = false;
+        let columns = self.asked.len();
+        let rows = varbinds / columns.max(1);
+        let full = usize::try_from(self.asked_rows).is_ok_and(|asked| rows >= asked);
+        if varbinds < columns {
+            (self.most_columns, self.patience) = (varbinds.max(1), PATIENCE);
+        } else if !full && !ended {
+            // Agents cut answers to what they can or want to give: that is the size to ask for.
+            self.most_rows = u32::try_from(rows).unwrap_or(u32::MAX).saturating_add(1);
+        } else if self.patience > 0 {
+            self.patience -= 1;
+        } else if full {
+            hand.sizing.clean(hand.now);
+            self.most_rows = self.most_rows.saturating_mul(2).min(self.rows_bound());
+            self.most_columns = self.most_columns.saturating_mul(2).min(MAX_COLUMNS);
+        }
+    }
+}
+
+impl Job for WalkJob {
+    type Outcome = Walked;
+
+    fn ask(&mut self, hand: &mut Hand<'_>) -> Option<Ask> {
+        self.unpark(hand);
+        let mut active: Vec<usize> = (0..self.columns.len())
+            .filter(|position| self.columns.get(*position).is_some_and(Column::is_active))
+            .collect();
+        if active.is_empty() {
+            return None;
+        }
+        // Those that lag behind come first: an answer that is cut short still brings them on.
+        active.sort_by(|one, other| {
+            let cursor = |position: &usize| self.columns.get(*position).map(|column| column.cursor.as_slice());
+            cursor(one).cmp(&cursor(other))
+        });
+        let alone = self.alone.take().filter(|column| active.contains(column));
+        let fit = hand.sizing.values(self.octets_per_varbind).min(self.most_columns).max(1);
+        self.asked = alone.map_or_else(|| active.into_iter().take(fit).collect(), |column| vec![column]);
+        self.asked_next = self.next || hand.sizing.bulk_is_broken(hand.now);
+        self.asked_rows = if self.asked_next || alone.is_some() {
+            1
+        } else {
+            hand.sizing.repetitions(self.asked.len(), self.octets_per_varbind).min(self.most_rows).max(1)
+        };
+        let operation =
+            if self.asked_next { Operation::GetNext } else { Operation::GetBulk { max_repetitions: self.asked_rows } };
+        let oids = self.asked.iter().filter_map(|position| self.columns.get(*position)).map(Column::position).collect();
+        let impatient = !(self.asked_next && self.asked.len() == 1);
+        Some(Ask { request: Request { operation, oids }, impatient, kind: self.kind.clone() })
+    }
+
+    fn is_done(&self) -> bool {
+        self.columns.iter().all(|column| matches!(column.state, State::Ended(_)))
+    }
+
+    fn sent(&mut self) {
+        self.pdus += 1;
+    }
+
+    fn answered(&mut self, pdu: &Pdu<'_>, hand: &mut Hand<'_>) {
+        self.silent = (0, Duration::ZERO);
+        if let Some(status) = ErrorStatus::from_wire(pdu.error_status) {
+            return self.refused(status, pdu.error_index, hand);
+        }
+        let asked = std::mem::take(&mut self.asked);
+        let most = asked.len().saturating_mul(usize::try_from(self.asked_rows).unwrap_or(usize::MAX));
+        let mut name = Vec::with_capacity(32);
+        let (mut count, mut broken) = (0, None);
+        let mut ended = false;
+        for (varbind, position) in pdu.varbinds().take(most).zip(asked.iter().cycle()) {
+            let varbind = match varbind {
+                Ok(varbind) => varbind,
+                Err(why) => {
+                    broken = Some(why.to_string());
+                    break;
+                }
+            };
+            count += 1;
+            hand.counters.varbinds += 1;
+            if varbind.name_into(&mut name).is_some() {
+                ended |= !self.take(*position, &name, varbind.value(), hand);
+            } else {
+                let oid = self.columns.get(*position).map(Column::position);
+                let why = "the name of a row is no OID".to_owned();
+                self.end(*position, Err(SnmpError::Malformed { address: hand.address.to_owned(), oid, why }));
+                ended = true;
+            }
+        }
+        self.asked = asked;
+        if count > 0 {
+            self.octets_per_varbind = (self.octets_per_varbind + pdu.varbind_octets() / count).div_ceil(2);
+        }
+        match broken {
+            None if count > 0 => self.grow(count, ended, hand),
+            Some(_) if count > 0 => {
+                self.patience = PATIENCE;
+                self.ask_less(2);
+            }
+            why => {
+                let why = why.unwrap_or_else(|| "an answer without varbinds".to_owned());
+                let oid = self.asked.first().and_then(|column| self.columns.get(*column)).map(Column::position);
+                let error = SnmpError::Malformed { address: hand.address.to_owned(), oid, why };
+                self.failed(Failure { error, ask_less: true }, hand);
+            }
+        }
+    }
+
+    fn failed(&mut self, failure: Failure, hand: &mut Hand<'_>) {
+        let mut error = failure.error;
+        if let SnmpError::NoAnswer { tries, waited, .. } = &mut error {
+            self.silent.0 = self.silent.0.saturating_add(*tries);
+            self.silent.1 += *waited;
+            (*tries, *waited) = self.silent;
+        }
+        let single = self.asked.len() == 1 && self.asked_rows == 1;
+        if !failure.ask_less || single && self.asked_next {
+            // A dead OLT ends all columns; an agent that is silent at one column may still answer for the others.
+            let columns = if failure.ask_less { self.asked.clone() } else { (0..self.columns.len()).collect() };
+            self.end_all(&columns, &error);
+            (self.silent, self.failures, self.next) = ((0, Duration::ZERO), 0, false);
+            return;
+        }
+        self.failures += 1;
+        let octets = self.asked_octets();
+        if self.doubt && single {
+            tracing::warn!(
+                address = hand.address,
+                "GETBULK stays without an answer where GETNEXT has one: GETNEXT for a day"
+            );
+            hand.sizing.bulk_breaks(hand.now);
+            (self.doubt, self.most_columns) = (false, MAX_COLUMNS);
+        } else if self.asked_rows > 1 && self.failures == 1 {
+            hand.sizing.lost(octets);
+            self.most_rows = (self.asked_rows / 4).max(1);
+            self.patience = 0;
+        } else {
+            hand.sizing.lost(octets);
+            (self.most_columns, self.next) = (1, true);
+        }
+    }
+
+    fn finish(self) -> Walked {
+        let columns = self.columns.into_iter().map(|column| WalkedColumn {
+            column: column.oid,
+            rows: column.rows,
+            end: match column.state {
+                State::Ended(end) => end,
+                State::Active | State::Parked(_) => Err(SnmpError::Closed { address: String::new() }),
+            },
+        });
+        Walked { columns: columns.collect(), pdus: self.pdus }
+    }
+}
