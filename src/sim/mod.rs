@@ -1,1 +1,6 @@
-//! sim
+//! A world to test against: devices and services that behave, and misbehave, as real ones do.
+//!
+//! In: captures, settings, and the faults that somebody wants to see. Out: agents and servers on real sockets, and a
+//! record of what they were asked. Not its business: anything that the daemon needs; only `cli` and tests use it.
+
+pub mod olt;
