@@ -1,1 +1,47 @@
-//! ozmap
+//! OZmap: whose ONU it is, what its client shows, and making it show the truth.
+//!
+//! In: verdicts for ONUs ([`OltWishes`]), and OZmap's REST API (`ozmap-api.md` is the reference for every request
+//! here). Out: a [`Directory`] of clients, [`Matches`] between ONUs and clients, the [`Change`]s that OZmap needs, and
+//! the requests that make them. Not its business: deciding what is wrong with an ONU.
+//!
+//! Layers, from the wire up:
+//! * `http`, `limit`, `answer`: one client, one rate, typed errors ([`OzmapError`] says what to do next);
+//! * `lenient`, `rows`: OZmap's JSON into rows; nothing but named fields survives;
+//! * `read`, `push`: the requests;
+//! * `directory`, `matching`, `desired`, `queue`: pure;
+//! * `task`: the [`Pusher`], which owns the directory and the desired states.
+
+mod answer;
+mod desired;
+mod directory;
+mod error;
+mod http;
+mod ids;
+mod lenient;
+mod limit;
+mod matching;
+mod push;
+mod queue;
+mod read;
+mod rows;
+mod snapshot;
+mod task;
+
+pub use desired::{
+    Candidate, Change, OltWishes, POWER_DEAD_BAND, PowerChange, Shown, Wish, candidates, plan, plan_powers,
+};
+pub use directory::{ClientEntry, Directory, Found, ReadReport};
+pub use error::{Call, Excerpt, OzmapError, Remedy};
+pub use http::Client;
+pub use ids::{ClientId, ElementId, ParseIdError, PropertyId, Status};
+pub use limit::Timing;
+pub use matching::{Ambiguity, Match, Matches, OnuIdentity, code_in, match_onus, word};
+pub use push::{Batch, IdList};
+pub use snapshot::{
+    AmbiguityLine, ClientLine, DirectoryView, Halted, LISTED, LastError, MatchView, OnuLine, PushSnapshot,
+    ReadProgress, Written,
+};
+pub use task::Pusher;
+
+#[cfg(test)]
+mod fake;

@@ -1,0 +1,232 @@
+//! What is read from OZmap: the test of the token, the whole directory by pages, statuses by id.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use reqwest::Url;
+use serde_json::json;
+
+use super::directory::{Builder, Directory};
+use super::error::{Call, OzmapError};
+use super::http::{Client, Request};
+use super::ids::{ClientId, Status};
+use super::limit::Urgency;
+use super::push::IdList;
+use super::rows::{Page, RawClient, RawProperty};
+use crate::model::Timestamp;
+
+/// A test of the token is not tried for long: somebody may sit before it.
+const CHECK_TRIES: u32 = 2;
+
+/// Bounds of a full read.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Rows asked for in one page; production instances take 500.
+    page_size: usize,
+    /// A server that caps pages at its default of 25 gives 1,250,000 rows within this.
+    max_pages: usize,
+    /// More clients than any provider has on one instance.
+    max_clients: usize,
+}
+
+const BOUNDS: Bounds = Bounds { page_size: 500, max_pages: 50_000, max_clients: 4_000_000 };
+
+/// How often the list is gone through when rows are missing at its end.
+const PASSES: usize = 2;
+
+/// Most ids in the filter of one read: keeps the encoded URL under 6 kB, which proxies let pass.
+const IDS_PER_READ: usize = 150;
+
+impl Client {
+    /// Whether OZmap answers and takes the token: `GET /authenticated`, and where an instance does not know that, one
+    /// row of a small list.
+    ///
+    /// # Errors
+    /// [`OzmapError::Denied`] when the token is refused, [`OzmapError::Unreachable`] when nothing answers,
+    /// [`OzmapError::Answer`] when something else than OZmap's API does.
+    pub async fn check(&self) -> Result<(), OzmapError> {
+        let no_page = |answer: &super::answer::Answer, call: &Call| {
+            if answer.looks_like_html() {
+                answer.json::<serde::de::IgnoredAny>(call, self.token()).map(|_| ())
+            } else {
+                Ok(())
+            }
+        };
+        match self.send(&Request::get("authenticated"), CHECK_TRIES, no_page).await {
+            Err(OzmapError::Refused { status: 404, .. }) => {
+                let query = [("page", "1".to_owned()), ("limit", "1".to_owned())];
+                let request = Request { query: &query, ..Request::get("box-types") };
+                self.send(&request, CHECK_TRIES, |answer, call| {
+                    answer.json::<Page<serde::de::IgnoredAny>>(call, self.token()).map(|_| ())
+                })
+                .await
+            }
+            other => other,
+        }
+    }
+
+    /// Reads every house that has a client, by pages; `progress` hears after each page how many clients there are so
+    /// far, and how many rows the server counts.
+    ///
+    /// Pages may come twice, in another order, short or with wrong totals, and filters may be ignored: every row is
+    /// checked, none is taken twice, and when rows are missing at the end the list is gone through once more.
+    ///
+    /// # Errors
+    /// The first page that cannot be had ends the read: half a directory would make clients look absent.
+    pub async fn read_directory(&self, progress: impl FnMut(usize, Option<usize>)) -> Result<Directory, OzmapError> {
+        self.read_within(BOUNDS, progress).await
+    }
+
+    async fn read_within(
+        &self,
+        bounds: Bounds,
+        mut progress: impl FnMut(usize, Option<usize>),
+    ) -> Result<Directory, OzmapError> {
+        let read_at = Timestamp::from(SystemTime::now());
+        let mut builder = Builder::default();
+        for _ in 0..PASSES {
+            builder.begin_pass();
+            let uncounted = builder.report.without_client + builder.report.unreadable;
+            let mut paging = Paging::new(bounds.page_size);
+            while let Some(number) = paging.next {
+                let page = self.page(number, bounds.page_size).await?;
+                builder.report.pages += 1;
+                if page.next_url().is_some_and(|link| leaves_host(self.root(), &link)) {
+                    builder.report.foreign_links += 1;
+                }
+                let seen = Seen {
+                    rows: page.rows.0.len(),
+                    total: page.total(),
+                    limit: page.limit(),
+                    has_next_page: page.has_next_page(),
+                };
+                let before = builder.report.without_client;
+                let mut new_rows = 0;
+                for row in page.rows.0 {
+                    new_rows += usize::from(builder.add(row.row()));
+                }
+                // A page of nothing but houses without clients is news, too: the filter was ignored.
+                let news = new_rows > 0 || builder.report.without_client > before;
+                paging.after(&seen, news);
+                progress(builder.clients(), seen.total);
+                if builder.report.pages > bounds.max_pages || builder.clients() > bounds.max_clients {
+                    return Err(OzmapError::Endless {
+                        call: Call { method: "GET", path: format!("{}/properties", self.root().path()) },
+                        pages: builder.report.pages,
+                        rows: builder.properties(),
+                    });
+                }
+            }
+            let others = builder.report.without_client + builder.report.unreadable - uncounted;
+            builder.report.missing = paging.total.unwrap_or(0).saturating_sub(builder.properties() + others);
+            if builder.report.missing == 0 {
+                break;
+            }
+        }
+        Ok(builder.finish(read_at))
+    }
+
+    async fn page(&self, number: usize, size: usize) -> Result<Page<RawProperty>, OzmapError> {
+        let query = [
+            ("page", number.to_string()),
+            ("limit", size.to_string()),
+            ("filter", json!([{"property": "client", "operator": "!=", "value": null}]).to_string()),
+            ("sort", json!([{"property": "id", "direction": 1}]).to_string()),
+        ];
+        let request = Request { query: &query, ..Request::get("properties") };
+        self.send(&request, self.timing().tries, |answer, call| answer.json(call, self.token())).await
+    }
+
+    /// What OZmap shows for these clients. A client that it does not know, or that an ignored filter left out, is
+    /// missing from the answer.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn read_statuses(&self, ids: &IdList) -> Result<HashMap<ClientId, Option<Status>>, OzmapError> {
+        self.statuses(ids, self.timing().tries).await
+    }
+
+    pub(super) async fn statuses(
+        &self,
+        ids: &IdList,
+        tries: u32,
+    ) -> Result<HashMap<ClientId, Option<Status>>, OzmapError> {
+        let mut shown = HashMap::new();
+        for chunk in ids.split(IDS_PER_READ) {
+            let query =
+                [("page", "1".to_owned()), ("limit", chunk.len().to_string()), ("filter", chunk.filter().to_string())];
+            // It ends a write, and goes out as one.
+            let request = Request { query: &query, urgency: Urgency::Write, ..Request::get("ftth-clients") };
+            let page: Page<RawClient> =
+                self.send(&request, tries, |answer, call| answer.json(call, self.token())).await?;
+            for row in page.rows.0 {
+                if let Some(client) = row.known().and_then(RawClient::row)
+                    && chunk.contains(client.id)
+                {
+                    shown.insert(client.id, client.status);
+                }
+            }
+        }
+        Ok(shown)
+    }
+}
+
+/// Whether a link to a next page points away from the host that we speak to.
+fn leaves_host(root: &Url, link: &str) -> bool {
+    match root.join(link) {
+        Ok(url) => url.origin() != root.origin(),
+        Err(_) => true,
+    }
+}
+
+/// What a page said of itself.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    rows: usize,
+    total: Option<usize>,
+    limit: Option<usize>,
+    has_next_page: Option<bool>,
+}
+
+/// Which page comes next. Nothing that a server says of totals and next pages is believed alone.
+#[derive(Debug)]
+struct Paging {
+    next: Option<usize>,
+    asked: usize,
+    seen: usize,
+    barren: usize,
+    total: Option<usize>,
+}
+
+impl Paging {
+    const fn new(page_size: usize) -> Self {
+        Self { next: Some(1), asked: page_size, seen: 0, barren: 0, total: None }
+    }
+
+    fn after(&mut self, page: &Seen, news: bool) {
+        self.seen += page.rows;
+        self.total = page.total.or(self.total);
+        self.barren = if news { 0 } else { self.barren + 1 };
+        let size = page.limit.unwrap_or(self.asked).min(self.asked);
+        let full = page.rows >= size;
+        let short_of_total = self.total.is_some_and(|total| self.seen < total);
+        let more = match page.has_next_page {
+            Some(true) => true,
+            // Believed, unless both the page and the total say otherwise.
+            Some(false) => full && short_of_total,
+            None if self.total.is_some() => full || short_of_total,
+            // A server that says nothing may also cap its pages without saying so.
+            None => true,
+        };
+        // One page sent twice is an accident; two pages without news are the end.
+        let ended = page.rows == 0 || self.barren >= 2 || !more;
+        self.next = match self.next {
+            Some(number) if !ended => Some(number + 1),
+            _ => None,
+        };
+    }
+}
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

@@ -1,0 +1,248 @@
+//! What the pusher shows of itself: for the API, the metrics and the terminal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::desired::{Candidate, Change};
+use super::directory::{ClientEntry, Directory, ReadReport};
+use super::ids::ClientId;
+use super::matching::{Ambiguity, Matches, OnuIdentity, word};
+use crate::model::{Mac, OltId, PonId, Serial, Timestamp};
+
+/// Longest lists in a snapshot; the counts beside them are of everything.
+pub const LISTED: usize = 100;
+
+/// Most ONUs or clients that one ambiguity lists.
+const LISTED_IN_ONE: usize = 10;
+
+/// An ONU, for print.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OnuLine {
+    /// Its OLT.
+    pub olt: OltId,
+    /// Its PON port.
+    pub pon: Option<PonId>,
+    /// Its number on the PON.
+    pub onu: Option<u32>,
+    /// Its serial number.
+    pub serial: Option<Serial>,
+    /// Its MAC address.
+    pub mac: Option<Mac>,
+    /// Its name on the OLT.
+    pub name: Option<Arc<str>>,
+}
+
+impl From<&OnuIdentity> for OnuLine {
+    fn from(onu: &OnuIdentity) -> Self {
+        Self {
+            olt: onu.onu.olt.clone(),
+            pon: onu.pon,
+            onu: onu.number,
+            serial: onu.serial.clone(),
+            mac: onu.mac,
+            name: onu.name.clone(),
+        }
+    }
+}
+
+/// A client, for print.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClientLine {
+    /// The client.
+    pub id: ClientId,
+    /// Its code.
+    pub code: Option<Arc<str>>,
+    /// Its name.
+    pub name: Option<Arc<str>>,
+    /// The serial that OZmap has for it.
+    pub serial: Option<Serial>,
+    /// The MAC that OZmap has for it.
+    pub mac: Option<Mac>,
+}
+
+impl From<&ClientEntry> for ClientLine {
+    fn from(client: &ClientEntry) -> Self {
+        Self {
+            id: client.id,
+            code: client.code.clone(),
+            name: client.name.clone(),
+            serial: client.serial.clone(),
+            mac: client.mac,
+        }
+    }
+}
+
+/// A match that cannot be trusted, for print.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AmbiguityLine {
+    /// `many_clients`: one key at several clients. `many_onus`: several ONUs lead to one client.
+    pub kind: &'static str,
+    /// The key that led there: `serial`, `mac` or `code`.
+    pub key: &'static str,
+    /// The ONUs, at most ten.
+    pub onus: Vec<OnuLine>,
+    /// The clients, at most ten.
+    pub clients: Vec<ClientLine>,
+}
+
+/// How ONUs and clients fit together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct MatchView {
+    /// ONUs with a client, which may be written.
+    pub matched: usize,
+    /// The same by the key that they share.
+    pub matched_by: BTreeMap<&'static str, usize>,
+    /// ONUs whose client is only a reservation.
+    pub not_implanted: usize,
+    /// ONUs without a client.
+    pub unmatched: usize,
+    /// Keys that lead to more than one.
+    pub ambiguous: usize,
+    /// Clients without an ONU.
+    pub clients_without_onu: usize,
+    /// The first of the ONUs without a client.
+    pub unmatched_onus: Vec<OnuLine>,
+    /// The first of the ambiguous keys.
+    pub ambiguities: Vec<AmbiguityLine>,
+    /// The first of the clients without an ONU.
+    pub idle_clients: Vec<ClientLine>,
+}
+
+impl MatchView {
+    /// From matches, with lists of at most `listed`. `onus` is the list that was matched.
+    #[must_use]
+    pub fn new(onus: &[Candidate<'_>], matches: &Matches, directory: &Directory, listed: usize) -> Self {
+        let onu_line = |place: usize| onus.get(place).map(|onu| OnuLine::from(&onu.wish.identity));
+        let client_line = |id: ClientId| directory.client(id).map(ClientLine::from);
+        let ambiguity = |one: &Ambiguity| match one {
+            Ambiguity::ManyClients { onu, by, clients, .. } => AmbiguityLine {
+                kind: "many_clients",
+                key: word(*by),
+                onus: onu_line(*onu).into_iter().collect(),
+                clients: clients.iter().copied().filter_map(client_line).take(LISTED_IN_ONE).collect(),
+            },
+            Ambiguity::ManyOnus { client, onus } => AmbiguityLine {
+                kind: "many_onus",
+                key: onus.first().map_or("serial", |(_, by)| word(*by)),
+                onus: onus.iter().filter_map(|(place, _)| onu_line(*place)).take(LISTED_IN_ONE).collect(),
+                clients: client_line(*client).into_iter().collect(),
+            },
+        };
+        Self {
+            matched: matches.matched.len(),
+            matched_by: matches.by_key(),
+            not_implanted: matches.not_implanted.len(),
+            unmatched: matches.unmatched.len(),
+            ambiguous: matches.ambiguous.len(),
+            clients_without_onu: matches.clients_without_onu.len(),
+            unmatched_onus: matches.unmatched.iter().copied().filter_map(onu_line).take(listed).collect(),
+            ambiguities: matches.ambiguous.iter().take(listed).map(ambiguity).collect(),
+            idle_clients: matches.clients_without_onu.iter().copied().filter_map(client_line).take(listed).collect(),
+        }
+    }
+}
+
+/// The directory in use.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DirectoryView {
+    /// How many clients it holds.
+    pub clients: usize,
+    /// When its read began.
+    pub read_at: Timestamp,
+    /// How the read went.
+    pub report: ReadReport,
+}
+
+/// A read of the directory that is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ReadProgress {
+    /// Clients so far.
+    pub clients: usize,
+    /// Rows that there are in all, as the server says.
+    pub total: Option<usize>,
+}
+
+/// What was written, in clients, since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Written {
+    /// Clients set to OK.
+    pub ok: u64,
+    /// Clients set to ERROR.
+    pub error: u64,
+    /// Properties whose power was set.
+    pub powers: u64,
+    /// Clients in batches that were taken but could not be seen to have changed them.
+    pub unverified: u64,
+    /// Writes that failed, by outcome.
+    pub failed: BTreeMap<&'static str, u64>,
+    /// Statuses that a dry run would have written.
+    pub would_write: u64,
+}
+
+/// An error with its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastError {
+    /// When.
+    pub at: Timestamp,
+    /// What, without any secret.
+    pub message: String,
+}
+
+/// Why nothing is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Halted {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
+/// The pusher at a moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PushSnapshot {
+    /// When this was taken.
+    pub at: Timestamp,
+    /// `dry-run` or `write`.
+    pub mode: &'static str,
+    /// Host and port of OZmap.
+    pub host: String,
+    /// The directory in use; `None` before the first read is complete.
+    pub directory: Option<DirectoryView>,
+    /// The read that is under way.
+    pub reading: Option<ReadProgress>,
+    /// OLTs that have said anything, and how many of them after a complete sweep.
+    pub olts: usize,
+    /// Of these, the ones with a complete sweep.
+    pub complete_olts: usize,
+    /// How ONUs and clients fit together.
+    pub matching: MatchView,
+    /// Statuses that wait to be written; in a dry run, that would be.
+    pub pending: usize,
+    /// The first of them.
+    pub pending_changes: Vec<Change>,
+    /// Powers that wait to be written.
+    pub pending_powers: usize,
+    /// Clients and properties that OZmap refuses or that keep failing; tried again after the next read.
+    pub aside: usize,
+    /// What was written.
+    pub written: Written,
+    /// Requests that went out, by outcome.
+    pub requests: BTreeMap<&'static str, u64>,
+    /// The last thing that went wrong.
+    pub last_error: Option<LastError>,
+    /// Set while nothing is written because OZmap refuses the token.
+    pub halted: Option<Halted>,
+    /// Set while the host is left alone because it does not answer, until this time.
+    pub resting_until: Option<Timestamp>,
+}
+
+impl PushSnapshot {
+    /// How old the directory is; `None` before the first read.
+    #[must_use]
+    pub fn directory_age(&self, now: Timestamp) -> Option<Duration> {
+        self.directory.as_ref().map(|directory| now.since(directory.read_at))
+    }
+}
