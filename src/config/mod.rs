@@ -3,10 +3,23 @@
 //! In: the file's text and the environment. Out: [`Config`], in which every value is typed, every default filled in
 //! and every secret resolved to where it comes from. Not its business: behaviour, and whether a device answers.
 
+mod error;
+mod load;
 mod model;
+mod reader;
+mod schema;
+mod secret;
+mod sections;
+mod source;
+mod thresholds;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, Problem};
+pub use load::LONGEST_CONFIG;
 pub use model::{
-    AddressMatch, Alert, AlertKind, Auth, AuthProtocol, Config, Credential, Http, Incident, KeyExtension, MatchBy, Olt,
-    Ozmap, OzmapMode, Pattern, Privacy, PrivacyProtocol, Profile, Secret, SnmpVersion, StatusMap, Store, ThresholdRule,
-    Thresholds, Trap, Window,
+    Alert, AlertKind, Auth, AuthProtocol, Config, Credential, Http, Incident, KeyExtension, MatchBy, Olt, Ozmap,
+    OzmapMode, Places, Privacy, PrivacyProtocol, Profile, Secret, SnmpVersion, StatusMap, Store, Trap,
 };
+pub use thresholds::{AddressMatch, Pattern, ThresholdRule, Thresholds, Window};

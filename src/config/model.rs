@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::model::{Dbm, Decibels, OltId, Verdict};
+use super::thresholds::Thresholds;
+use crate::model::{OltId, Verdict};
 
 /// Everything that the file says, with defaults filled in.
 #[derive(Debug, Clone)]
@@ -30,8 +31,34 @@ pub struct Config {
     pub incident: Incident,
     /// A folder whose profiles replace the built-in ones of the same name.
     pub mibs: Option<PathBuf>,
-    /// What is accepted but has no effect in this version, in words for the operator, each with file:line:column.
+    /// What is accepted but should be known: what has no effect in this version, and what is unsafe. In words for the
+    /// operator, each with file:line:column.
     pub warnings: Vec<String>,
+    /// Where things stand in the file, for checks that need another room's knowledge.
+    pub places: Places,
+}
+
+impl Config {
+    /// The OLT of this name.
+    #[must_use]
+    pub fn olt(&self, name: &str) -> Option<&Olt> {
+        self.olts.iter().find(|olt| olt.name.as_str() == name)
+    }
+}
+
+/// Where things stand in the file.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// Each OLT's `profile`, or its header where none is written.
+    pub(super) profiles: BTreeMap<OltId, Place>,
+}
+
+/// A place in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
 }
 
 /// A secret value, resolved from the config, a file, or the environment. `Debug` and `Display` never show it.
@@ -156,95 +183,6 @@ impl Default for StatusMap {
     }
 }
 
-/// `[thresholds]`: the rule for every ONU, and overrides of which the first that fits wins.
-#[derive(Debug, Clone)]
-pub struct Thresholds {
-    /// The rule where no override fits.
-    pub base: ThresholdRule,
-    /// `[[thresholds.override]]`, in the file's order.
-    pub overrides: Vec<(AddressMatch, ThresholdRule)>,
-    /// Consecutive state readings before a lone loss counts.
-    pub down_after: u32,
-    /// A loss without a known cause counts only when it has lasted this long.
-    pub unknown_after: Duration,
-}
-
-/// What a received power means, for some ONUs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ThresholdRule {
-    /// The receiver's window.
-    pub window: Window,
-    /// Closer than this to an end of the window is `weak`.
-    pub weak_margin: Decibels,
-    /// Extra margin on the way back to a better level.
-    pub hysteresis: Decibels,
-    /// Consecutive optics readings before a level gets worse.
-    pub worsen_after: u32,
-    /// Consecutive optics readings before a level gets better.
-    pub improve_after: u32,
-}
-
-/// A receiver's window (classes: `domain.md` 1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// Lowest power that is received without errors.
-    pub sensitivity: Dbm,
-    /// Highest power that the receiver bears.
-    pub overload: Dbm,
-}
-
-/// Which ONUs an override is for.
-#[derive(Debug, Clone)]
-pub struct AddressMatch {
-    /// Pattern on the OLT's name; `*` stands for any text.
-    pub olt: Option<Pattern>,
-    /// Pattern on the PON's name; `*` stands for any text.
-    pub pon: Option<Pattern>,
-}
-
-/// A text in which `*` stands for any text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(String);
-
-impl Pattern {
-    /// From its text.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// Whether all of `text` fits. Linear in `text` for each `*`.
-    #[must_use]
-    pub fn fits(&self, text: &str) -> bool {
-        let mut pieces = self.0.split('*');
-        let first = pieces.next().unwrap_or_default();
-        let Some(mut rest) = text.strip_prefix(first) else { return false };
-        let mut pieces = pieces.peekable();
-        if pieces.peek().is_none() {
-            return rest.is_empty();
-        }
-        while let Some(piece) = pieces.next() {
-            if pieces.peek().is_none() {
-                return rest.ends_with(piece);
-            }
-            match rest.split_once(piece) {
-                Some((_, after)) => rest = after,
-                None => return false,
-            }
-        }
-        true
-    }
-}
-
-impl AddressMatch {
-    /// Whether an ONU at this place is meant. An ONU without a PON fits only where no PON is asked for.
-    #[must_use]
-    pub fn fits(&self, olt: &str, pon: Option<&str>) -> bool {
-        self.olt.as_ref().is_none_or(|pattern| pattern.fits(olt))
-            && self.pon.as_ref().is_none_or(|pattern| pon.is_some_and(|pon| pattern.fits(pon)))
-    }
-}
-
 /// `[[olt]]`. Options that are `None` come from the profile.
 #[derive(Debug, Clone)]
 pub struct Olt {
@@ -256,6 +194,8 @@ pub struct Olt {
     pub profile: Profile,
     /// How it is spoken to.
     pub credential: Credential,
+    /// Whether answers may come from another address than the one that was asked.
+    pub any_source: bool,
     /// Interval of state sweeps.
     pub state_every: Option<Duration>,
     /// Interval of optics sweeps.

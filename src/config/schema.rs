@@ -1,0 +1,231 @@
+//! Which keys exist, section by section, and which of their values may be shown.
+
+use toml::de::DeValue;
+
+/// One kind of section and its keys.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// Its header as it is written.
+    pub header: &'static str,
+    /// What stands before a key of it in messages.
+    pub path: &'static str,
+    /// Its keys, subsections among them.
+    pub keys: &'static [&'static str],
+}
+
+pub(super) const ROOT: Shape = Shape {
+    header: "the file",
+    path: "",
+    keys: &["ozmap", "thresholds", "snmp", "olt", "store", "http", "trap", "alert", "incident", "mibs"],
+};
+
+pub(super) const OZMAP: Shape = Shape {
+    header: "[ozmap]",
+    path: "ozmap",
+    keys: &[
+        "url",
+        "token",
+        "token_file",
+        "token_env",
+        "mode",
+        "requests_per_second",
+        "burst",
+        "batch_above",
+        "batch_size",
+        "full_read",
+        "match",
+        "code_pattern",
+        "write_power",
+        "status",
+    ],
+};
+
+pub(super) const STATUS: Shape = Shape {
+    header: "[ozmap.status]",
+    path: "ozmap.status",
+    keys: &["optical", "power", "admin", "auth", "rogue", "restart", "unknown", "critical", "overload", "weak"],
+};
+
+pub(super) const THRESHOLDS: Shape = Shape {
+    header: "[thresholds]",
+    path: "thresholds",
+    keys: &[
+        "class",
+        "sensitivity_dbm",
+        "overload_dbm",
+        "weak_margin_db",
+        "hysteresis_db",
+        "worsen_after",
+        "improve_after",
+        "down_after",
+        "unknown_after",
+        "override",
+    ],
+};
+
+pub(super) const OVERRIDE: Shape = Shape {
+    header: "[[thresholds.override]]",
+    path: "thresholds.override",
+    keys: &[
+        "olt",
+        "pon",
+        "class",
+        "sensitivity_dbm",
+        "overload_dbm",
+        "weak_margin_db",
+        "hysteresis_db",
+        "worsen_after",
+        "improve_after",
+    ],
+};
+
+pub(super) const SNMP: Shape = Shape { header: "[snmp]", path: "snmp", keys: &["credential"] };
+
+pub(super) const CREDENTIAL: Shape = Shape {
+    header: "[snmp.credential.NAME]",
+    path: "snmp.credential",
+    keys: &[
+        "version",
+        "community",
+        "community_file",
+        "community_env",
+        "user",
+        "auth",
+        "auth_file",
+        "auth_env",
+        "privacy",
+        "privacy_file",
+        "privacy_env",
+        "key_extension",
+    ],
+};
+
+pub(super) const OLT: Shape = Shape {
+    header: "[[olt]]",
+    path: "olt",
+    keys: &[
+        "name",
+        "address",
+        "profile",
+        "credential",
+        "any_source",
+        "state_every",
+        "optics_every",
+        "inventory_every",
+        "window",
+        "pdus_per_second",
+        "max_repetitions",
+        "timeout",
+        "retries",
+    ],
+};
+
+pub(super) const STORE: Shape = Shape { header: "[store]", path: "store", keys: &["path", "keep"] };
+
+pub(super) const HTTP: Shape =
+    Shape { header: "[http]", path: "http", keys: &["listen", "token", "token_file", "token_env"] };
+
+pub(super) const TRAP: Shape = Shape { header: "[trap]", path: "trap", keys: &["listen"] };
+
+/// Other keys of an `[[alert]]` depend on its kind and belong to the alert room.
+pub(super) const ALERT: Shape = Shape { header: "[[alert]]", path: "alert", keys: &["kind", "url"] };
+
+pub(super) const INCIDENT: Shape = Shape { header: "[incident]", path: "incident", keys: &["settle"] };
+
+pub(super) const MIBS: Shape = Shape { header: "[mibs]", path: "mibs", keys: &["path"] };
+
+/// Every kind of section.
+pub(super) const ALL: &[&Shape] = &[
+    &ROOT,
+    &OZMAP,
+    &STATUS,
+    &THRESHOLDS,
+    &OVERRIDE,
+    &SNMP,
+    &CREDENTIAL,
+    &OLT,
+    &STORE,
+    &HTTP,
+    &TRAP,
+    &ALERT,
+    &INCIDENT,
+    &MIBS,
+];
+
+/// The header of another section that has a key of this name, for one that was written in the wrong place.
+pub(super) fn home_of(key: &str, not: &Shape) -> Option<&'static str> {
+    let mut homes = ALL.iter().filter(|shape| shape.header != not.header && shape.keys.contains(&key));
+    match (homes.next(), homes.next()) {
+        (Some(only), None) => Some(only.header),
+        _ => None,
+    }
+}
+
+/// Words in a key's name that make its value unspeakable, whatever the key is and wherever it stands.
+const SENSITIVE: &[&str] = &["token", "community", "password", "passphrase", "auth", "privacy", "secret", "key"];
+
+/// Whether a text names something secret.
+pub(super) fn sounds_secret(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    SENSITIVE.iter().any(|word| lower.contains(word))
+}
+
+/// Whether the value of this key, in a table at this dotted path, may be shown: only of keys that we know there and
+/// that are not secret. A value under a name that we do not know may be a secret whose key is misspelled.
+pub(super) fn may_show_at(path: &str, key: &str, value: &DeValue<'_>) -> bool {
+    if path == SNMP.path || path.starts_with("snmp.") {
+        // Credentials are named freely. `"1"` or `"v2c"` is too short for a secret, and better said.
+        return key == "version" && value.as_str().is_none_or(|text| text.len() <= 4);
+    }
+    // A section's name holds no value, so whoever wrote one there meant something else.
+    let known = path != ROOT.path && ALL.iter().any(|shape| shape.path == path && shape.keys.contains(&key));
+    let is_section =
+        ALL.iter().any(|shape| shape.path.strip_prefix(path).is_some_and(|rest| rest.strip_prefix('.') == Some(key)));
+    // An alert channel's address may itself be the secret.
+    let is_secret = sounds_secret(key) || (path == ALERT.path && key == "url");
+    known && !is_section && !is_secret
+}
+
+/// Whether a key of this name holds a harmless scalar in every section that has one.
+pub(super) fn is_always_harmless(key: &str) -> bool {
+    // A section's own name holds sections, credentials hold names that may be misplaced secrets, and see above.
+    let doubtful = [&ROOT, &SNMP, &CREDENTIAL, &ALERT];
+    let has = |shape: &Shape| shape.keys.contains(&key);
+    !sounds_secret(key) && ALL.iter().any(|shape| has(shape)) && !doubtful.iter().any(|shape| has(shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_under_an_unknown_or_secret_key_is_not_shown() {
+        let value = DeValue::String("x".into());
+        for (path, key) in [
+            ("ozmap", "token"),
+            ("ozmap", "tokn"),
+            ("snmp.credential.a", "comunity"),
+            ("snmp.credential.a", "user"),
+            ("snmp.credential.a", "auth_file"),
+            ("", "x"),
+            ("alert", "url"),
+            ("olt", "url"),
+            ("", "store"),
+            ("ozmap", "status"),
+            ("http", "Password"),
+        ] {
+            assert!(!may_show_at(path, key, &value), "{path} {key}");
+        }
+        for (path, key) in [("ozmap", "url"), ("ozmap.status", "power"), ("olt", "credential"), ("alert", "kind")] {
+            assert!(may_show_at(path, key, &value), "{path} {key}");
+        }
+        assert!(is_always_harmless("mode") && !is_always_harmless("user") && !is_always_harmless("url"));
+    }
+
+    #[test]
+    fn a_key_of_exactly_one_other_section_has_a_home() {
+        assert_eq!(home_of("settle", &OZMAP), Some("[incident]"));
+        assert_eq!(home_of("class", &OZMAP), None); // thresholds and its overrides
+        assert_eq!(home_of("nonsense", &OZMAP), None);
+    }
+}

@@ -1,0 +1,14 @@
+//! From the sections of the file to their typed parts, one file a section.
+
+mod address;
+mod credential;
+mod olt;
+mod ozmap;
+mod services;
+mod thresholds;
+
+pub(super) use credential::credentials;
+pub(super) use olt::olts;
+pub(super) use ozmap::ozmap;
+pub(super) use services::{alerts, http, incident, mibs, store, trap};
+pub(super) use thresholds::thresholds;

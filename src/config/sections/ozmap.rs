@@ -1,0 +1,111 @@
+//! `[ozmap]` and `[ozmap.status]`.
+
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::address;
+use crate::config::model::{MatchBy, Ozmap, OzmapMode, StatusMap};
+use crate::config::reader::{Section, alternatives, did_you_mean};
+use crate::config::schema::{OZMAP, STATUS};
+use crate::config::secret::Wanted;
+use crate::model::Verdict;
+
+const TOKEN: Wanted = Wanted { stem: "token", inline: true, what: "OZmap's API key", least: 1, header: true };
+
+const MATCH_BY: &[(&str, MatchBy)] = &[("serial", MatchBy::Serial), ("mac", MatchBy::Mac), ("code", MatchBy::Code)];
+
+const VERDICTS: &[(&str, Verdict)] = &[("ok", Verdict::Ok), ("error", Verdict::Error), ("hold", Verdict::Hold)];
+
+/// The section, if it is there; mistakes are noted.
+pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
+    let section = root.section("ozmap", &OZMAP)?;
+    let expected = "OZmap's address, such as \"https://isp.ozmap.com.br:9994\"";
+    section.require("url", expected);
+    let url = section.text("url", expected, address::ozmap);
+    let clear = url.as_ref().filter(|url| url.value.scheme() == "http" && !address::is_local(&url.value));
+    if let Some(url) = clear {
+        section.reader.warn(&url.span, "ozmap.url: over http the API key crosses the network in clear; use https");
+    }
+    let token = section.required_secret(&TOKEN);
+    let mode = section.word("mode", &[("dry-run", OzmapMode::DryRun), ("write", OzmapMode::Write)]);
+    let rate = section.number("requests_per_second", "a number above 0, up to 1000", |n| n > 0.0 && n <= 1000.0);
+    let burst = section.whole("burst", 1..=1000);
+    let batch_above = section.whole("batch_above", 0..=1_000_000);
+    let batch_size = section.whole("batch_size", 1..=10_000);
+    let full_read = section.duration("full_read");
+    let match_by = match_by(&section);
+    let code_pattern = section.text("code_pattern", "a regular expression", |pattern| {
+        regex::Regex::new(pattern).map_err(|error| format!("; {}", one_line(&error)))
+    });
+    let write_power = section.flag("write_power");
+    let status = section.section("status", &STATUS);
+    let status = status.as_ref().map(status_map);
+    let size =
+        |number: Option<u32>, default| number.map_or(default, |number| usize::try_from(number).unwrap_or(usize::MAX));
+    Some(Ozmap {
+        url: url?.value.to_string(),
+        token: token?,
+        mode: mode.map_or(OzmapMode::DryRun, |at| at.value),
+        requests_per_second: rate.map_or(2.0, |at| at.value),
+        burst: burst.unwrap_or(5),
+        batch_above: size(batch_above, 5),
+        batch_size: size(batch_size, 100),
+        full_read: full_read.unwrap_or(Duration::from_secs(15 * 60)),
+        match_by: match_by.unwrap_or_else(|| MATCH_BY.iter().map(|(_, key)| *key).collect()),
+        code_pattern: code_pattern.map(|at| at.value),
+        write_power: write_power.unwrap_or(false),
+        status: status.unwrap_or_default(),
+    })
+}
+
+/// The mistake itself: a regex error prints the pattern and an arrow on lines of their own.
+fn one_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    last.trim().trim_start_matches("error: ").to_owned()
+}
+
+fn match_by(section: &Section<'_>) -> Option<Vec<MatchBy>> {
+    let names = || MATCH_BY.iter().map(|(name, _)| *name);
+    let expected = format!("a list of {}", alternatives(names()));
+    let list = section.list("match", &expected)?;
+    let mut keys = Vec::new();
+    for item in list.value.iter() {
+        let word = item.get_ref().as_str().unwrap_or_default();
+        match MATCH_BY.iter().find(|(name, _)| *name == word) {
+            Some((_, key)) if keys.contains(key) => {
+                section.reader.problem(&item.span(), format!("ozmap.match: {word:?} is given twice"));
+            }
+            Some((_, key)) => keys.push(*key),
+            None => {
+                let found = section.reader.found(&item.span(), item.get_ref());
+                let near = if matches!(item.get_ref(), DeValue::String(_)) {
+                    did_you_mean(section.reader.nearest(word, names()))
+                } else {
+                    String::new()
+                };
+                let message = format!("ozmap.match: expected {}, found {found}{near}", alternatives(names()));
+                section.reader.problem(&item.span(), message);
+            }
+        }
+    }
+    Some(keys)
+}
+
+fn status_map(section: &Section<'_>) -> StatusMap {
+    let default = StatusMap::default();
+    let verdict = |key, default| section.word(key, VERDICTS).map_or(default, |at| at.value);
+    StatusMap {
+        optical: verdict("optical", default.optical),
+        power: verdict("power", default.power),
+        admin: verdict("admin", default.admin),
+        auth: verdict("auth", default.auth),
+        rogue: verdict("rogue", default.rogue),
+        restart: verdict("restart", default.restart),
+        unknown: verdict("unknown", default.unknown),
+        critical: verdict("critical", default.critical),
+        overload: verdict("overload", default.overload),
+        weak: verdict("weak", default.weak),
+    }
+}

@@ -1,0 +1,148 @@
+//! `[store]`, `[http]`, `[trap]`, `[[alert]]`, `[incident]` and `[mibs]`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::address;
+use crate::config::model::{Alert, AlertKind, Http, Incident, Store, Trap};
+use crate::config::reader::{At, Section};
+use crate::config::schema::{ALERT, HTTP, INCIDENT, MIBS, STORE, TRAP};
+use crate::config::secret::Wanted;
+
+const TOKEN: Wanted =
+    Wanted { stem: "token", inline: true, what: "the token that opens the pages", least: 1, header: true };
+
+/// Where HTTP listens unless told otherwise.
+const HTTP_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9161);
+
+const KINDS: &[(&str, AlertKind)] = &[
+    ("alertmanager", AlertKind::Alertmanager),
+    ("webhook", AlertKind::Webhook),
+    ("telegram", AlertKind::Telegram),
+    ("slack", AlertKind::Slack),
+    ("pagerduty", AlertKind::Pagerduty),
+    ("email", AlertKind::Email),
+];
+
+/// Says that a section is understood but that nothing acts on it yet.
+fn without_effect(section: &Section<'_>, header: &str) {
+    section.reader.warn(&section.span, &format!("{header} has no effect in this version"));
+}
+
+fn path(section: &Section<'_>, key: &str, expected: &str) -> Option<PathBuf> {
+    let path = section.text(key, expected, |text| {
+        if text.is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text) }
+    })?;
+    Some(section.reader.base_dir.join(path.value))
+}
+
+/// `[store]`, if it is there.
+pub(in crate::config) fn store(root: &Section<'_>) -> Option<Store> {
+    let section = root.section("store", &STORE)?;
+    without_effect(&section, "[store]");
+    let path = path(&section, "path", "the path of the database");
+    Some(Store {
+        path: path.unwrap_or_else(|| section.reader.base_dir.join("oltwatch.db")),
+        keep: section.duration("keep").unwrap_or(Duration::from_secs(90 * 24 * 3600)),
+    })
+}
+
+fn listen(section: &Section<'_>) -> Option<At<SocketAddr>> {
+    section.text("listen", "an IP address and a port, such as \"127.0.0.1:9161\"", address::listener)
+}
+
+/// `[http]`, if it is there.
+pub(in crate::config) fn http(root: &Section<'_>) -> Option<Http> {
+    let section = root.section("http", &HTTP)?;
+    let listen = listen(&section);
+    let token = section.secret(&TOKEN);
+    let no_token = ["token", "token_file", "token_env"].iter().all(|key| section.at(key).is_none());
+    if let Some(listen) = listen.as_ref().filter(|listen| no_token && !listen.value.ip().to_canonical().is_loopback()) {
+        let message = format!(
+            "http.listen: {} can be reached from other machines, so a token is needed: expected exactly one of \
+             \"token_file\", \"token_env\", \"token\"",
+            listen.value
+        );
+        section.reader.problem(&listen.span, message);
+    }
+    Some(Http { listen: listen.map_or(HTTP_LISTEN, |at| at.value), token })
+}
+
+/// `[trap]`, if it is there.
+pub(in crate::config) fn trap(root: &Section<'_>) -> Option<Trap> {
+    let section = root.section("trap", &TRAP)?;
+    let listen = listen(&section);
+    if listen.is_some() {
+        without_effect(&section, "[trap] with listen");
+    }
+    Some(Trap { listen: listen.map(|at| at.value) })
+}
+
+/// `[[alert]]`, in the file's order.
+pub(in crate::config) fn alerts(root: &Section<'_>) -> Vec<Alert> {
+    let tables = root.tables("alert", &ALERT);
+    tables.into_iter().filter_map(|table| alert(&Section::open(root.reader, &ALERT, table.value, table.span))).collect()
+}
+
+fn alert(section: &Section<'_>) -> Option<Alert> {
+    section.require("kind", "the kind of channel, such as \"alertmanager\"");
+    let kind = section.word("kind", KINDS)?.value;
+    if matches!(kind, AlertKind::Alertmanager | AlertKind::Webhook) {
+        section.require("url", "the address that alerts are sent to");
+    }
+    section.text("url", "an address that begins with https:// or http://", |text| {
+        // Slack's and others' addresses carry a secret, so that nothing of them is said.
+        let lower = text.to_ascii_lowercase();
+        let web = lower.starts_with("http://") || lower.starts_with("https://");
+        if web && reqwest::Url::parse(text).is_ok() { Ok(()) } else { Err(String::new()) }
+    });
+    section.reader.warn(
+        &section.span,
+        "[[alert]] has no effect in this version; its keys other than kind and url are not checked",
+    );
+    let settings = section
+        .entries()
+        .filter(|(key, _)| key.get_ref() != "kind")
+        .map(|(key, value)| (key.get_ref().to_string(), owned(value.get_ref())))
+        .collect();
+    Some(Alert { kind, settings })
+}
+
+/// A value apart from the text that it was read from. The parser bounds the depth.
+fn owned(value: &DeValue<'_>) -> toml::Value {
+    match value {
+        DeValue::String(text) => toml::Value::String(text.to_string()),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => toml::Value::Integer(number),
+            Err(_) => toml::Value::String(number.to_string()),
+        },
+        DeValue::Float(number) => toml::Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Boolean(flag) => toml::Value::Boolean(*flag),
+        DeValue::Datetime(time) => toml::Value::Datetime(*time),
+        DeValue::Array(items) => toml::Value::Array(items.iter().map(|item| owned(item.get_ref())).collect()),
+        DeValue::Table(table) => {
+            let entries: BTreeMap<String, toml::Value> =
+                table.iter().map(|(key, value)| (key.get_ref().to_string(), owned(value.get_ref()))).collect();
+            toml::Value::Table(entries.into_iter().collect())
+        }
+    }
+}
+
+/// `[incident]`, or its defaults.
+pub(in crate::config) fn incident(root: &Section<'_>) -> Incident {
+    let section = root.section("incident", &INCIDENT);
+    if let Some(section) = &section {
+        without_effect(section, "[incident]");
+    }
+    let settle = section.and_then(|section| section.duration_or_zero("settle"));
+    Incident { settle: settle.unwrap_or(Duration::from_secs(10)) }
+}
+
+/// The folder of `[mibs]`.
+pub(in crate::config) fn mibs(root: &Section<'_>) -> Option<PathBuf> {
+    path(&root.section("mibs", &MIBS)?, "path", "the path of a folder with profiles")
+}

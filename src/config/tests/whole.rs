@@ -1,0 +1,299 @@
+//! Configurations that are right.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::*;
+use super::{parse, parse_in, problems, with};
+use crate::model::{Dbm, Decibels, Verdict};
+
+/// The sample that the documentation of the interface shows, with its secrets' files beside it.
+const SAMPLE: &str = r#"
+[ozmap]
+url = "https://isp.ozmap.com.br:9994"
+token_file = "ozmap.token"
+mode = "dry-run"
+requests_per_second = 2.0
+burst = 5
+batch_above = 5
+batch_size = 100
+full_read = "15m"
+match = ["serial", "mac", "code"]
+# code_pattern = '^(\d+)'
+write_power = false
+
+[ozmap.status]
+optical = "error"
+power = "hold"
+admin = "hold"
+auth = "hold"
+rogue = "hold"
+restart = "hold"
+unknown = "error"
+critical = "error"
+overload = "error"
+weak = "ok"
+
+[thresholds]
+class = "B+"
+weak_margin_db = 2.0
+hysteresis_db = 1.0
+worsen_after = 2
+improve_after = 3
+down_after = 2
+unknown_after = "10m"
+
+[[thresholds.override]]
+olt = "olt-centro"
+pon = "0/3/*"
+class = "C+"
+
+[snmp.credential.default]
+version = "2c"
+community_env = "OLT_COMMUNITY"
+
+[snmp.credential.secure]
+version = "3"
+user = "noc"
+auth = "sha256"
+auth_file = "v3.auth"
+privacy = "aes128"
+privacy_file = "v3.priv"
+
+[[olt]]
+name = "olt-centro"
+address = "192.0.2.10"
+profile = "auto"
+credential = "default"
+# state_every = "60s"  optics_every = "15m"  inventory_every = "1h"
+
+[store]
+path = "oltwatch.db"
+keep = "90d"
+
+[http]
+listen = "127.0.0.1:9161"
+
+[trap]
+# listen = "0.0.0.0:162"
+
+[[alert]]
+kind = "alertmanager"
+url = "http://127.0.0.1:9093"
+
+[incident]
+settle = "10s"
+
+[mibs]
+# path = "/etc/oltwatch/mibs"
+"#;
+
+#[test]
+fn the_sample_of_the_interface_is_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in
+        [("ozmap.token", "the-key\n"), ("v3.auth", "auth-password\n"), ("v3.priv", "priv-password\r\n")]
+    {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let config = parse_in(SAMPLE, folder.path(), &[("OLT_COMMUNITY", "public")]).unwrap();
+
+    let ozmap = config.ozmap.as_ref().unwrap();
+    assert_eq!(ozmap.url, "https://isp.ozmap.com.br:9994/api/v2");
+    assert_eq!(ozmap.token.expose(), "the-key");
+    assert_eq!(ozmap.mode, OzmapMode::DryRun);
+    assert_eq!(ozmap.match_by, [MatchBy::Serial, MatchBy::Mac, MatchBy::Code]);
+    assert_eq!(ozmap.status, StatusMap::default());
+    assert_eq!(ozmap.full_read, Duration::from_secs(900));
+
+    let olt = config.olt("olt-centro").unwrap();
+    assert_eq!(olt.address, "192.0.2.10:161");
+    assert_eq!(olt.profile, Profile::Auto);
+    assert!(matches!(&olt.credential.version, SnmpVersion::V2c { community } if community.expose() == "public"));
+    assert!(config.olt("olt").is_none());
+
+    let centre = config.thresholds.rule_for("olt-centro", Some("0/3/7"));
+    assert_eq!(centre.window, Window::of_class("C+").unwrap());
+    assert_eq!(centre.weak_margin, Decibels::new(2.0).unwrap());
+    assert_eq!(config.thresholds.rule_for("olt-centro", Some("0/4/7")).window, Window::of_class("B+").unwrap());
+
+    assert_eq!(config.http.as_ref().unwrap().listen.to_string(), "127.0.0.1:9161");
+    assert_eq!(config.store.as_ref().unwrap().path, folder.path().join("oltwatch.db"));
+    assert_eq!(config.trap.as_ref().unwrap().listen, None);
+    assert_eq!(config.alerts.len(), 1);
+    let without_effect: Vec<&str> =
+        ["[store]", "[[alert]]", "[incident]"].into_iter().filter(|header| has_warning(&config, header)).collect();
+    assert_eq!(without_effect, ["[store]", "[[alert]]", "[incident]"]);
+    assert!(!has_warning(&config, "[trap]"), "an empty section asks for nothing");
+}
+
+fn has_warning(config: &Config, text: &str) -> bool {
+    config.warnings.iter().any(|warning| warning.contains(text))
+}
+
+#[test]
+fn olts_alone_are_enough() {
+    let config = parse(&with("")).unwrap();
+    assert!(config.ozmap.is_none() && config.store.is_none() && config.http.is_none() && config.trap.is_none());
+    assert_eq!(config.thresholds.base, ThresholdRule::default());
+    assert_eq!(config.warnings, [""; 0]);
+}
+
+#[test]
+fn what_has_no_effect_is_told_with_its_place() {
+    let config = parse(&with("[store]\n[incident]\nsettle = '0s'\n[trap]\nlisten = '0.0.0.0:0'")).unwrap();
+    assert_eq!(
+        config.warnings,
+        [
+            "f.toml:2:1: [store] has no effect in this version",
+            "f.toml:3:1: [incident] has no effect in this version",
+            "f.toml:5:1: [trap] with listen has no effect in this version",
+        ]
+    );
+}
+
+#[test]
+fn an_override_inherits_what_it_does_not_say() {
+    let text = "[thresholds]\nclass = 'C+'\nweak_margin_db = 3\nimprove_after = 9\n\
+                [[thresholds.override]]\npon = '1'\nsensitivity_dbm = -25.5\n[[thresholds.override]]\nolt = 'a'\nworsen_after = 7";
+    let config = parse(&with(text)).unwrap();
+    let rule = config.thresholds.rule_for("a", Some("1"));
+    assert_eq!(rule.window.sensitivity, Dbm::new(-25.5).unwrap());
+    assert_eq!(rule.window.overload, Dbm::new(-8.0).unwrap());
+    assert_eq!((rule.weak_margin, rule.improve_after, rule.worsen_after), (Decibels::new(3.0).unwrap(), 9, 2));
+    assert_eq!(config.thresholds.rule_for("a", None).worsen_after, 7);
+}
+
+#[test]
+fn every_word_means_what_it_says() {
+    for (auth, privacy) in [("md5", "des"), ("sha1", "aes128"), ("sha224", "aes192"), ("sha512", "aes256")] {
+        let text = format!(
+            "[snmp.credential.v3]\nversion = '3'\nuser = 'noc'\nauth = '{auth}'\nauth_env = 'A'\nprivacy = '{privacy}'\n\
+             privacy_env = 'P'\nkey_extension = 'reeder'\n[[olt]]\nname = 'a'\naddress = '::1'\ncredential = 'v3'\nany_source = true"
+        );
+        let config =
+            parse_in(&text, std::path::Path::new(""), &[("A", "auth-password"), ("P", "priv-password")]).unwrap();
+        let SnmpVersion::V3 { user, auth: Some(a), privacy: Some(p) } = &config.olts[0].credential.version else {
+            panic!("{auth} {privacy}");
+        };
+        assert_eq!(user, "noc");
+        assert_eq!(format!("{:?}", a.protocol).to_lowercase(), auth);
+        assert_eq!(format!("{:?}", p.protocol).to_lowercase(), privacy);
+        assert_eq!(p.key_extension, KeyExtension::Reeder);
+        assert_eq!((a.password.expose(), p.password.expose()), ("auth-password", "priv-password"));
+        assert!(config.olts[0].any_source);
+    }
+    let config = parse(&with(
+        "[ozmap]\nurl = 'http://localhost'\ntoken = 't'\nmode = 'write'\nmatch = ['code']\nstatus.power = 'ok'",
+    ))
+    .unwrap();
+    let ozmap = config.ozmap.unwrap();
+    assert_eq!(
+        (ozmap.mode, ozmap.match_by.as_slice(), ozmap.status.power),
+        (OzmapMode::Write, &[MatchBy::Code][..], Verdict::Ok)
+    );
+}
+
+#[test]
+fn an_api_key_in_clear_over_a_network_is_told() {
+    let config = parse(&with("[ozmap]\nurl = 'http://192.0.2.9'\ntoken = 't'")).unwrap();
+    assert!(config.warnings[0].starts_with("f.toml:3:7: ozmap.url: over http"), "{:?}", config.warnings);
+}
+
+#[test]
+fn an_override_for_no_olt_and_an_address_polled_twice_are_told() {
+    let config = parse(&with(
+        "[[thresholds.override]]\nolt = 'b*'\nclass = 'A'\n[[olt]]\nname = 'c'\naddress = '192.0.2.1:161'",
+    ))
+    .unwrap();
+    assert!(has_warning(&config, "3:7: thresholds.override.olt: no [[olt]]"), "{:?}", config.warnings);
+    assert!(has_warning(&config, "olt.address: the OLT in line 7"), "{:?}", config.warnings);
+}
+
+#[test]
+fn profiles_are_checked_by_those_that_exist() {
+    let text = with(
+        "[[olt]]\nname = 'b'\naddress = 'b'\nprofile = 'huawei-smartx'\n[[olt]]\nname = 'c'\naddress = 'c'\nprofile = 'nonsense'",
+    );
+    let config = parse(&text).unwrap();
+    let error = config.check_profiles(&["huawei-smartax", "vsol-v1600d"]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "f.toml:5:11: olt.profile: there is no profile \"huawei-smartx\"; did you mean \"huawei-smartax\"?\n\
+         f.toml:9:11: olt.profile: there is no profile \"nonsense\"; expected \"auto\" or one of huawei-smartax, vsol-v1600d"
+    );
+    config.check_profiles(&["huawei-smartx", "nonsense"]).unwrap();
+}
+
+#[test]
+fn a_file_is_loaded_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oltwatch.toml");
+    std::fs::write(folder.path().join("c.txt"), "private\n").unwrap();
+    std::fs::write(
+        &path,
+        "[snmp.credential.default]\nversion = '2c'\ncommunity_file = 'c.txt'\n[[olt]]\nname = 'a'\naddress = 'a'\n",
+    )
+    .unwrap();
+    let config = Config::load(&path, &|_| None).unwrap();
+    assert!(
+        matches!(&config.olts[0].credential.version, SnmpVersion::V2c { community } if community.expose() == "private")
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_not_text_or_endless_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.toml");
+    let load = || Config::load(&path, &|_| None).unwrap_err().to_string();
+    assert!(load().contains("c.toml: the configuration cannot be read: "), "{}", load());
+    std::fs::write(&path, b"# \xc3\xa9\n# ab\xff").unwrap();
+    assert!(load().ends_with("c.toml:2:5: expected text in UTF-8, found an octet that is none"), "{}", load());
+    std::fs::write(&path, vec![b'\n'; LONGEST_CONFIG + 1]).unwrap();
+    assert!(load().contains("1:1: expected at most 4 MiB"), "{}", load());
+    std::fs::write(&path, vec![b'\n'; LONGEST_CONFIG]).unwrap();
+    assert!(load().contains("lacks \"olt\""), "{}", load());
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_lines_do_no_harm() {
+    let text = format!("\u{feff}{}", with("").replace('\n', "\r\n"));
+    assert_eq!(problems(&text), [""; 0]);
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC*") {
+        let _ = parse(&text).map_err(|error| error.to_string());
+    }
+
+    #[test]
+    fn no_text_of_our_words_panics(
+        words in proptest::collection::vec(
+            prop_oneof![
+                Just("["), Just("]"), Just("[["), Just("]]"), Just("{"), Just("}"), Just("="), Just("."), Just(","), Just("\n"),
+                Just("\""), Just("'"), Just("\"\"\""), Just("#"), Just("ozmap"), Just("snmp"), Just("credential"), Just("olt"),
+                Just("status"), Just("thresholds"), Just("override"), Just("alert"), Just("http"), Just("listen"), Just("url"),
+                Just("match"), Just("token"), Just("token_env"), Just("name"), Just("\"a\""), Just("'é'"), Just("1"), Just("-1.5e9"),
+                Just("inf"), Just("nan"), Just("99999999999999999999"), Just("0xff"), Just("true"), Just("1979-05-27"), Just(" "), Just("\t"),
+            ],
+            0..40,
+        )
+    ) {
+        let text = words.concat();
+        let _ = parse(&text).map_err(|error| error.to_string());
+        let _ = parse(&with(&text)).map_err(|error| error.to_string());
+    }
+
+    #[test]
+    fn a_change_anywhere_in_the_sample_is_read_or_refused_without_panic(at in 0..SAMPLE.len(), with in "\\PC{0,3}", cut in 0..8_usize) {
+        let start = (0..=at).rev().find(|at| SAMPLE.is_char_boundary(*at)).unwrap();
+        let end = (start + cut..=SAMPLE.len()).find(|at| SAMPLE.is_char_boundary(*at)).unwrap_or(SAMPLE.len());
+        let text = format!("{}{with}{}", &SAMPLE[..start], &SAMPLE[end..]);
+        let result = parse_in(&text, std::path::Path::new("/nonexistent"), &[("OLT_COMMUNITY", "public")]);
+        if let Err(error) = result {
+            prop_assert!(!error.to_string().is_empty());
+        }
+    }
+}

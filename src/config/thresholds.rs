@@ -1,0 +1,203 @@
+//! `[thresholds]`: what a received power means, and for which ONUs.
+
+use std::time::Duration;
+
+use crate::model::{Dbm, Decibels};
+
+/// `[thresholds]`: the rule for every ONU, and overrides of which the first that fits wins.
+#[derive(Debug, Clone)]
+pub struct Thresholds {
+    /// The rule where no override fits.
+    pub base: ThresholdRule,
+    /// `[[thresholds.override]]`, in the file's order.
+    pub overrides: Vec<(AddressMatch, ThresholdRule)>,
+    /// Consecutive state readings before a lone loss counts.
+    pub down_after: u32,
+    /// A loss without a known cause counts only when it has lasted this long.
+    pub unknown_after: Duration,
+}
+
+impl Thresholds {
+    /// The rule for an ONU on this OLT and PON: the first override that fits, else the base.
+    #[must_use]
+    pub fn rule_for(&self, olt: &str, pon: Option<&str>) -> &ThresholdRule {
+        let fitting = self.overrides.iter().find(|(place, _)| place.fits(olt, pon));
+        fitting.map_or(&self.base, |(_, rule)| rule)
+    }
+}
+
+/// What a received power means, for some ONUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThresholdRule {
+    /// The receiver's window.
+    pub window: Window,
+    /// Closer than this to an end of the window is `weak`.
+    pub weak_margin: Decibels,
+    /// Extra margin on the way back to a better level.
+    pub hysteresis: Decibels,
+    /// Consecutive optics readings before a level gets worse.
+    pub worsen_after: u32,
+    /// Consecutive optics readings before a level gets better.
+    pub improve_after: u32,
+}
+
+/// A receiver's window (classes: `domain.md` 1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Lowest power that is received without errors.
+    pub sensitivity: Dbm,
+    /// Highest power that the receiver bears.
+    pub overload: Dbm,
+}
+
+impl Default for ThresholdRule {
+    /// Class B+ with the margins and dwells that practice has settled on (`docs/design.md`, "Deciding").
+    fn default() -> Self {
+        Self {
+            window: Window::of(-27, -8),
+            weak_margin: Decibels::from_thousandths(2000),
+            hysteresis: Decibels::from_thousandths(1000),
+            worsen_after: 2,
+            improve_after: 3,
+        }
+    }
+}
+
+impl Window {
+    /// The windows of ONU receivers by class: ITU-T G.984.2 for A to C+, with D (sold as C++) from the same tables;
+    /// G.9807.1 for N1 to E2; `combo-…` is GPON beside XGS-PON on one fibre, whose filter costs C+ its extra reach.
+    /// EPON classes are missing on purpose: no source gives their windows firmly enough to judge by.
+    pub const CLASSES: &'static [(&'static str, Self)] = &[
+        ("A", Self::of(-21, -1)),
+        ("B", Self::of(-21, -1)),
+        ("B+", Self::of(-27, -8)),
+        ("C", Self::of(-28, -8)),
+        ("C+", Self::of(-30, -8)),
+        ("C++", Self::of(-30, -8)),
+        ("D", Self::of(-30, -8)),
+        ("N1", Self::of(-28, -9)),
+        ("N2", Self::of(-28, -9)),
+        ("E1", Self::of(-28, -9)),
+        ("E2", Self::of(-28, -9)),
+        ("combo-B+", Self::of(-27, -8)),
+        ("combo-C+", Self::of(-27, -8)),
+    ];
+
+    /// The window of a class by its name in the configuration.
+    #[must_use]
+    pub fn of_class(class: &str) -> Option<Self> {
+        Self::CLASSES.iter().find(|(name, _)| *name == class).map(|(_, window)| *window)
+    }
+
+    const fn of(sensitivity: i32, overload: i32) -> Self {
+        Self {
+            sensitivity: Dbm::from_thousandths(sensitivity * 1000),
+            overload: Dbm::from_thousandths(overload * 1000),
+        }
+    }
+}
+
+/// Which ONUs an override is for.
+#[derive(Debug, Clone)]
+pub struct AddressMatch {
+    /// Pattern on the OLT's name; `*` stands for any text.
+    pub olt: Option<Pattern>,
+    /// Pattern on the PON's name; `*` stands for any text.
+    pub pon: Option<Pattern>,
+}
+
+/// A text in which `*` stands for any text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// From its text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Whether all of `text` fits. Linear in `text` for each `*`.
+    #[must_use]
+    pub fn fits(&self, text: &str) -> bool {
+        let mut pieces = self.0.split('*');
+        let first = pieces.next().unwrap_or_default();
+        let Some(mut rest) = text.strip_prefix(first) else { return false };
+        let mut pieces = pieces.peekable();
+        if pieces.peek().is_none() {
+            return rest.is_empty();
+        }
+        while let Some(piece) = pieces.next() {
+            if pieces.peek().is_none() {
+                return rest.ends_with(piece);
+            }
+            match rest.split_once(piece) {
+                Some((_, after)) => rest = after,
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl AddressMatch {
+    /// Whether an ONU at this place is meant. An ONU without a PON fits only where no PON is asked for.
+    #[must_use]
+    pub fn fits(&self, olt: &str, pon: Option<&str>) -> bool {
+        self.olt.as_ref().is_none_or(|pattern| pattern.fits(olt))
+            && self.pon.as_ref().is_none_or(|pattern| pon.is_some_and(|pon| pattern.fits(pon)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_fits_the_whole_text() {
+        for (pattern, text, fits) in [
+            ("0/3/*", "0/3/15", true),
+            ("0/3/*", "0/30/1", false),
+            ("*", "", true),
+            ("olt-centro", "olt-centro", true),
+            ("olt-centro", "olt-centro-2", false),
+            ("*-sul-*", "olt-sul-1", true),
+            ("a*a", "a", false),
+            ("*ab", "aab", true),
+            ("**", "x", true),
+        ] {
+            assert_eq!(Pattern::new(pattern).fits(text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn the_first_override_that_fits_wins() {
+        let rule = |class| ThresholdRule { window: Window::of_class(class).unwrap(), ..ThresholdRule::default() };
+        let place = |olt: Option<&str>, pon: Option<&str>| AddressMatch {
+            olt: olt.map(Pattern::new),
+            pon: pon.map(Pattern::new),
+        };
+        let thresholds = Thresholds {
+            base: rule("B+"),
+            overrides: vec![
+                (place(Some("a"), Some("0/3/*")), rule("C+")),
+                (place(Some("a"), None), rule("A")),
+                (place(None, Some("0/3/1")), rule("N1")),
+            ],
+            down_after: 2,
+            unknown_after: Duration::from_secs(600),
+        };
+        assert_eq!(thresholds.rule_for("a", Some("0/3/1")), &rule("C+"));
+        assert_eq!(thresholds.rule_for("a", Some("0/4/1")), &rule("A"));
+        assert_eq!(thresholds.rule_for("a", None), &rule("A"));
+        assert_eq!(thresholds.rule_for("b", Some("0/3/1")), &rule("N1"));
+        assert_eq!(thresholds.rule_for("b", None), &rule("B+"));
+    }
+
+    #[test]
+    fn every_class_leaves_room_between_its_ends() {
+        for (name, window) in Window::CLASSES {
+            assert!(window.sensitivity < window.overload, "{name}");
+        }
+    }
+}
