@@ -1,0 +1,482 @@
+//! What is held of one ONU: the newest known values of its sweeps, and what was made of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::level::LevelTrack;
+use super::truth::{Doubt, StateRules, TruthTrack};
+use super::{Identity, Reason};
+use crate::config::ThresholdRule;
+use crate::model::{
+    Cause, Celsius, Dbm, Field, Level, Mac, Metres, Milliamperes, OnuState, PonId, Reading, Serial, SweepKind,
+    Timestamp, Truth, Unread, Verdict, Volts,
+};
+
+/// What is held of one ONU. A judge owns it; others get it to read.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub(super) truth: TruthTrack,
+    pub(super) level: LevelTrack,
+    pub(super) presence: Presence,
+    /// What the last transitions said.
+    pub(super) told: Told,
+    reason: Reason,
+    rx: Field<Dbm>,
+    olt_rx: Measure,
+    tx: Measure,
+    distance: Measure,
+    temperature: Measure,
+    voltage: Measure,
+    bias: Measure,
+    serial: Option<Serial>,
+    name: Option<Arc<str>>,
+    onu: Option<u32>,
+    pon: Option<PonId>,
+    mac: Option<Mac>,
+    last_down_cause: Option<Cause>,
+}
+
+/// What was told of an ONU last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) truth: Truth,
+    pub(super) level: Level,
+    pub(super) verdict: Verdict,
+}
+
+/// Which sweeps list an ONU.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Presence {
+    by_inventory: bool,
+    by_state: bool,
+    missing: u8,
+    missing_from_inventory: bool,
+}
+
+impl Presence {
+    fn lists(self, kind: SweepKind) -> bool {
+        match kind {
+            SweepKind::Inventory => self.by_inventory,
+            SweepKind::State => self.by_state,
+            SweepKind::Optics => false,
+        }
+    }
+
+    fn listed(&mut self, kind: SweepKind) {
+        self.missing = 0;
+        self.missing_from_inventory = false;
+        self.by_inventory |= kind == SweepKind::Inventory;
+        self.by_state |= kind == SweepKind::State;
+    }
+
+    /// Complete sweeps in a row that used to list it and did not.
+    pub(super) const fn missing(self) -> u8 {
+        self.missing
+    }
+
+    /// Whether it is gone: two complete sweeps say so, and one of them is an inventory if inventories ever listed it. On
+    /// some families the state table lists only ONUs that are registered; being absent there is not being gone.
+    pub(super) const fn is_gone(self) -> bool {
+        self.missing >= 2 && (self.missing_from_inventory || !self.by_inventory)
+    }
+}
+
+/// What a reading told of who and where the ONU is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sighting {
+    /// The same device at the same place.
+    Same,
+    /// Its serial or MAC, not known before.
+    Learned,
+    /// The same device on another PON.
+    Moved { from: PonId, to: PonId },
+    /// Another device.
+    Replaced { from: Identity, to: Identity },
+}
+
+/// Whether nothing was said of a value, as opposed to "there is none".
+const fn is_silence(why: Unread) -> bool {
+    matches!(why, Unread::NotAsked | Unread::NoAnswer)
+}
+
+/// A measured value that is only shown, in thousandths of its unit; half the size of an `Option` of it.
+#[derive(Debug, Clone, Copy)]
+struct Measure(i32);
+
+impl Measure {
+    /// No unit's constructor makes this number: it is beyond their common limit.
+    const NONE: Self = Self(i32::MIN);
+
+    fn get<T>(self, from_thousandths: fn(i32) -> T) -> Option<T> {
+        (self.0 != i32::MIN).then(|| from_thousandths(self.0))
+    }
+
+    /// Silence keeps the older value, "no value" drops it.
+    const fn take(&mut self, read: Field<i32>) {
+        match read {
+            Ok(thousandths) => self.0 = thousandths,
+            Err(why) if is_silence(why) => {}
+            Err(_) => *self = Self::NONE,
+        }
+    }
+}
+
+impl Held {
+    pub(super) const fn new(at: Timestamp) -> Self {
+        Self {
+            truth: TruthTrack::new(at),
+            level: LevelTrack::new(),
+            presence: Presence { by_inventory: false, by_state: false, missing: 0, missing_from_inventory: false },
+            told: Told { truth: Truth::Stale, level: Level::Unread, verdict: Verdict::Hold },
+            reason: Reason::NotReadYet,
+            rx: Err(Unread::NotAsked),
+            olt_rx: Measure::NONE,
+            tx: Measure::NONE,
+            distance: Measure::NONE,
+            temperature: Measure::NONE,
+            voltage: Measure::NONE,
+            bias: Measure::NONE,
+            serial: None,
+            name: None,
+            onu: None,
+            pon: None,
+            mac: None,
+            last_down_cause: None,
+        }
+    }
+
+    /// The PON port; `None` where the family does not show it.
+    #[must_use]
+    pub const fn pon(&self) -> Option<PonId> {
+        self.pon
+    }
+
+    /// Its number on the PON.
+    #[must_use]
+    pub const fn onu(&self) -> Option<u32> {
+        self.onu
+    }
+
+    /// The serial number.
+    #[must_use]
+    pub const fn serial(&self) -> Option<&Serial> {
+        self.serial.as_ref()
+    }
+
+    /// The MAC address.
+    #[must_use]
+    pub const fn mac(&self) -> Option<Mac> {
+        self.mac
+    }
+
+    /// Its name or description on the OLT.
+    #[must_use]
+    pub const fn name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+
+    /// Up, down or stale.
+    #[must_use]
+    pub const fn truth(&self) -> Truth {
+        self.told.truth
+    }
+
+    /// Since when: for a loss, the first reading that said so.
+    #[must_use]
+    pub const fn since(&self) -> Timestamp {
+        self.truth.since()
+    }
+
+    /// The class of the power that it receives.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.told.level
+    }
+
+    /// What its client should show.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        self.told.verdict
+    }
+
+    /// Why the verdict is what it is.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// When it was last read as up or down.
+    #[must_use]
+    pub fn state_read_at(&self) -> Option<Timestamp> {
+        self.truth.read_at()
+    }
+
+    /// When the last level that was believed was read.
+    #[must_use]
+    pub fn level_read_at(&self) -> Option<Timestamp> {
+        self.level.read_at()
+    }
+
+    /// Power that the ONU receives: the newest answer, or why there is none. Shown even while it is not believed.
+    ///
+    /// # Errors
+    /// [`Unread`] when the newest answer holds no level.
+    pub const fn rx(&self) -> Field<Dbm> {
+        self.rx
+    }
+
+    /// Power that the OLT receives from it.
+    #[must_use]
+    pub fn olt_rx(&self) -> Option<Dbm> {
+        self.olt_rx.get(Dbm::from_thousandths)
+    }
+
+    /// Power that it launches.
+    #[must_use]
+    pub fn tx(&self) -> Option<Dbm> {
+        self.tx.get(Dbm::from_thousandths)
+    }
+
+    /// Ranged distance from the OLT; of an ONU that is down, the last one.
+    #[must_use]
+    pub fn distance(&self) -> Option<Metres> {
+        self.distance.get(Metres::from_thousandths)
+    }
+
+    /// Temperature of its transceiver.
+    #[must_use]
+    pub fn temperature(&self) -> Option<Celsius> {
+        self.temperature.get(Celsius::from_thousandths)
+    }
+
+    /// Supply voltage of its transceiver.
+    #[must_use]
+    pub fn voltage(&self) -> Option<Volts> {
+        self.voltage.get(Volts::from_thousandths)
+    }
+
+    /// Bias current of its laser.
+    #[must_use]
+    pub fn bias(&self) -> Option<Milliamperes> {
+        self.bias.get(Milliamperes::from_thousandths)
+    }
+
+    /// Why it went down the last time, as far as the OLT says.
+    #[must_use]
+    pub const fn last_down_cause(&self) -> Option<Cause> {
+        self.last_down_cause
+    }
+
+    pub(super) const fn set_reason(&mut self, reason: Reason) {
+        self.reason = reason;
+    }
+
+    /// The device that it is, as far as known.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.serial.clone().map(Identity::Serial).or(self.mac.map(Identity::Mac))
+    }
+
+    /// A complete sweep of this kind did not list it. It counts towards being gone if that kind listed it before.
+    pub(super) fn note_absence(&mut self, kind: SweepKind, counts: bool) {
+        if !self.presence.lists(kind) {
+            return;
+        }
+        if kind == SweepKind::State {
+            self.truth.doubt_it(Doubt::NotListed);
+        }
+        if counts {
+            self.presence.missing = self.presence.missing.saturating_add(1);
+            self.presence.missing_from_inventory |= kind == SweepKind::Inventory;
+        }
+    }
+
+    /// A sweep of this kind listed it.
+    pub(super) fn note_listed(&mut self, kind: SweepKind) {
+        self.presence.listed(kind);
+        self.truth.listed();
+    }
+
+    /// Takes who and where it is. Another device under the same key starts with nothing held.
+    pub(super) fn sight(&mut self, reading: &Reading, at: Timestamp) -> Sighting {
+        let before = self.identity();
+        let read = match (&reading.serial, &reading.mac) {
+            (Ok(serial), _) => Some(Identity::Serial(serial.clone())),
+            (Err(_), Ok(mac)) if self.serial.is_none() => Some(Identity::Mac(*mac)),
+            _ => None,
+        };
+        let mut sighting = Sighting::Same;
+        match (before, read) {
+            (None, Some(_)) => sighting = Sighting::Learned,
+            // A MAC held alone, then a serial: the same device, better known, unless its MAC says otherwise.
+            (Some(Identity::Mac(old)), Some(Identity::Serial(_))) if reading.mac.is_ok_and(|mac| mac == old) => {
+                sighting = Sighting::Learned;
+            }
+            (Some(Identity::Mac(_)), Some(Identity::Serial(_))) if reading.mac.is_err() => {
+                sighting = Sighting::Learned;
+            }
+            (Some(from), Some(to)) if from != to => {
+                let presence = self.presence;
+                let told = self.told;
+                *self = Self { presence, told, ..Self::new(at) };
+                sighting = Sighting::Replaced { from, to };
+            }
+            _ => {}
+        }
+        if let Some(pon) = reading.pon {
+            if let Some(from) = self.pon
+                && from != pon
+            {
+                // The light comes another way now.
+                self.level.unconfirm();
+                if sighting == Sighting::Same {
+                    sighting = Sighting::Moved { from, to: pon };
+                }
+            }
+            self.pon = Some(pon);
+        }
+        self.onu = reading.onu.or(self.onu);
+        if let Ok(serial) = &reading.serial
+            && self.serial.as_ref() != Some(serial)
+        {
+            self.serial = Some(serial.clone());
+        }
+        if let Ok(mac) = reading.mac {
+            self.mac = Some(mac);
+        }
+        match &reading.name {
+            Ok(name) if self.name.as_ref() != Some(name) => self.name = Some(Arc::clone(name)),
+            Err(Unread::NoValue) => self.name = None,
+            Ok(_) | Err(_) => {}
+        }
+        sighting
+    }
+
+    /// Takes a state reading.
+    pub(super) fn take_state(
+        &mut self,
+        state: Field<OnuState>,
+        cause: Field<Cause>,
+        at: Timestamp,
+        rules: &StateRules,
+    ) {
+        if self.truth.read(state, cause, at, rules) {
+            self.level.unconfirm();
+        }
+    }
+
+    /// Takes the values that are only shown.
+    pub(super) fn take_measures(&mut self, reading: &Reading) {
+        self.olt_rx.take(reading.olt_rx.map(Dbm::thousandths));
+        self.tx.take(reading.tx.map(Dbm::thousandths));
+        self.temperature.take(reading.temperature.map(Celsius::thousandths));
+        self.voltage.take(reading.voltage.map(Volts::thousandths));
+        self.bias.take(reading.bias.map(Milliamperes::thousandths));
+        match reading.last_down_cause {
+            Ok(cause) => self.last_down_cause = Some(cause),
+            Err(why) if is_silence(why) => {}
+            Err(_) => self.last_down_cause = None,
+        }
+        if reading.distance != Err(Unread::OnuDown) {
+            // Where a dark ONU hangs is what one wants to know of it.
+            self.distance.take(reading.distance.map(Metres::thousandths));
+        }
+    }
+
+    /// Takes the level of an optics reading. It is judged only when `believed`; shown it is in any case.
+    pub(super) fn take_level(&mut self, rx: Field<Dbm>, at: Timestamp, rule: &ThresholdRule, believed: bool) {
+        if !self.level.is_news(at) || rx.is_err_and(is_silence) {
+            return;
+        }
+        // What an OLT shows of an ONU that is down is not light.
+        self.rx = if self.truth.is_lost() { Err(Unread::OnuDown) } else { rx };
+        if believed {
+            match self.rx {
+                Ok(rx) => self.level.read(rule, rx, at),
+                Err(why) => self.level.unread(why, at),
+            }
+        }
+    }
+
+    /// Forgets what its levels were, and begins anew with the one that is shown.
+    pub(super) fn trust_level(&mut self, rule: &ThresholdRule, at: Timestamp) {
+        self.level = LevelTrack::new();
+        if let Ok(rx) = self.rx {
+            self.level.read(rule, rx, at);
+        }
+    }
+
+    pub(super) fn age(&mut self, now: Timestamp, rules: &StateRules, level_old_after: Duration) {
+        self.truth.age(now, rules);
+        self.level.age(now, level_old_after);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::OnuKey;
+
+    /// An `Arc<str>` or `Arc<[u32]>` costs two counters before its content, and allocators round up to 16.
+    fn shared(content: usize) -> usize {
+        (16 + content).div_ceil(16) * 16
+    }
+
+    #[test]
+    fn an_onu_costs_well_under_400_bytes() {
+        let entry = size_of::<(OnuKey, Held)>();
+        let strings = shared("HWTC7D4630C3".len()) + shared("10452 Maria da Silva Santos".len()) + shared(2 * 4);
+        assert!(entry + strings <= 340, "{entry} + {strings}");
+    }
+
+    fn seen(serial: Option<&str>, mac: Option<&str>, pon: &str) -> Reading {
+        let mut reading = Reading::unread(OnuKey::new(&[1]), Unread::NotAsked);
+        reading.pon = Some(pon.parse().unwrap());
+        if let Some(serial) = serial {
+            reading.serial = Ok(serial.parse().unwrap());
+        }
+        if let Some(mac) = mac {
+            reading.mac = Ok(mac.parse().unwrap());
+        }
+        reading
+    }
+
+    #[test]
+    fn a_device_is_told_from_another_by_serial_or_else_by_mac() {
+        let at = Timestamp::from_millis(1);
+        let (a, b) = (Some("HWTC00000001"), Some("HWTC00000002"));
+        let (m, n) = (Some("aa:bb:cc:00:00:01"), Some("aa:bb:cc:00:00:02"));
+        let mut held = Held::new(at);
+        assert_eq!(held.sight(&seen(None, None, "0/1"), at), Sighting::Same);
+        assert_eq!(held.sight(&seen(None, m, "0/1"), at), Sighting::Learned);
+        assert_eq!(held.sight(&seen(a, m, "0/1"), at), Sighting::Learned);
+        assert_eq!(held.sight(&seen(None, n, "0/1"), at), Sighting::Same, "the serial counts, not the MAC");
+        assert_eq!(held.sight(&seen(None, None, "0/1"), at), Sighting::Same);
+        assert!(matches!(held.sight(&seen(a, m, "0/2"), at), Sighting::Moved { .. }));
+        assert!(matches!(held.sight(&seen(b, None, "0/2"), at), Sighting::Replaced { .. }));
+        assert_eq!(held.mac(), None, "nothing of the old device is kept");
+        let mut epon = Held::new(at);
+        epon.sight(&seen(None, m, "0/1"), at);
+        assert!(matches!(epon.sight(&seen(None, n, "0/1"), at), Sighting::Replaced { .. }));
+    }
+
+    #[test]
+    fn silence_keeps_a_value_and_no_value_drops_it() {
+        let at = Timestamp::from_millis(1);
+        let mut held = Held::new(at);
+        let mut reading = seen(None, None, "0/1");
+        reading.tx = Ok(Dbm::from_thousandths(2_210));
+        reading.distance = Ok(Metres::from_thousandths(1_234_000));
+        reading.name = Ok(Arc::from("10452 Maria"));
+        held.sight(&reading, at);
+        held.take_measures(&reading);
+        held.sight(&seen(None, None, "0/1"), at);
+        held.take_measures(&seen(None, None, "0/1"));
+        assert_eq!(held.tx().map(Dbm::thousandths), Some(2_210));
+        let mut dark = Reading::unread(OnuKey::new(&[1]), Unread::OnuDown);
+        dark.name = Err(Unread::NoValue);
+        held.sight(&dark, at);
+        held.take_measures(&dark);
+        assert_eq!((held.tx(), held.name()), (None, None));
+        assert_eq!(held.distance().map(Metres::thousandths), Some(1_234_000));
+    }
+}

@@ -1,0 +1,423 @@
+//! One OLT's state: takes its sweeps in the order in which they ended, and tells what changed.
+
+use std::time::Duration;
+
+use self::merge::{Pass, Row, heard, rows_of};
+use super::held::{Held, Told};
+use super::quality::{Comparison, Outcome, Tripwire};
+use super::rules::{self, RuleBook};
+use super::truth::{Staleness, StateRules};
+use super::verdict::{Circumstances, decide};
+use super::{Change, Reason, ThresholdError, Transition};
+use crate::config::{StatusMap, ThresholdRule, Thresholds};
+use crate::model::{OltId, OnuKey, PonId, Sweep, SweepKind, Timestamp, Unread};
+
+/// How long after an OLT's reboot losses do not count: its ONUs have to range and register first.
+const GRACE: Duration = Duration::from_secs(600);
+/// A level older than this is `unread`: three times the slowest usual interval of optics sweeps.
+const LEVEL_OLD_AFTER: Duration = Duration::from_secs(3 * 3600);
+/// `sysUpTime` counts hundredths of a second in 32 bits, so it starts anew after 497 days.
+const UPTIME_WRAP: Duration = Duration::from_millis(42_949_672_960);
+
+/// Decides for one OLT's ONUs. Only [`SweepKind::State`] sweeps say up or down, and only [`SweepKind::Optics`] sweeps say
+/// levels, so that a dwell counts readings of one column, one interval apart.
+///
+/// A sweep's readings have the time at which it ended. Times that go back a little are reordering and change nothing that is
+/// newer; when they go back by more than `stale_after`, the clock went back and everything is stale until it is read again.
+#[derive(Debug)]
+pub struct Judge {
+    olt: OltId,
+    rules: RuleBook,
+    status: StatusMap,
+    stale_after: Duration,
+    level_old_after: Duration,
+    /// Sorted by key, each key once.
+    onus: Vec<(OnuKey, Held)>,
+    /// The newest time that was heard of.
+    now: Timestamp,
+    /// The end of the newest sweep of each kind.
+    newest: [Option<Timestamp>; 3],
+    /// The end of the newest complete sweep of each kind whose missing rows were counted.
+    counted: [Option<Timestamp>; 3],
+    no_answer: Option<Timestamp>,
+    /// When the OLT's uptime was read, and what it was.
+    uptime: Option<(Timestamp, Duration)>,
+    /// Until when losses do not count. Kept when it is over, for sweeps that began before.
+    grace_until: Option<Timestamp>,
+    /// Whether its end has still to be told.
+    in_grace: bool,
+    tripwire: Tripwire,
+    awaiting_optics: Option<Timestamp>,
+}
+
+impl Judge {
+    /// A judge that knows nothing of its OLT yet: every ONU is stale until it is read. `stale_after` is the age of a state
+    /// reading beyond which it is no evidence any more; three state intervals are a good choice.
+    #[must_use]
+    pub fn new(olt: OltId, thresholds: Thresholds, status: StatusMap, stale_after: Duration) -> Self {
+        Self {
+            olt,
+            rules: RuleBook::new(thresholds),
+            status,
+            stale_after,
+            level_old_after: LEVEL_OLD_AFTER,
+            onus: Vec::new(),
+            now: Timestamp::from_millis(0),
+            newest: [None; 3],
+            counted: [None; 3],
+            no_answer: None,
+            uptime: None,
+            grace_until: None,
+            in_grace: false,
+            tripwire: Tripwire::default(),
+            awaiting_optics: None,
+        }
+    }
+
+    /// Until then, an ONU that is up but whose level was never asked for holds, rather than being ok: after a start, what
+    /// shows ERROR for its level must not turn green only because the first optics sweep has still to come.
+    #[must_use]
+    pub const fn awaiting_optics(mut self, until: Timestamp) -> Self {
+        self.awaiting_optics = Some(until);
+        self
+    }
+
+    /// The age beyond which a level is `unread`; three hours unless set. Choose at least three optics intervals.
+    #[must_use]
+    pub const fn with_level_old_after(mut self, level_old_after: Duration) -> Self {
+        self.level_old_after = level_old_after;
+        self
+    }
+
+    /// The OLT.
+    #[must_use]
+    pub const fn olt(&self) -> &OltId {
+        &self.olt
+    }
+
+    /// What is held, by key, sorted.
+    pub fn held(&self) -> impl ExactSizeIterator<Item = (&OnuKey, &Held)> {
+        self.onus.iter().map(|(key, held)| (key, held))
+    }
+
+    /// What is held of one ONU.
+    #[must_use]
+    pub fn get(&self, key: &OnuKey) -> Option<&Held> {
+        let position = self.onus.binary_search_by(|(held, _)| held.cmp(key)).ok()?;
+        self.onus.get(position).map(|(_, held)| held)
+    }
+
+    /// Since when the OLT has not answered; `None` while it does.
+    #[must_use]
+    pub const fn unreachable_since(&self) -> Option<Timestamp> {
+        self.no_answer
+    }
+
+    /// Why the OLT's levels are not believed; `None` while they are.
+    #[must_use]
+    pub const fn suspect(&self) -> Option<Reason> {
+        self.tripwire.suspect()
+    }
+
+    /// Until when losses do not count, because the OLT has just rebooted; `None` while they count.
+    #[must_use]
+    pub fn grace_until(&self) -> Option<Timestamp> {
+        self.grace_until.filter(|_| self.in_grace)
+    }
+
+    /// Takes a sweep. One of another OLT, or older than one of its kind that was taken, changes nothing.
+    pub fn observe(&mut self, sweep: &Sweep) -> Vec<Transition> {
+        let mut told = Vec::new();
+        if sweep.olt != self.olt {
+            return told;
+        }
+        let at = sweep.started + sweep.elapsed;
+        self.advance(at);
+        let newest = slot(&mut self.newest, sweep.kind);
+        if newest.is_none_or(|newest| at >= newest) {
+            *newest = Some(at);
+            self.take(sweep, at, &mut told);
+        }
+        self.settle(&mut told);
+        told
+    }
+
+    /// The OLT gave no valid answer to a sweep that ended at `at`, retries included: all its ONUs are stale.
+    pub fn no_answer(&mut self, at: Timestamp) -> Vec<Transition> {
+        let mut told = Vec::new();
+        self.advance(at);
+        for (_, held) in &mut self.onus {
+            held.truth.go_stale(Staleness::NoAnswer, at);
+        }
+        if self.no_answer.is_none() {
+            self.no_answer = Some(at);
+            told.push(self.of_olt(at, Change::Unreachable, Reason::NoAnswer(at)));
+        }
+        self.settle(&mut told);
+        told
+    }
+
+    /// Lets time pass: what was not read for too long becomes stale, and the time after a reboot ends.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Transition> {
+        let mut told = Vec::new();
+        self.advance(now);
+        self.settle(&mut told);
+        told
+    }
+
+    /// Changes the thresholds and nothing else: truths, and dwells of ONUs whose rule stays the same, go on. A level that is
+    /// less bad by the new rule is so at once; one that is worse by it has its dwell to go.
+    ///
+    /// # Errors
+    /// [`ThresholdError`] when a rule cannot be used; then nothing is changed.
+    pub fn set_thresholds(
+        &mut self,
+        thresholds: Thresholds,
+        now: Timestamp,
+    ) -> Result<Vec<Transition>, ThresholdError> {
+        rules::check(&thresholds)?;
+        let mut new = RuleBook::new(thresholds);
+        self.advance(now);
+        for (_, held) in &mut self.onus {
+            let rule = new.rule(&self.olt, held.pon());
+            if rule != self.rules.rule(&self.olt, held.pon()) {
+                held.level.judge_anew(&rule);
+            }
+        }
+        self.rules = new;
+        let mut told = Vec::new();
+        self.settle(&mut told);
+        Ok(told)
+    }
+
+    /// Changes what clients show for each truth and level.
+    pub fn set_status(&mut self, status: StatusMap, now: Timestamp) -> Vec<Transition> {
+        self.status = status;
+        self.tick(now)
+    }
+
+    /// An operator looked, and trusts the levels that the OLT gives now: ends a suspicion, and begins anew with them.
+    pub fn trust_levels(&mut self, now: Timestamp) -> Vec<Transition> {
+        let mut told = Vec::new();
+        self.advance(now);
+        if self.tripwire.suspect().is_some() {
+            self.tripwire.trust();
+            for (_, held) in &mut self.onus {
+                let rule = self.rules.rule(&self.olt, held.pon());
+                held.trust_level(&rule, now);
+            }
+            told.push(self.of_olt(now, Change::Trusted, Reason::Operator));
+        }
+        self.settle(&mut told);
+        told
+    }
+
+    fn of_olt(&self, at: Timestamp, what: Change, reason: Reason) -> Transition {
+        Transition { olt: self.olt.clone(), onu: None, at, what, reason }
+    }
+
+    /// Moves our idea of now to `at`, or starts anew when the clock went back.
+    fn advance(&mut self, at: Timestamp) {
+        if self.now.since(at) <= self.stale_after {
+            self.now = self.now.max(at);
+            return;
+        }
+        self.now = at;
+        self.newest = [None; 3];
+        self.counted = [None; 3];
+        self.uptime = None;
+        self.awaiting_optics = None;
+        self.no_answer = self.no_answer.map(|since| since.min(at));
+        self.grace_until = self.grace_until.filter(|_| self.in_grace).map(|until| until.min(at + GRACE));
+        self.tripwire.clock_back();
+        for (_, held) in &mut self.onus {
+            held.truth.clock_back(at);
+            held.level.clock_back(at);
+        }
+    }
+
+    fn take(&mut self, sweep: &Sweep, at: Timestamp, told: &mut Vec<Transition>) {
+        let complete = sweep.completeness.is_complete();
+        let says_something = complete || sweep.uptime.is_some() || !sweep.onus.is_empty() || !sweep.pons.is_empty();
+        if says_something && self.no_answer.take().is_some() {
+            told.push(self.of_olt(at, Change::Answering, Reason::AnswersAgain));
+        }
+        self.note_uptime(sweep, at, told);
+        let rows = rows_of(sweep);
+        let believed = sweep.kind == SweepKind::Optics && self.check_levels(&rows, complete, at, told);
+        let in_grace = self.grace_until.is_some_and(|until| sweep.started < until);
+        let counted = slot(&mut self.counted, sweep.kind);
+        let is_new = counted.is_none_or(|counted| at > counted);
+        if complete && is_new {
+            *counted = Some(at);
+        }
+        // An empty table is what an agent shows whose tables are not filled yet; and one sweep is one absence.
+        let absences_count = complete && is_new && !in_grace && !rows.is_empty();
+        let state = StateRules { in_grace, ..self.state_rules() };
+        let pass = Pass {
+            kind: sweep.kind,
+            at,
+            complete,
+            absences_count,
+            believed,
+            level_old_after: self.level_old_after,
+            state,
+        };
+        self.merge(&rows, &pass, told);
+        if sweep.kind == SweepKind::State {
+            self.explain_missing_levels(at, told);
+        }
+    }
+
+    fn state_rules(&self) -> StateRules {
+        StateRules {
+            down_after: self.rules.down_after(),
+            stale_after: self.stale_after,
+            in_grace: self.grace_until.is_some_and(|until| self.now < until),
+        }
+    }
+
+    /// Sees a reboot in an uptime that fell, or that is short when we first see the OLT. An uptime that stands still (a
+    /// recording played back) is none.
+    fn note_uptime(&mut self, sweep: &Sweep, at: Timestamp, told: &mut Vec<Transition>) {
+        let Some(uptime) = sweep.uptime else { return };
+        let reboot = match self.uptime {
+            Some((then, _)) if sweep.started <= then => return,
+            Some((then, before)) => {
+                let wraps = before + sweep.started.since(then) + Duration::from_secs(60) >= UPTIME_WRAP;
+                (uptime < before && !wraps).then_some((Reason::Rebooted(at), GRACE))
+            }
+            None => GRACE
+                .checked_sub(uptime)
+                .filter(|rest| !rest.is_zero())
+                .map(|rest| (Reason::JustBooted(u32::try_from(uptime.as_secs()).unwrap_or(u32::MAX)), rest)),
+        };
+        self.uptime = Some((sweep.started, uptime));
+        let Some((reason, grace)) = reboot else { return };
+        self.grace_until = Some(at + grace);
+        self.in_grace = true;
+        for (_, held) in &mut self.onus {
+            held.truth.go_stale(Staleness::Rebooted, at);
+            held.level.unconfirm();
+        }
+        told.push(self.of_olt(at, Change::Rebooted, reason));
+    }
+
+    /// Whether the levels of an optics sweep may be judged.
+    fn check_levels(&mut self, rows: &[Row<'_>], complete: bool, at: Timestamp, told: &mut Vec<Transition>) -> bool {
+        let mut comparison = Comparison::default();
+        let mut rows = rows.iter().peekable();
+        for (key, held) in &self.onus {
+            while rows.next_if(|row| row.reading.key < *key).is_some() {}
+            let row = rows.next_if(|row| row.reading.key == *key);
+            let based = held.level.last();
+            comparison.based_or_lost += usize::from(based.is_some());
+            if held.truth.is_lost() {
+                continue;
+            }
+            let was_read = held.rx().is_ok();
+            comparison.known += usize::from(was_read);
+            comparison.based += usize::from(based.is_some());
+            let Some(row) = row.filter(|row| !row.twice) else { continue };
+            match heard(row.reading.rx, complete) {
+                Ok(rx) => {
+                    if let Some(based) = based {
+                        comparison.answered += 1;
+                        comparison.deltas.push((rx - based).thousandths());
+                    }
+                }
+                Err(Unread::NotAsked | Unread::NoAnswer | Unread::OnuDown) => {}
+                Err(_) => {
+                    comparison.answered += usize::from(based.is_some());
+                    comparison.turned += usize::from(was_read);
+                }
+            }
+        }
+        match self.tripwire.judge(&mut comparison, at) {
+            Outcome::Sane => true,
+            Outcome::Frozen => false,
+            Outcome::Tripped(reason) => {
+                told.push(self.of_olt(at, Change::Suspect, reason));
+                false
+            }
+            Outcome::Trusted(reason) => {
+                told.push(self.of_olt(at, Change::Trusted, reason));
+                true
+            }
+        }
+    }
+
+    /// A mass outage makes levels unread before a state sweep says why; once it does, the levels are not suspect.
+    fn explain_missing_levels(&mut self, at: Timestamp, told: &mut Vec<Transition>) {
+        let lit = self.onus.iter().filter(|(_, held)| !held.truth.is_lost() && held.level.last().is_some());
+        let (unread, of) =
+            lit.fold((0, 0), |(unread, of), (_, held)| (unread + usize::from(held.rx().is_err()), of + 1));
+        if self.tripwire.explain(unread, of) {
+            told.push(self.of_olt(at, Change::Trusted, Reason::LossesExplain));
+        }
+    }
+
+    /// Ages everything to now, and tells each difference between what is held and what was told.
+    fn settle(&mut self, told: &mut Vec<Transition>) {
+        let now = self.now;
+        if self.in_grace && self.grace_until.is_some_and(|until| now >= until) {
+            self.in_grace = false;
+            told.push(self.of_olt(now, Change::Settled, Reason::GraceOver));
+        }
+        let state = self.state_rules();
+        let Self { olt, rules, status, onus, tripwire, awaiting_optics, level_old_after, .. } = self;
+        let around = Circumstances {
+            status,
+            suspect: tripwire.suspect(),
+            awaiting_optics: awaiting_optics.is_some_and(|until| now < until),
+            unknown_after: rules.unknown_after(),
+        };
+        // Neighbours mostly hang on one PON.
+        let mut last: Option<(Option<PonId>, ThresholdRule)> = None;
+        for (key, held) in onus.iter_mut() {
+            held.age(now, &state, *level_old_after);
+            let rule = match last {
+                Some((pon, rule)) if pon == held.pon() => rule,
+                _ => rules.rule(olt, held.pon()),
+            };
+            last = Some((held.pon(), rule));
+            let truth_reason = held.truth.reason(&state);
+            let level_reason = held.level.reason(&rule, held.rx());
+            let (verdict, reason) = decide(&around, &held.truth, truth_reason, &held.level, level_reason);
+            held.set_reason(reason);
+            let new = Told { truth: held.truth.truth(), level: held.level.shown(), verdict };
+            let old = std::mem::replace(&mut held.told, new);
+            if old == new {
+                continue;
+            }
+            let mut tell = |what, reason| {
+                told.push(Transition { olt: olt.clone(), onu: Some(key.clone()), at: now, what, reason });
+            };
+            if old.truth != new.truth {
+                tell(Change::TruthChanged { from: old.truth, to: new.truth }, truth_reason);
+            }
+            if old.level != new.level {
+                tell(Change::LevelChanged { from: old.level, to: new.level }, level_reason);
+            }
+            if old.verdict != new.verdict {
+                tell(Change::VerdictChanged { from: old.verdict, to: new.verdict }, reason);
+            }
+        }
+    }
+}
+
+/// The place of a kind of sweep in an array by kind.
+const fn slot<T>(by_kind: &mut [T; 3], kind: SweepKind) -> &mut T {
+    let [inventory, state, optics] = by_kind;
+    match kind {
+        SweepKind::Inventory => inventory,
+        SweepKind::State => state,
+        SweepKind::Optics => optics,
+    }
+}
+
+mod merge;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! Why something is held as it is, in a form that costs little to keep and prints as a sentence.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::level::Band;
+use crate::model::{Cause, Dbm, Decibels, SweepKind, Timestamp, Unread};
+
+/// Why. Prints, and serialises, as words for an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No state reading yet.
+    NotReadYet,
+    /// The latest state reading says up.
+    Up,
+    /// Down, and it counts.
+    Down {
+        /// Why it went down.
+        cause: Cause,
+        /// State readings in a row that said so.
+        readings: u16,
+    },
+    /// Down, but not often enough to count.
+    LossUnconfirmed {
+        /// Why it went down.
+        cause: Cause,
+        /// State readings in a row that said so.
+        readings: u16,
+        /// How many are needed.
+        needed: u16,
+    },
+    /// Down without a known cause, but not for long enough to count. Both in whole seconds.
+    LossUnexplained {
+        /// For how long, from the first to the last reading that said so.
+        lasted: u32,
+        /// How long is needed.
+        needed: u32,
+    },
+    /// Down, but the OLT has just rebooted.
+    LossInGrace,
+    /// The OLT answered, but not with up or down.
+    StateUnknown,
+    /// The latest complete sweep did not list it.
+    NotListed,
+    /// One sweep listed it more than once.
+    ListedTwice,
+    /// No state reading since then.
+    NoStateSince(Timestamp),
+    /// The OLT has not answered since then.
+    NoAnswer(Timestamp),
+    /// The OLT's uptime fell: seen then.
+    Rebooted(Timestamp),
+    /// The OLT came up this many seconds before we first saw it.
+    JustBooted(u32),
+    /// Our own clock went back, so that no age can be told.
+    ClockBack,
+    /// The level is inside the window with margin.
+    LevelGood {
+        /// The power received.
+        rx: Dbm,
+    },
+    /// A level beyond a bound.
+    LevelBeyond {
+        /// Where it lies.
+        band: Band,
+        /// The power received.
+        rx: Dbm,
+        /// The end of the window, or of its good part, that it is beyond.
+        bound: Dbm,
+        /// Readings in a row that are so.
+        readings: u8,
+        /// How many are needed; 0 when that was settled earlier.
+        needed: u8,
+    },
+    /// A level on its way back.
+    LevelReturning {
+        /// The power received.
+        rx: Dbm,
+        /// What it has to reach.
+        bound: Dbm,
+        /// Whether it comes from below.
+        from_below: bool,
+        /// Readings in a row that have reached it.
+        readings: u8,
+        /// How many are needed.
+        needed: u8,
+    },
+    /// No level is known.
+    NoLevel(Unread),
+    /// The last level is too old: read then.
+    LevelOld(Timestamp),
+    /// We started a short while ago, and the first optics sweep has still to come.
+    AwaitingOptics,
+    /// Too many levels turned unread in one sweep.
+    MostUnread {
+        /// How many did.
+        turned: u32,
+        /// How many were known before.
+        of: u32,
+    },
+    /// Too many levels moved together in one sweep.
+    AllShifted {
+        /// By how much, in the median.
+        median: Decibels,
+        /// How much they differ: 1.4826 times the median absolute deviation.
+        spread: Decibels,
+        /// How many were compared.
+        of: u32,
+    },
+    /// This many sweeps in a row were sane again.
+    SaneSweeps(u32),
+    /// Levels that turned unread are of ONUs that are down.
+    LossesExplain,
+    /// An operator said so.
+    Operator,
+    /// The OLT answers again.
+    AnswersAgain,
+    /// The time after the reboot is over.
+    GraceOver,
+    /// A sweep of this kind listed it.
+    Listed(SweepKind),
+    /// This many complete sweeps in a row did not list it.
+    Absent(u32),
+}
+
+fn whole(seconds: u32) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(u64::from(seconds)))
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NotReadYet => f.write_str("no state reading yet"),
+            Self::Up => f.write_str("up in the latest state reading"),
+            Self::Down { cause, readings: 1 } => write!(f, "down ({cause}) in 1 state reading"),
+            Self::Down { cause, readings } => write!(f, "down ({cause}) in {readings} consecutive state readings"),
+            Self::LossUnconfirmed { cause, readings, needed } => {
+                write!(f, "down ({cause}) in {readings} of {needed} state readings")
+            }
+            Self::LossUnexplained { lasted, needed } => {
+                write!(f, "down without a known cause for {}, counts after {}", whole(lasted), whole(needed))
+            }
+            Self::LossInGrace => f.write_str("down, but the OLT has just rebooted"),
+            Self::StateUnknown => f.write_str("the OLT does not say whether it is up"),
+            Self::NotListed => f.write_str("not listed in the latest complete sweep"),
+            Self::ListedTwice => f.write_str("listed more than once in one sweep"),
+            Self::NoStateSince(then) => write!(f, "no state reading since {then}"),
+            Self::NoAnswer(then) => write!(f, "the OLT has not answered since {then}"),
+            Self::Rebooted(then) => write!(f, "the OLT rebooted, seen at {then}"),
+            Self::JustBooted(seconds) => write!(f, "the OLT came up {} before it was first read", whole(seconds)),
+            Self::ClockBack => f.write_str("the clock of this machine went back"),
+            Self::LevelGood { rx } => write!(f, "rx {rx:.2} is good"),
+            Self::LevelBeyond { band, rx, bound, readings, needed } => {
+                let what = match band {
+                    Band::BelowSensitivity => "below sensitivity",
+                    Band::NearSensitivity => "near sensitivity, below",
+                    Band::Inside => "within",
+                    Band::NearOverload => "near overload, above",
+                    Band::AboveOverload => "above overload",
+                };
+                write!(f, "rx {rx:.2} {what} {bound:.2}")?;
+                if needed > 0 { write!(f, " in {readings} of {needed} readings") } else { Ok(()) }
+            }
+            Self::LevelReturning { rx, bound, from_below, readings, needed } => {
+                let least = if from_below { "at least" } else { "at most" };
+                write!(f, "rx {rx:.2}, has to be {least} {bound:.2} in {needed} readings, was in {readings}")
+            }
+            Self::NoLevel(why) => write!(f, "level unread: {why}"),
+            Self::LevelOld(then) => write!(f, "no level read since {then}"),
+            Self::AwaitingOptics => f.write_str("levels have not been read since the start"),
+            Self::MostUnread { turned, of } => write!(f, "{turned} of {of} levels turned unread in one sweep"),
+            Self::AllShifted { median, spread, of } => {
+                write!(f, "{of} levels moved together by {median:.2} (spread {spread:.2})")
+            }
+            Self::SaneSweeps(count) => write!(f, "{count} sane optics sweeps in a row"),
+            Self::LossesExplain => f.write_str("the ONUs whose levels turned unread are down"),
+            Self::Operator => f.write_str("an operator trusts the levels"),
+            Self::AnswersAgain => f.write_str("the OLT answers again"),
+            Self::GraceOver => f.write_str("the time after the OLT's reboot is over"),
+            Self::Listed(kind) => write!(f, "listed in a sweep ({kind})"),
+            Self::Absent(count) => write!(f, "absent from {count} complete sweeps in a row"),
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_as_a_sentence() {
+        let dbm = Dbm::from_thousandths;
+        for (reason, text) in [
+            (Reason::Down { cause: Cause::Optical, readings: 2 }, "down (optical) in 2 consecutive state readings"),
+            (Reason::Down { cause: Cause::Power, readings: 1 }, "down (power) in 1 state reading"),
+            (
+                Reason::LossUnexplained { lasted: 120, needed: 600 },
+                "down without a known cause for 2m, counts after 10m",
+            ),
+            (
+                Reason::LevelBeyond {
+                    band: Band::BelowSensitivity,
+                    rx: dbm(-28_310),
+                    bound: dbm(-27_000),
+                    readings: 2,
+                    needed: 2,
+                },
+                "rx -28.31 dBm below sensitivity -27.00 dBm in 2 of 2 readings",
+            ),
+            (
+                Reason::LevelReturning {
+                    rx: dbm(-26_500),
+                    bound: dbm(-26_000),
+                    from_below: true,
+                    readings: 0,
+                    needed: 3,
+                },
+                "rx -26.50 dBm, has to be at least -26.00 dBm in 3 readings, was in 0",
+            ),
+            (Reason::NoLevel(Unread::Sentinel(2_147_483_647)), "level unread: the device says no value (2147483647)"),
+        ] {
+            assert_eq!(reason.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn costs_three_words() {
+        assert!(size_of::<Reason>() <= 24, "{}", size_of::<Reason>());
+    }
+}

@@ -1,0 +1,111 @@
+//! What the room tells when something changed.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Reason;
+use crate::model::{Level, Mac, OltId, OnuId, OnuKey, PonId, Serial, Timestamp, Truth, Verdict};
+
+/// One thing that changed, of an ONU or of a whole OLT.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Transition {
+    /// The OLT.
+    pub olt: OltId,
+    /// The ONU; `None` when it is about the whole OLT.
+    pub onu: Option<OnuKey>,
+    /// When it was decided: the time of the evidence that tipped it.
+    pub at: Timestamp,
+    /// What changed.
+    #[serde(flatten)]
+    pub what: Change,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Transition {
+    /// The ONU among all OLTs; `None` when it is about the whole OLT.
+    #[must_use]
+    pub fn onu_id(&self) -> Option<OnuId> {
+        self.onu.clone().map(|key| OnuId { olt: self.olt.clone(), key })
+    }
+}
+
+/// What tells a device from another one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
+pub enum Identity {
+    /// Its serial number.
+    Serial(Serial),
+    /// Its MAC address, where the OLT shows no serial.
+    Mac(Mac),
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serial(serial) => serial.fmt(f),
+            Self::Mac(mac) => mac.fmt(f),
+        }
+    }
+}
+
+/// What changed. From [`Change::Unreachable`] on it is about a whole OLT.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Change {
+    /// Up, down or stale; also a cause that became known later than the loss.
+    TruthChanged {
+        /// What was held.
+        from: Truth,
+        /// What is held now.
+        to: Truth,
+    },
+    /// The class of its received power.
+    LevelChanged {
+        /// What was held.
+        from: Level,
+        /// What is held now.
+        to: Level,
+    },
+    /// What its client should show.
+    VerdictChanged {
+        /// What was held.
+        from: Verdict,
+        /// What is held now.
+        to: Verdict,
+    },
+    /// Listed for the first time.
+    Appeared,
+    /// No longer listed: nothing is held of it any more. Never an ERROR.
+    Gone,
+    /// The same device on another PON, or under another key.
+    Moved {
+        /// The key that it had, when it has another one now.
+        from_key: Option<OnuKey>,
+        /// Where it was.
+        from: Option<PonId>,
+        /// Where it is.
+        to: Option<PonId>,
+    },
+    /// Another device under the same key: all that was held of the old one is dropped.
+    Replaced {
+        /// The old device.
+        from: Identity,
+        /// The new one.
+        to: Identity,
+    },
+    /// The OLT stopped to answer: all its ONUs are stale.
+    Unreachable,
+    /// The OLT answers again.
+    Answering,
+    /// The OLT rebooted: losses do not count for a while.
+    Rebooted,
+    /// The time after the reboot is over: losses count again.
+    Settled,
+    /// The OLT's levels cannot be right: all its verdicts hold.
+    Suspect,
+    /// The OLT's levels are believed again.
+    Trusted,
+}

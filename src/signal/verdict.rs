@@ -1,0 +1,132 @@
+//! What a client should show: the table in `docs/design.md`, "Deciding", and what makes us leave it as it is.
+
+use std::time::Duration;
+
+use super::Reason;
+use super::level::LevelTrack;
+use super::truth::TruthTrack;
+use crate::config::StatusMap;
+use crate::model::{Cause, Level, Truth, Verdict};
+
+/// The table: the verdict for a truth and level that were confirmed.
+#[must_use]
+pub const fn verdict_of(status: &StatusMap, truth: Truth, level: Level) -> Verdict {
+    match truth {
+        Truth::Stale => Verdict::Hold,
+        Truth::Down(Cause::Optical) => status.optical,
+        Truth::Down(Cause::Power) => status.power,
+        Truth::Down(Cause::Admin) => status.admin,
+        Truth::Down(Cause::Auth) => status.auth,
+        Truth::Down(Cause::Rogue) => status.rogue,
+        Truth::Down(Cause::Restart) => status.restart,
+        Truth::Down(Cause::Unknown) => status.unknown,
+        Truth::Up => match level {
+            Level::Good | Level::Unread => Verdict::Ok,
+            Level::Weak => status.weak,
+            Level::Critical => status.critical,
+            Level::Overload => status.overload,
+        },
+    }
+}
+
+/// What a verdict is made of, besides the ONU's own truth and level.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) status: &'a StatusMap,
+    /// Why the OLT's data cannot be right.
+    pub(super) suspect: Option<Reason>,
+    /// Whether the first optics sweep has still to come.
+    pub(super) awaiting_optics: bool,
+    pub(super) unknown_after: Duration,
+}
+
+/// The verdict, and why. `truth_reason` and `level_reason` are the tracks' own.
+pub(super) fn decide(
+    around: &Circumstances<'_>,
+    truth: &TruthTrack,
+    truth_reason: Reason,
+    level: &LevelTrack,
+    level_reason: Reason,
+) -> (Verdict, Reason) {
+    let hold = |reason: Reason| (Verdict::Hold, reason);
+    if let Some(reason) = around.suspect {
+        return hold(reason);
+    }
+    if truth.truth() == Truth::Stale {
+        return hold(truth_reason);
+    }
+    if let Some(doubt) = truth.doubt() {
+        return hold(doubt.reason());
+    }
+    let verdict = verdict_of(around.status, truth.truth(), level.shown());
+    match truth.truth() {
+        Truth::Stale => hold(truth_reason),
+        Truth::Down(Cause::Unknown) if truth.lost_for() < around.unknown_after => {
+            let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+            hold(Reason::LossUnexplained { lasted: seconds(truth.lost_for()), needed: seconds(around.unknown_after) })
+        }
+        Truth::Down(_) => (verdict, truth_reason),
+        Truth::Up if truth.is_lost() => hold(truth_reason),
+        Truth::Up => {
+            if let Some(old) = level.aged()
+                && verdict_of(around.status, Truth::Up, old) != Verdict::Ok
+            {
+                // Silence neither makes a fault nor mends one.
+                return hold(level_reason);
+            }
+            match level.shown() {
+                Level::Unread if around.awaiting_optics && level.read_at().is_none() => hold(Reason::AwaitingOptics),
+                Level::Unread | Level::Good => (verdict, truth_reason),
+                _ if verdict == Verdict::Error && !level.confirmed() => hold(level_reason),
+                _ => (verdict, level_reason),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_table_is_the_design_s() {
+        let status = StatusMap::default();
+        let table = [
+            (Truth::Up, Level::Good, Verdict::Ok),
+            (Truth::Up, Level::Weak, Verdict::Ok),
+            (Truth::Up, Level::Unread, Verdict::Ok),
+            (Truth::Up, Level::Critical, Verdict::Error),
+            (Truth::Up, Level::Overload, Verdict::Error),
+            (Truth::Down(Cause::Optical), Level::Good, Verdict::Error),
+            (Truth::Down(Cause::Power), Level::Critical, Verdict::Hold),
+            (Truth::Down(Cause::Unknown), Level::Good, Verdict::Error),
+            (Truth::Down(Cause::Admin), Level::Good, Verdict::Hold),
+            (Truth::Down(Cause::Auth), Level::Good, Verdict::Hold),
+            (Truth::Down(Cause::Rogue), Level::Good, Verdict::Hold),
+            (Truth::Down(Cause::Restart), Level::Good, Verdict::Hold),
+        ];
+        for (truth, level, verdict) in table {
+            assert_eq!(verdict_of(&status, truth, level), verdict, "{truth} {level}");
+        }
+    }
+
+    #[test]
+    fn stale_holds_whatever_the_config_says() {
+        let error = Verdict::Error;
+        let status = StatusMap {
+            optical: error,
+            power: error,
+            admin: error,
+            auth: error,
+            rogue: error,
+            restart: error,
+            unknown: error,
+            critical: error,
+            overload: error,
+            weak: error,
+        };
+        for level in Level::ALL {
+            assert_eq!(verdict_of(&status, Truth::Stale, *level), Verdict::Hold);
+        }
+    }
+}
