@@ -1,1 +1,18 @@
-//! poll
+//! One task an OLT: reads it on a schedule and turns its answers into sweeps.
+//!
+//! In: an `[[olt]]` of the config, the profiles, and hints ("look again now"). Out: [`Sweep`](crate::model::Sweep)s,
+//! each complete or labelled with what is missing, and a merged [`View`] of the newest known values. Not its business:
+//! what a level means, what is wrong, whom it hits.
+
+mod connect;
+mod error;
+mod schedule;
+mod sweep;
+mod task;
+mod view;
+
+pub use connect::{Identity, Poller, Trial};
+pub use error::PollError;
+pub use schedule::{Intervals, Schedule};
+pub use task::{Event, Hint, PollTask, Status};
+pub use view::{SweepSummary, View};

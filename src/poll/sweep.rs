@@ -1,0 +1,214 @@
+//! One sweep: which requests it takes, and what their answers become.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::connect::{Poller, SYS_UP_TIME};
+use super::{Identity, PollError};
+use crate::mib::{Decoded, Profile, RawColumn, RawTable, ReadMode, Rows, TableRead, UnknownValue};
+use crate::model::{Completeness, Gap, OnuState, Sweep, SweepKind, Timestamp};
+use crate::snmp::{Oid, Session, SnmpError, Value, Walk};
+
+/// Most rows of one column; the largest OLTs have some 65,000 ONUs.
+const MAX_ROWS: usize = 200_000;
+
+/// A sweep, and the numbers that its profile did not know.
+#[derive(Debug, Clone)]
+pub(super) struct Swept {
+    pub(super) sweep: Sweep,
+    pub(super) unknown_values: Vec<UnknownValue>,
+}
+
+impl Poller {
+    /// Reads the OLT once and merges what it said. `at` is the time that the sweep is given.
+    ///
+    /// # Errors
+    /// [`PollError`] when nothing was read at all; what was read before the OLT fell silent is a partial sweep.
+    pub async fn sweep(&mut self, kind: SweepKind, at: Timestamp) -> Result<Sweep, PollError> {
+        if self.identity.is_none() || self.session.is_none() {
+            self.identify().await?;
+        }
+        let swept = self.read(kind, at).await?;
+        for unknown in &swept.unknown_values {
+            tracing::info!(
+                olt = %self.olt.name, object = unknown.object, value = unknown.raw, rows = unknown.count,
+                "the profile does not know this value"
+            );
+        }
+        Ok(swept.sweep)
+    }
+
+    async fn read(&mut self, kind: SweepKind, at: Timestamp) -> Result<Swept, PollError> {
+        let (Some(Identity { profile, .. }), Some(session)) = (self.identity.clone(), self.session.clone()) else {
+            // `sweep` has just seen to both.
+            return Err(PollError::NotAnAgent { missing: "sysObjectID" });
+        };
+        let started = Instant::now();
+        let before = session.counters().sent;
+        // One cheap request first: it tells of a reboot, and spares a silent OLT the rest.
+        let uptime = session.get(&[Oid::new(&SYS_UP_TIME)]).await?;
+        let uptime = uptime.first().and_then(|answer| match answer.value {
+            Value::TimeTicks(ticks) => Some(Duration::from_millis(u64::from(ticks) * 10)),
+            _ => None,
+        });
+        let mut gaps = Gaps::default();
+        if kind == SweepKind::Inventory || !self.joins_read {
+            self.read_joins(&profile, &session, &mut gaps).await;
+        }
+        let mut tables = Vec::new();
+        for read in profile.reads(kind) {
+            tables.push(self.read_table(&profile, &session, &read, &mut gaps).await);
+        }
+        let Decoded { onus, pons, gaps: undecoded, unknown_values } = profile.decode(kind, &tables, &self.joins);
+        gaps.list.extend(undecoded);
+        let mut sweep = Sweep {
+            olt: self.olt.name.clone(),
+            kind,
+            started: at,
+            elapsed: started.elapsed(),
+            completeness: if gaps.list.is_empty() { Completeness::Complete } else { Completeness::Partial(gaps.list) },
+            uptime,
+            pons,
+            onus,
+            pdus: session.counters().sent.saturating_sub(before),
+        };
+        self.strangers = self.view.has_strangers(&sweep);
+        self.view.doubt(&mut sweep);
+        self.view.merge(&sweep);
+        Ok(Swept { sweep, unknown_values })
+    }
+
+    async fn read_joins(&mut self, profile: &Profile, session: &Session, gaps: &mut Gaps) {
+        let mut all = true;
+        for join in profile.join_reads() {
+            if gaps.silent {
+                return;
+            }
+            let walked = session.walk(&walk(vec![join.column], Vec::new(), None)).await;
+            for column in walked.columns {
+                match column.end {
+                    Ok(()) => self.joins.set(profile, join.join, &column.rows),
+                    Err(error) => {
+                        // What the join said before is better than half of what it says now.
+                        all = false;
+                        gaps.add(&join.object, &error);
+                    }
+                }
+            }
+        }
+        self.joins_read = all;
+    }
+
+    async fn read_table(&self, profile: &Profile, session: &Session, read: &TableRead, gaps: &mut Gaps) -> RawTable {
+        match read.mode {
+            ReadMode::GetUp => self.get_rows(profile, session, read, gaps).await,
+            ReadMode::Walk => walk_into(session, read, &[Vec::new()], gaps).await,
+            ReadMode::WalkByPon => {
+                let prefixes = self.pon_prefixes(profile, read);
+                // Before anyone is known the whole table is walked once.
+                let prefixes = if prefixes.is_empty() { vec![Vec::new()] } else { prefixes };
+                walk_into(session, read, &prefixes, gaps).await
+            }
+        }
+    }
+
+    /// What the indexes of the known ONUs' PONs begin with, sorted.
+    fn pon_prefixes(&self, profile: &Profile, read: &TableRead) -> Vec<Vec<u32>> {
+        let prefixes: BTreeSet<Vec<u32>> =
+            self.view.onus().filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon)).collect();
+        prefixes.into_iter().collect()
+    }
+
+    /// Rows of ONUs that are up, with GET. An ONU whose state is not known is asked too.
+    async fn get_rows(&self, profile: &Profile, session: &Session, read: &TableRead, gaps: &mut Gaps) -> RawTable {
+        let indexes: Vec<Vec<u32>> = self
+            .view
+            .onus()
+            .filter(|onu| onu.state != Ok(OnuState::Down))
+            .filter_map(|onu| profile.row_index(read.table, &onu.key, onu.pon))
+            .collect();
+        let rows_per_get = (profile.defaults().get_varbinds / read.columns.len().max(1)).max(1);
+        let mut columns: BTreeMap<&Oid, RawColumn> = read
+            .columns
+            .iter()
+            .map(|oid| (oid, RawColumn { oid: oid.clone(), rows: Vec::new(), complete: true }))
+            .collect();
+        for batch in indexes.chunks(rows_per_get) {
+            if gaps.silent {
+                break;
+            }
+            let asked: Vec<Oid> =
+                batch.iter().flat_map(|index| read.columns.iter().map(|column| column.child(index))).collect();
+            match session.get(&asked).await {
+                Ok(answers) => {
+                    for answer in answers {
+                        for (oid, column) in &mut columns {
+                            if let Some(index) = answer.oid.suffix_of(oid) {
+                                column.rows.push((index.into(), answer.value.clone()));
+                            }
+                        }
+                    }
+                }
+                Err(error) => gaps.add(&read.object, &error),
+            }
+        }
+        let complete = !gaps.list.iter().any(|gap| *gap.what == *read.object) && !gaps.silent;
+        let mut columns: Vec<RawColumn> = columns.into_values().collect();
+        for column in &mut columns {
+            column.complete = complete;
+        }
+        RawTable { table: read.table, columns }
+    }
+}
+
+/// What is missing, and whether the OLT has fallen silent so that asking on would only make it worse.
+#[derive(Debug, Default)]
+struct Gaps {
+    list: Vec<Gap>,
+    silent: bool,
+}
+
+impl Gaps {
+    fn add(&mut self, what: &str, error: &SnmpError) {
+        self.silent |= error.is_silence();
+        self.list.push(Gap { what: what.into(), why: error.to_string().into() });
+    }
+}
+
+fn walk(columns: Vec<Oid>, within: Vec<u32>, stop_before: Option<Vec<u32>>) -> Walk {
+    Walk { columns, within, stop_before, max_rows: MAX_ROWS, max_repetitions: None }
+}
+
+/// Walks a table's columns within each prefix.
+async fn walk_into(session: &Session, read: &TableRead, prefixes: &[Vec<u32>], gaps: &mut Gaps) -> RawTable {
+    let mut columns: Vec<RawColumn> =
+        read.columns.iter().map(|oid| RawColumn { oid: oid.clone(), rows: Vec::new(), complete: true }).collect();
+    for prefix in prefixes {
+        if gaps.silent {
+            columns.iter_mut().for_each(|column| column.complete = false);
+            break;
+        }
+        let walked = session.walk(&walk(read.columns.clone(), prefix.clone(), read.stop_before.clone())).await;
+        let mut failed: Option<SnmpError> = None;
+        for part in walked.columns {
+            if let Some(column) = columns.iter_mut().find(|column| column.oid == part.column) {
+                column.rows.extend(part.rows);
+                if let Err(error) = part.end {
+                    column.complete = false;
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(error) = failed {
+            gaps.add(&read.object, &error);
+        }
+    }
+    if read.rows == Rows::Onu {
+        for column in columns.iter().filter(|column| column.rows.is_empty() && column.complete) {
+            tracing::debug!(object = read.object, column = %column.oid, "the column gave no row");
+        }
+    }
+    RawTable { table: read.table, columns }
+}

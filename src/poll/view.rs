@@ -1,0 +1,271 @@
+//! The newest known values of an OLT, merged from its sweeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{
+    Completeness, Field, Gap, OnuKey, OnuState, PonId, PonReading, Reading, Sweep, SweepKind, Timestamp, Unread,
+};
+
+/// A table that suddenly holds less than this share of its rows is not believed until a second walk says the same
+/// (`domain.md` 1.6).
+const BELIEVED_SHARE: f64 = 0.9;
+
+/// How a sweep went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepSummary {
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Whether anything is missing.
+    pub completeness: Completeness,
+    /// Requests that were sent for it.
+    pub pdus: u64,
+}
+
+/// The newest known values of one OLT. A clone shares the readings, so snapshots are cheap.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    onus: BTreeMap<OnuKey, Arc<Reading>>,
+    pons: BTreeMap<PonId, PonReading>,
+    sweeps: BTreeMap<SweepKind, SweepSummary>,
+    /// Rows of the last sweep of a kind that was too short to be believed at once.
+    short: BTreeMap<SweepKind, usize>,
+}
+
+impl View {
+    /// ONUs by key.
+    pub fn onus(&self) -> impl Iterator<Item = &Reading> {
+        self.onus.values().map(|reading| &**reading)
+    }
+
+    /// The newest known values of one ONU.
+    #[must_use]
+    pub fn onu(&self, key: &OnuKey) -> Option<&Reading> {
+        self.onus.get(key).map(|reading| &**reading)
+    }
+
+    /// How many ONUs are known.
+    #[must_use]
+    pub fn onu_count(&self) -> usize {
+        self.onus.len()
+    }
+
+    /// PON ports, sorted.
+    pub fn pons(&self) -> impl Iterator<Item = &PonReading> {
+        self.pons.values()
+    }
+
+    /// How the last sweep of this kind went.
+    #[must_use]
+    pub fn last(&self, kind: SweepKind) -> Option<&SweepSummary> {
+        self.sweeps.get(&kind)
+    }
+
+    /// Whether a sweep holds ONUs that no inventory sweep has read yet.
+    #[must_use]
+    pub fn has_strangers(&self, sweep: &Sweep) -> bool {
+        self.sweeps.contains_key(&SweepKind::Inventory)
+            && sweep.onus.iter().any(|reading| !self.onus.contains_key(&reading.key))
+    }
+
+    /// Labels a sweep partial that ended normally but returned far fewer ONUs than are known, unless the sweep before
+    /// it said the same. Optics say nothing about who is there, since only ONUs that are up are asked.
+    pub fn doubt(&mut self, sweep: &mut Sweep) {
+        if sweep.kind == SweepKind::Optics || !sweep.completeness.is_complete() {
+            return;
+        }
+        let (found, known) = (sweep.onus.len(), self.onus.len());
+        // Row counts are far below 2^52.
+        #[allow(clippy::cast_precision_loss)]
+        let short = (found as f64) < (known as f64) * BELIEVED_SHARE;
+        if !short {
+            self.short.remove(&sweep.kind);
+            return;
+        }
+        let before = self.short.insert(sweep.kind, found);
+        // A table without any row beside ONUs that are known is the mark of a wrong profile or a dead card, not of
+        // everyone's leaving, however often it is seen.
+        let confirmed = found > 0 && before.is_some_and(|before| before.abs_diff(found) * 20 <= before.max(found));
+        if !confirmed {
+            sweep.completeness = Completeness::Partial(vec![Gap {
+                what: sweep.kind.word().into(),
+                why: format!("{found} ONUs where {known} are known: not believed until a second sweep says the same")
+                    .into(),
+            }]);
+        }
+    }
+
+    /// Takes over what a sweep read. What a partial sweep did not read stays as it was.
+    pub fn merge(&mut self, sweep: &Sweep) {
+        let complete = sweep.completeness.is_complete();
+        for new in &sweep.onus {
+            let held = self.onus.entry(new.key.clone()).or_insert_with(|| {
+                let mut first = new.clone();
+                first.pon = None;
+                first.onu = None;
+                Arc::new(first)
+            });
+            merge_reading(Arc::make_mut(held), new, sweep.kind);
+        }
+        if complete && sweep.kind == SweepKind::Inventory {
+            let present: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
+            self.onus.retain(|key, _| present.contains(key));
+        }
+        if complete && sweep.kind == SweepKind::Optics {
+            let read: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
+            for (key, held) in &mut self.onus {
+                if !read.contains(key) {
+                    let held = Arc::make_mut(held);
+                    forget_levels(held, Unread::NoRow);
+                    held.mask_levels_while_down();
+                }
+            }
+        }
+        for new in &sweep.pons {
+            let held = self.pons.entry(new.pon).or_insert_with(|| new.clone());
+            if let Some(name) = &new.name {
+                held.name = Some(name.clone());
+            }
+            keep_newest(&mut held.state, new.state);
+            keep_newest(&mut held.tx, new.tx);
+            keep_newest(&mut held.onus, new.onus);
+        }
+        self.sweeps.insert(
+            sweep.kind,
+            SweepSummary {
+                started: sweep.started,
+                elapsed: sweep.elapsed,
+                completeness: sweep.completeness.clone(),
+                pdus: sweep.pdus,
+            },
+        );
+    }
+}
+
+/// A newer value replaces an older one; what was not asked or not answered replaces nothing.
+fn keep_newest<T: Clone>(held: &mut Field<T>, new: Field<T>) {
+    match new {
+        Err(Unread::NotAsked | Unread::NoAnswer) if !matches!(held, Err(Unread::NotAsked)) => {}
+        new => *held = new,
+    }
+}
+
+/// Who someone is does not change because one answer lacked it.
+fn keep_known<T: Clone>(held: &mut Field<T>, new: &Field<T>) {
+    if new.is_ok() || held.is_err() {
+        keep_newest(held, new.clone());
+    }
+}
+
+fn forget_levels(held: &mut Reading, why: Unread) {
+    macro_rules! forget {
+        ($($place:ident),+) => { $(if !matches!(held.$place, Err(Unread::NoSuchColumn)) { held.$place = Err(why); })+ };
+    }
+    forget!(rx, olt_rx, tx, temperature, voltage, bias);
+}
+
+fn merge_reading(held: &mut Reading, new: &Reading, kind: SweepKind) {
+    held.pon = new.pon.or(held.pon);
+    held.onu = new.onu.or(held.onu);
+    keep_known(&mut held.serial, &new.serial);
+    keep_known(&mut held.mac, &new.mac);
+    keep_known(&mut held.name, &new.name);
+    keep_known(&mut held.distance, &new.distance);
+    let was_down = held.state == Ok(OnuState::Down);
+    keep_newest(&mut held.state, new.state);
+    keep_newest(&mut held.cause, new.cause);
+    keep_newest(&mut held.last_down_cause, new.last_down_cause);
+    if was_down && held.state != Ok(OnuState::Down) && kind != SweepKind::Optics {
+        // Back again: its levels are not read yet.
+        forget_levels(held, Unread::NotAsked);
+    }
+    keep_newest(&mut held.rx, new.rx);
+    keep_newest(&mut held.olt_rx, new.olt_rx);
+    keep_newest(&mut held.tx, new.tx);
+    keep_newest(&mut held.temperature, new.temperature);
+    keep_newest(&mut held.voltage, new.voltage);
+    keep_newest(&mut held.bias, new.bias);
+    held.mask_levels_while_down();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Dbm, OltId};
+
+    fn sweep(kind: SweepKind, onus: Vec<Reading>) -> Sweep {
+        Sweep {
+            olt: OltId::new("olt"),
+            kind,
+            started: Timestamp::from_millis(1),
+            elapsed: Duration::from_secs(1),
+            completeness: Completeness::Complete,
+            uptime: None,
+            pons: vec![],
+            onus,
+            pdus: 1,
+        }
+    }
+
+    fn reading(number: u32) -> Reading {
+        Reading::unread(OnuKey::new(&[number]), Unread::NotAsked)
+    }
+
+    fn state(number: u32, state: OnuState) -> Reading {
+        Reading { state: Ok(state), ..reading(number) }
+    }
+
+    fn optics(number: u32, level: f64) -> Reading {
+        Reading { rx: Ok(Dbm::new(level).unwrap()), ..reading(number) }
+    }
+
+    fn rx(view: &View, number: u32) -> Field<Dbm> {
+        view.onus[&OnuKey::new(&[number])].rx
+    }
+
+    #[test]
+    fn levels_of_an_onu_that_went_down_are_gone_and_come_back_only_when_read() {
+        let mut view = View::default();
+        view.merge(&sweep(SweepKind::State, vec![state(1, OnuState::Up)]));
+        view.merge(&sweep(SweepKind::Optics, vec![optics(1, -20.0)]));
+        assert_eq!(rx(&view, 1), Ok(Dbm::new(-20.0).unwrap()));
+        view.merge(&sweep(SweepKind::State, vec![state(1, OnuState::Down)]));
+        assert_eq!(rx(&view, 1), Err(Unread::OnuDown));
+        view.merge(&sweep(SweepKind::State, vec![state(1, OnuState::Up)]));
+        assert_eq!(rx(&view, 1), Err(Unread::NotAsked));
+        view.merge(&sweep(SweepKind::Optics, vec![optics(1, -21.0)]));
+        assert_eq!(rx(&view, 1), Ok(Dbm::new(-21.0).unwrap()));
+    }
+
+    #[test]
+    fn a_partial_sweep_takes_nothing_away() {
+        let mut view = View::default();
+        view.merge(&sweep(SweepKind::Inventory, vec![reading(1), reading(2)]));
+        view.merge(&sweep(SweepKind::Optics, vec![optics(1, -20.0), optics(2, -20.0)]));
+        let mut partial = sweep(SweepKind::Optics, vec![Reading { rx: Err(Unread::NoAnswer), ..reading(1) }]);
+        partial.completeness = Completeness::Partial(vec![]);
+        view.merge(&partial);
+        let mut partial = sweep(SweepKind::Inventory, vec![reading(1)]);
+        partial.completeness = Completeness::Partial(vec![]);
+        view.merge(&partial);
+        assert_eq!(rx(&view, 1), Ok(Dbm::new(-20.0).unwrap()));
+        assert_eq!(rx(&view, 2), Ok(Dbm::new(-20.0).unwrap()));
+        view.merge(&sweep(SweepKind::Inventory, vec![reading(1)]));
+        assert_eq!(view.onu_count(), 1);
+    }
+
+    #[test]
+    fn a_table_that_shrank_is_believed_only_the_second_time_and_an_empty_one_never() {
+        let mut view = View::default();
+        let all: Vec<Reading> = (0..20).map(reading).collect();
+        view.merge(&sweep(SweepKind::Inventory, all));
+        for (found, believed) in [(19, true), (10, false), (10, true), (0, false), (0, false), (4, false)] {
+            let mut short = sweep(SweepKind::State, (0..found).map(reading).collect());
+            view.doubt(&mut short);
+            assert_eq!(short.completeness.is_complete(), believed, "{found}");
+        }
+    }
+}
