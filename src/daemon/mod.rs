@@ -1,1 +1,13 @@
-//! daemon
+//! The daemon: the tasks of all OLTs and the pusher, wired together, started and stopped.
+//!
+//! In: a [`Config`](crate::config::Config) and the profiles. Out: a running [`Daemon`], and its [`Board`] of snapshots
+//! that others may read. Not its business: what is decided, and how it is shown.
+
+mod board;
+mod error;
+mod olt;
+mod start;
+
+pub use board::{Board, OltReport, Standing};
+pub use error::DaemonError;
+pub use start::Daemon;

@@ -42,3 +42,30 @@ pub struct Counters {
     /// Smoothed round-trip time of the last kind of request; `None` before the first answer.
     pub smoothed_rtt: Option<Duration>,
 }
+
+impl Counters {
+    /// The counts of this session and of a later one together; what is true at present is the later one's.
+    #[must_use]
+    pub fn followed_by(&self, later: &Self) -> Self {
+        Self {
+            sent: self.sent + later.sent,
+            retries: self.retries + later.retries,
+            timeouts: self.timeouts + later.timeouts,
+            answers: self.answers + later.answers,
+            late: self.late + later.late,
+            foreign: self.foreign + later.foreign,
+            unauthenticated: self.unauthenticated + later.unauthenticated,
+            garbage: self.garbage + later.garbage,
+            reports: self.reports + later.reports,
+            discoveries: self.discoveries + later.discoveries,
+            varbinds: self.varbinds + later.varbinds,
+            too_big: self.too_big + later.too_big,
+            poisoned: self.poisoned + later.poisoned,
+            in_flight: later.in_flight,
+            most_in_flight: self.most_in_flight.max(later.most_in_flight),
+            window: later.window,
+            rest: later.rest,
+            smoothed_rtt: later.smoothed_rtt.or(self.smoothed_rtt),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the daemon shows of itself: immutable snapshots, replaced by their owners.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::model::{Level, OltId, OnuKey, Timestamp, Truth, Verdict};
+use crate::ozmap::PushSnapshot;
+use crate::poll::{Status, View};
+use crate::signal::Reason;
+
+/// What is held of one ONU.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// Which ONU of the OLT.
+    pub key: OnuKey,
+    /// Up, down or stale.
+    pub truth: Truth,
+    /// Since when.
+    pub since: Timestamp,
+    /// The class of its received power.
+    pub level: Level,
+    /// What its client should show.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// How one OLT stands.
+#[derive(Debug, Clone)]
+pub struct OltReport {
+    /// The OLT.
+    pub olt: OltId,
+    /// Its address, as the config gives it.
+    pub address: String,
+    /// How polling goes; `None` until the first contact was tried.
+    pub status: Option<Status>,
+    /// The newest known values.
+    pub view: Arc<View>,
+    /// What is held of its ONUs, sorted by key.
+    pub standings: Arc<Vec<Standing>>,
+    /// When a sweep last ended with an answer.
+    pub last_answer: Option<Timestamp>,
+    /// Why the last look failed; `None` when it did not.
+    pub error: Option<String>,
+    /// Looks that failed in a row.
+    pub failures: u32,
+    /// When it is tried again after a failure.
+    pub again_in: Option<Duration>,
+    /// Why its levels are not trusted at present, if they are not.
+    pub suspect: Option<String>,
+}
+
+impl OltReport {
+    /// Before anything was asked.
+    #[must_use]
+    pub fn new(olt: OltId, address: String) -> Self {
+        Self {
+            olt,
+            address,
+            status: None,
+            view: Arc::default(),
+            standings: Arc::default(),
+            last_answer: None,
+            error: None,
+            failures: 0,
+            again_in: None,
+            suspect: None,
+        }
+    }
+
+    /// What is held of one ONU.
+    #[must_use]
+    pub fn standing(&self, key: &OnuKey) -> Option<&Standing> {
+        let place = self.standings.binary_search_by(|standing| standing.key.cmp(key)).ok()?;
+        self.standings.get(place)
+    }
+}
+
+/// The snapshots of everything that runs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Board {
+    started: Timestamp,
+    olts: Arc<Vec<(OltId, watch::Receiver<Arc<OltReport>>)>>,
+    push: Option<watch::Receiver<Arc<PushSnapshot>>>,
+}
+
+impl Board {
+    pub(super) fn new(
+        started: Timestamp,
+        olts: Vec<(OltId, watch::Receiver<Arc<OltReport>>)>,
+        push: Option<watch::Receiver<Arc<PushSnapshot>>>,
+    ) -> Self {
+        Self { started, olts: Arc::new(olts), push }
+    }
+
+    /// When the daemon started.
+    #[must_use]
+    pub const fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Every OLT's newest report, in the config's order.
+    #[must_use]
+    pub fn olts(&self) -> Vec<Arc<OltReport>> {
+        self.olts.iter().map(|(_, report)| report.borrow().clone()).collect()
+    }
+
+    /// The newest report of one OLT.
+    #[must_use]
+    pub fn olt(&self, name: &str) -> Option<Arc<OltReport>> {
+        let (_, report) = self.olts.iter().find(|(olt, _)| olt.as_str() == name)?;
+        Some(report.borrow().clone())
+    }
+
+    /// How the matching with OZmap and the writing stand; `None` without `[ozmap]`.
+    #[must_use]
+    pub fn push(&self) -> Option<Arc<PushSnapshot>> {
+        self.push.as_ref().map(|push| push.borrow().clone())
+    }
+}

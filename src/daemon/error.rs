@@ -1,0 +1,21 @@
+//! Why the daemon cannot start.
+
+use crate::ozmap::OzmapError;
+
+/// Why the daemon cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The client of OZmap cannot be made from its config.
+    #[error("OZmap: {0}")]
+    Ozmap(#[from] OzmapError),
+    /// The config names a profile that does not exist.
+    #[error("OLT {olt}: there is no profile {name:?}; there are {known}")]
+    NoSuchProfile {
+        /// The OLT.
+        olt: String,
+        /// What the config says.
+        name: String,
+        /// The profiles that exist.
+        known: String,
+    },
+}

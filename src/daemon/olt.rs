@@ -1,0 +1,170 @@
+//! The task that judges one OLT: it owns what is held of its ONUs.
+//!
+//! ```text
+//!   PollTask ──Event──(4, waits)──► judge task ──OltReport (watch, newest)──► Board
+//!   clock ──tick──────────────────►    │
+//!                                      └──OltWishes (newest per OLT)──► Pusher
+//! ```
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, watch};
+
+use super::board::{OltReport, Standing};
+use crate::config::{StatusMap, Thresholds};
+use crate::model::{OltId, OnuId, SweepKind, Timestamp, Verdict};
+use crate::ozmap::{OltWishes, OnuIdentity, Pusher, Wish};
+use crate::poll::{Event, View};
+use crate::signal::{Judge, Transition};
+
+/// State intervals after which a reading is no evidence any more, and what a slow answer may add.
+const STALE_INTERVALS: u32 = 3;
+const STALE_SLACK: Duration = Duration::from_secs(10);
+
+/// Levels older than this, or than three intervals of optics, decide nothing.
+const LEVEL_OLD_AFTER: Duration = Duration::from_secs(3 * 3600);
+
+/// How often time is let pass for what depends on time alone.
+const TICK: Duration = Duration::from_secs(5);
+
+pub(super) struct JudgeTask {
+    pub(super) olt: OltId,
+    pub(super) thresholds: Thresholds,
+    pub(super) status_map: StatusMap,
+    pub(super) pusher: Option<Pusher>,
+    pub(super) report: watch::Sender<Arc<OltReport>>,
+    pub(super) judge: Option<Judge>,
+    /// Whether a complete state sweep has been seen: before, nothing is written.
+    pub(super) complete: bool,
+}
+
+impl JudgeTask {
+    /// Judges until its poll task has ended.
+    pub(super) async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.take(event),
+                    None => return,
+                },
+                _ = tick.tick() => self.tick(),
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let Some(judge) = &mut self.judge else { return };
+        let told = judge.tick(Timestamp::from(SystemTime::now()));
+        if !told.is_empty() {
+            self.tell(&told);
+            let mut report = OltReport::clone(&self.report.borrow());
+            self.publish(&mut report);
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        let mut report = OltReport::clone(&self.report.borrow());
+        match event {
+            Event::Swept { sweep, view, status } => {
+                let intervals = status.intervals;
+                let judge = self.judge.get_or_insert_with(|| {
+                    let stale_after = intervals.state * STALE_INTERVALS + STALE_SLACK;
+                    let (thresholds, status_map) = (self.thresholds.clone(), self.status_map.clone());
+                    // A client that is red for its level stays red after a restart until its level is read again.
+                    Judge::new(self.olt.clone(), thresholds, status_map, stale_after)
+                        .awaiting_optics(sweep.started + intervals.optics * 3 / 2)
+                        .with_level_old_after(LEVEL_OLD_AFTER.max(intervals.optics * STALE_INTERVALS))
+                });
+                let told = judge.observe(&sweep);
+                self.complete |= sweep.kind == SweepKind::State && sweep.completeness.is_complete();
+                self.tell(&told);
+                tracing::debug!(
+                    olt = %self.olt, sweep = %sweep.kind, onus = sweep.onus.len(), pdus = sweep.pdus,
+                    elapsed_ms = u64::try_from(sweep.elapsed.as_millis()).unwrap_or(u64::MAX),
+                    complete = sweep.completeness.is_complete(), "sweep"
+                );
+                if report.failures > 0 {
+                    tracing::info!(olt = %self.olt, "answers again");
+                }
+                report.last_answer = Some(sweep.started + sweep.elapsed);
+                report.error = None;
+                report.failures = 0;
+                report.again_in = None;
+                report.view = view;
+                report.status = Some(status);
+            }
+            Event::Failed { at, error, times, again_in, status } => {
+                if times == 1 {
+                    tracing::warn!(olt = %self.olt, %error, "cannot be polled: its ONUs are stale, nothing is written for them");
+                } else {
+                    tracing::debug!(olt = %self.olt, %error, times, "still cannot be polled");
+                }
+                if let Some(judge) = &mut self.judge {
+                    let told = judge.no_answer(at);
+                    self.tell(&told);
+                }
+                report.error = Some(error.to_string());
+                report.failures = times;
+                report.again_in = Some(again_in);
+                report.status = Some(status);
+            }
+        }
+        self.publish(&mut report);
+    }
+
+    /// One line a sweep, and one an ONU only for those who debug.
+    fn tell(&self, told: &[Transition]) {
+        for transition in told {
+            let onu = transition.onu.as_ref().map(ToString::to_string).unwrap_or_default();
+            tracing::debug!(olt = %self.olt, onu, what = ?transition.what, reason = %transition.reason, "transition");
+        }
+        if !told.is_empty() {
+            tracing::info!(olt = %self.olt, transitions = told.len(), "something changed");
+        }
+    }
+
+    fn publish(&self, report: &mut OltReport) {
+        if let Some(judge) = &self.judge {
+            report.suspect = judge.suspect().map(|reason| reason.to_string());
+            let standing = |(key, held): (&crate::model::OnuKey, &crate::signal::Held)| Standing {
+                key: key.clone(),
+                truth: held.truth(),
+                since: held.since(),
+                level: held.level(),
+                verdict: held.verdict(),
+                reason: held.reason(),
+            };
+            report.standings = Arc::new(judge.held().map(standing).collect());
+            if let Some(pusher) = &self.pusher {
+                pusher.submit(wishes(report, self.complete));
+            }
+        }
+        self.report.send_replace(Arc::new(report.clone()));
+    }
+}
+
+/// What the clients of an OLT's ONUs should show.
+fn wishes(report: &OltReport, complete: bool) -> OltWishes {
+    let wish = |standing: &Standing| Wish {
+        identity: identity(&report.olt, &report.view, standing),
+        verdict: standing.verdict,
+        reason: if standing.verdict == Verdict::Hold { Arc::from("") } else { standing.reason.to_string().into() },
+        rx: report.view.onu(&standing.key).and_then(|reading| reading.rx.ok()),
+    };
+    OltWishes { olt: report.olt.clone(), complete, wishes: report.standings.iter().map(wish).collect() }
+}
+
+fn identity(olt: &OltId, view: &View, standing: &Standing) -> OnuIdentity {
+    let reading = view.onu(&standing.key);
+    OnuIdentity {
+        onu: OnuId { olt: olt.clone(), key: standing.key.clone() },
+        serial: reading.and_then(|reading| reading.serial.clone().ok()),
+        mac: reading.and_then(|reading| reading.mac.ok()),
+        name: reading.and_then(|reading| reading.name.clone().ok()),
+        pon: reading.and_then(|reading| reading.pon),
+        number: reading.and_then(|reading| reading.onu),
+    }
+}

@@ -1,0 +1,185 @@
+//! Wiring, supervision and shutdown.
+//!
+//! ```text
+//!  Daemon ──shutdown (watch)──► every PollTask, the Pusher
+//!     └── supervisor: one PollTask and one judge task an OLT; a pair that ends too early is started again
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::board::{Board, OltReport};
+use super::error::DaemonError;
+use super::olt::JudgeTask;
+use crate::config::{self, Config};
+use crate::mib::Library;
+use crate::model::{OltId, Timestamp};
+use crate::ozmap::{Client, Pusher};
+use crate::poll::{Hint, PollTask, Poller};
+
+/// First sweeps of all OLTs are spread so that at most about ten OLTs a second are greeted, but no longer than this.
+const LONGEST_SPREAD: Duration = Duration::from_secs(60);
+const SPREAD_PER_OLT: Duration = Duration::from_millis(100);
+
+/// Sweeps that wait for their judge; then the poll task waits.
+const EVENTS: usize = 4;
+
+/// How long a stop waits for tasks.
+const STOP_WAIT: Duration = Duration::from_secs(20);
+
+/// How long a task that ended by mistake is left before it is started again.
+const RESTART_PAUSE: Duration = Duration::from_secs(5);
+
+/// Everything that runs.
+pub struct Daemon {
+    board: Board,
+    hints: BTreeMap<OltId, Hints>,
+    pusher: Option<Pusher>,
+    shutdown: watch::Sender<bool>,
+    supervisor: tokio::task::JoinHandle<()>,
+}
+
+/// Where an OLT's hints go; the receiver changes when its task is started again.
+type Hints = Arc<std::sync::Mutex<mpsc::Sender<Hint>>>;
+
+/// What it takes to start the tasks of one OLT.
+#[derive(Clone)]
+struct OltPlan {
+    olt: config::Olt,
+    library: Arc<Library>,
+    thresholds: config::Thresholds,
+    status_map: config::StatusMap,
+    pusher: Option<Pusher>,
+    report: watch::Sender<Arc<OltReport>>,
+    hints: Hints,
+    spread: Duration,
+    shutdown: watch::Receiver<bool>,
+}
+
+impl OltPlan {
+    /// Starts the poll task and the judge task, after `delay`.
+    fn start(&self, tasks: &mut JoinSet<()>, delay: Duration) -> tokio::task::Id {
+        let (events, received) = mpsc::channel(EVENTS);
+        let (hint, hints) = mpsc::channel(1);
+        *self.hints.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = hint;
+        let poller = Poller::new(self.olt.clone(), Arc::clone(&self.library));
+        let poll = PollTask::new(poller, self.spread, events, hints, self.shutdown.clone());
+        let judge = JudgeTask {
+            olt: self.olt.name.clone(),
+            thresholds: self.thresholds.clone(),
+            status_map: self.status_map.clone(),
+            pusher: self.pusher.clone(),
+            report: self.report.clone(),
+            judge: None,
+            complete: false,
+        };
+        let both = async move {
+            tokio::time::sleep(delay).await;
+            tokio::join!(poll.run(), judge.run(received));
+        };
+        tasks.spawn(both).id()
+    }
+}
+
+impl Daemon {
+    /// Starts everything that the config asks for, but for HTTP. Must be called inside of a tokio runtime.
+    ///
+    /// # Errors
+    /// [`DaemonError`] when the config cannot be carried out; nothing runs then.
+    pub fn start(config: &Config, library: Arc<Library>) -> Result<Self, DaemonError> {
+        for olt in &config.olts {
+            if let config::Profile::Named(name) = &olt.profile
+                && library.get(name).is_none()
+            {
+                let known = library.iter().map(|profile| profile.name()).collect::<Vec<_>>().join(", ");
+                return Err(DaemonError::NoSuchProfile { olt: olt.name.to_string(), name: name.clone(), known });
+            }
+        }
+        let (shutdown, stopped) = watch::channel(false);
+        let pusher = match &config.ozmap {
+            Some(ozmap) => Some(Pusher::spawn(&Client::new(ozmap)?, ozmap, stopped.clone())),
+            None => None,
+        };
+        let status_map = config.ozmap.as_ref().map(|ozmap| ozmap.status.clone()).unwrap_or_default();
+        let count = u32::try_from(config.olts.len()).unwrap_or(u32::MAX);
+        let spread = SPREAD_PER_OLT.saturating_mul(count.saturating_sub(1)).min(LONGEST_SPREAD);
+        let mut plans = Vec::new();
+        let mut receivers = Vec::new();
+        let mut hints = BTreeMap::new();
+        for olt in &config.olts {
+            let (report, receiver) = watch::channel(Arc::new(OltReport::new(olt.name.clone(), olt.address.clone())));
+            receivers.push((olt.name.clone(), receiver));
+            let place: Hints = Arc::new(std::sync::Mutex::new(mpsc::channel(1).0));
+            hints.insert(olt.name.clone(), Arc::clone(&place));
+            plans.push(OltPlan {
+                olt: olt.clone(),
+                library: Arc::clone(&library),
+                thresholds: config.thresholds.clone(),
+                status_map: status_map.clone(),
+                pusher: pusher.clone(),
+                report,
+                hints: place,
+                spread,
+                shutdown: stopped.clone(),
+            });
+        }
+        let board = Board::new(Timestamp::from(SystemTime::now()), receivers, pusher.as_ref().map(Pusher::subscribe));
+        let supervisor = tokio::spawn(supervise(plans, stopped));
+        Ok(Self { board, hints, pusher, shutdown, supervisor })
+    }
+
+    /// The snapshots of everything that runs.
+    #[must_use]
+    pub const fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Asks for a look at an OLT now. False when there is no such OLT; true also when a look was due already.
+    #[must_use]
+    pub fn hint(&self, olt: &OltId, hint: Hint) -> bool {
+        let Some(sender) = self.hints.get(olt) else { return false };
+        let sender = sender.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        // Full means that a look is due already.
+        let _ = sender.try_send(hint);
+        true
+    }
+
+    /// Stops: no new request is sent, and the write in hand is finished.
+    pub async fn stop(self) {
+        self.shutdown.send_replace(true);
+        if let Some(pusher) = &self.pusher {
+            pusher.stop().await;
+        }
+        if tokio::time::timeout(STOP_WAIT, self.supervisor).await.is_err() {
+            tracing::warn!("a task did not end in time and is left behind");
+        }
+    }
+}
+
+/// Starts the tasks of every OLT, and starts a pair again that ended though nobody asked it to.
+async fn supervise(plans: Vec<OltPlan>, shutdown: watch::Receiver<bool>) {
+    let mut tasks = JoinSet::new();
+    let mut places: HashMap<tokio::task::Id, usize> = HashMap::new();
+    for (place, plan) in plans.iter().enumerate() {
+        places.insert(plan.start(&mut tasks, Duration::ZERO), place);
+    }
+    while let Some(ended) = tasks.join_next_with_id().await {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(place) = places.remove(&id) else { continue };
+        if *shutdown.borrow() || shutdown.has_changed().is_err() {
+            continue;
+        }
+        if let Some(plan) = plans.get(place) {
+            let why = ended.err().map_or_else(|| "ended".to_owned(), |error| error.to_string());
+            tracing::error!(olt = %plan.olt.name, why, "its tasks ended by themselves and are started again");
+            places.insert(plan.start(&mut tasks, RESTART_PAUSE), place);
+        }
+    }
+}
