@@ -5,13 +5,45 @@ use std::sync::Arc;
 use super::index::{FieldValue, Fields};
 use super::profile::{Column, FieldName, Join, JoinValue, PonPart, Profile, Rows, Source, Table};
 use super::value::{Decoder, NumberDecoder, Word};
-use crate::model::{Field, OnuState, PonReading, Reading, Unread};
+use crate::model::{Field, OnuState, PonId, PonReading, Reading, Unread};
 use crate::snmp::{Oid, Value, VarBind};
 
 /// Where free numbers of simulated ONUs begin, above those of PON ports, so that both may share a table.
 const FIRST_ONU_NUMBER: u32 = 1000;
 
+/// PON ports on a card of a simulated OLT.
+const PORTS_PER_CARD: u32 = 16;
+
 impl Profile {
+    /// What an OLT of this family says of itself in sysObjectID and sysDescr.
+    #[must_use]
+    pub fn example_identity(&self) -> Option<(Oid, String)> {
+        let fits = |descr: &str| {
+            self.detect.iter().find(|rule| rule.sys_descr.as_ref().is_none_or(|pattern| pattern.is_match(descr)))
+        };
+        let rule = fits(&self.title)?;
+        Some((rule.sys_object_id.first()?.clone(), self.title.clone()))
+    }
+
+    /// The PON port at this place (from 0) of a simulated OLT, or `None` where the family shows no PON. Families that
+    /// write a frame count ports from 0, others from 1.
+    #[must_use]
+    pub fn example_pon(&self, place: u32) -> Option<PonId> {
+        let (card, port) = (place / PORTS_PER_CARD, place % PORTS_PER_CARD);
+        let with_frame = self.pon.len() >= 3;
+        let alone = self.pon.iter().filter(|part| matches!(part, PonPart::Field(_))).count() == 1;
+        let last = self.pon.len().checked_sub(1)?;
+        let number = |(position, part): (usize, &PonPart)| match part {
+            PonPart::Constant(number) => *number,
+            PonPart::Field(_) if alone => place + 1,
+            PonPart::Field(_) if position == last => port + u32::from(!with_frame),
+            PonPart::Field(_) if position + 1 == last => card + 1,
+            PonPart::Field(_) => 0,
+        };
+        let numbers: Vec<u32> = self.pon.iter().enumerate().map(number).collect();
+        PonId::new(&numbers).ok()
+    }
+
     /// The rows that show a PON port, the joins' rows included. `position` is the port's place on the OLT, from 0: it
     /// stands in for numbers that mean nothing, such as an interface's index.
     #[must_use]

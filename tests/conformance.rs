@@ -1,0 +1,163 @@
+//! What `oltwatch poll` says of real devices' walks, against values that were worked out apart from our decoder
+//! (`tests/conformance/expected.py`), through our own agent and through another one (snmpsim).
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const CAPTURES: &[(&str, &str, usize)] = &[
+    ("vsol-epon", "vsol-v1600d-1", 16),
+    ("calix-axos", "calix-axos-e7-2-1", 206),
+    ("ubiquiti-ufiber", "ubnt-ufiber-olt-1", 29),
+];
+
+/// A child process that does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn oltwatch() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_oltwatch"));
+    command.stdin(Stdio::null());
+    command
+}
+
+fn our_agent(capture: &Path) -> (Running, String) {
+    let mut child = oltwatch()
+        .args(["sim", "olt", "--listen", "127.0.0.1:0", "--community", "public", "--capture"])
+        .arg(capture)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+    assert!(address.parse::<std::net::SocketAddr>().is_ok(), "the first line of sim olt names no address: {line:?}");
+    (Running(child), address)
+}
+
+/// The command of snmpsim, from the environment that `.ci/run` sets up, or from the path.
+fn snmpsim() -> String {
+    std::env::var("OLTWATCH_SNMPSIM").unwrap_or_else(|_| "snmpsim-command-responder".to_owned())
+}
+
+fn other_agent(capture: &Path, folder: &Path) -> (Running, String) {
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::copy(capture, data.join("public.snmprec")).unwrap();
+    // snmpsim cannot choose its port, so a free one is found for it.
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let child = Command::new(snmpsim())
+        .arg(format!("--data-dir={}", data.display()))
+        .arg(format!("--cache-dir={}", folder.join("cache").display()))
+        .arg(format!("--agent-udpv4-endpoint={address}"))
+        .args(["--process-user=root", "--process-group=root", "--logging-method=null"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    (Running(child), address)
+}
+
+fn config(folder: &Path, address: &str, family: &str) -> PathBuf {
+    let path = folder.join("oltwatch.toml");
+    let text = format!(
+        "[snmp.credential.default]\nversion = \"2c\"\ncommunity = \"public\"\n\n[[olt]]\nname = \"olt\"\naddress = \"{address}\"\n\
+         profile = \"{family}\"\ncredential = \"default\"\ntimeout = \"5s\"\npdus_per_second = 1000\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Polls until the agent answers; an agent in Python takes its time to start.
+fn poll(config: &Path) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(180);
+    loop {
+        let output = oltwatch().args(["poll", "--format", "json", "-c"]).arg(config).output().unwrap();
+        if output.status.success() {
+            return serde_json::from_slice(&output.stdout).unwrap();
+        }
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(Instant::now() < deadline, "the agent did not answer in time: {error}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn expected(family: &str, capture: &Path) -> Vec<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/expected.py");
+    let output = Command::new("python3").arg(script).arg(family).arg(capture).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn same(field: &str, got: &Value, wanted: &Value) -> bool {
+    match (got.as_f64(), wanted.as_f64()) {
+        // Both are rounded to two decimals; a half may round either way in binary.
+        (Some(got), Some(wanted)) if field != "onu" => (got - wanted).abs() < 0.0101,
+        _ => got == wanted,
+    }
+}
+
+fn compare(family: &str, document: &Value, wanted: &[Value]) {
+    let olt = &document["olts"][0];
+    assert_eq!(olt["profile"], family);
+    assert_eq!(olt["complete"], true, "{family}: {}", olt["error"]);
+    let got = olt["onus"].as_array().unwrap();
+    let identity = |onu: &Value| format!("{} {} {}", onu["pon"], onu["onu"], onu["serial"]);
+    assert_eq!(got.len(), wanted.len(), "{family}");
+    for wanted in wanted {
+        let found: Vec<&Value> = got.iter().filter(|onu| identity(onu) == identity(wanted)).collect();
+        assert_eq!(found.len(), 1, "{family}: {} is there {} times", identity(wanted), found.len());
+        for (field, value) in wanted.as_object().unwrap() {
+            let got = &found[0][field];
+            assert!(same(field, got, value), "{family} {}: {field} is {got}, not {value}", identity(wanted));
+        }
+    }
+}
+
+#[test]
+fn every_onu_of_a_capture_is_read_rightly_through_our_agent() {
+    const TEST: &str = "conformance through sim olt";
+    if !support::has_program(TEST, "python3") {
+        return;
+    }
+    for (family, name, count) in CAPTURES {
+        let Some(capture) = support::capture(TEST, name) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let (_agent, address) = our_agent(&capture);
+        let wanted = expected(family, &capture);
+        assert_eq!(wanted.len(), *count);
+        // Once with the profile named, once found by itself.
+        for profile in [*family, "auto"] {
+            compare(family, &poll(&config(folder.path(), &address, profile)), &wanted);
+        }
+    }
+}
+
+#[test]
+fn every_onu_of_a_capture_is_read_rightly_through_another_agent() {
+    const TEST: &str = "conformance through snmpsim";
+    if !support::has_program(TEST, "python3") || !support::has_program(TEST, &snmpsim()) {
+        return;
+    }
+    for (family, name, _) in CAPTURES {
+        let Some(capture) = support::capture(TEST, name) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let (_agent, address) = other_agent(&capture, folder.path());
+        compare(family, &poll(&config(folder.path(), &address, "auto")), &expected(family, &capture));
+    }
+}
