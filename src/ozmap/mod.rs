@@ -8,7 +8,7 @@
 //! * `http`, `limit`, `answer`: one client, one rate, typed errors ([`OzmapError`] says what to do next);
 //! * `lenient`, `rows`: OZmap's JSON into rows; nothing but named fields survives;
 //! * `read`, `push`: the requests;
-//! * `directory`, `matching`, `desired`, `queue`: pure;
+//! * `directory`, `matching`, `owners`, `desired`, `queue`: pure;
 //! * `task`: the [`Pusher`], which owns the directory and the desired states.
 
 mod answer;
@@ -20,6 +20,7 @@ mod ids;
 mod lenient;
 mod limit;
 mod matching;
+mod owners;
 mod push;
 mod queue;
 mod read;
@@ -36,6 +37,7 @@ pub use http::Client;
 pub use ids::{ClientId, ElementId, ParseIdError, PropertyId, Status};
 pub use limit::Timing;
 pub use matching::{Ambiguity, Match, Matches, OnuIdentity, code_in, match_onus, word};
+pub use owners::{Owner, Owners};
 pub use push::{Batch, IdList};
 pub use snapshot::{
     AmbiguityLine, ClientLine, DirectoryView, Halted, LISTED, LastError, MatchView, OnuLine, PushSnapshot,
