@@ -10,7 +10,7 @@ use crate::model::{
     Cause, Celsius, Dbm, Field, Level, Mac, Metres, Milliamperes, OltId, OnuState, PonId, Reading, Serial, Timestamp,
     Unread, Verdict, Volts,
 };
-use crate::ozmap::{ClientId, ElementId};
+use crate::ozmap::{ClientId, ElementId, Owner};
 use crate::signal::Reason;
 
 /// What was read of one ONU. A value that is not known is `null`, and [`unread`](Self::unread) says why.
@@ -127,7 +127,7 @@ pub(super) struct OnuEntry {
 }
 
 impl OnuEntry {
-    pub(super) fn new(olt: &OltId, line: &Line<'_>) -> Self {
+    pub(super) fn new(olt: &OltId, line: &Line<'_>, owner: Option<&Owner>) -> Self {
         let record = match line.reading {
             Some(reading) => OnuRecord::new(reading, line.level()),
             None => OnuRecord::new(&Reading::unread(line.key.clone(), Unread::NoRow), line.level()),
@@ -139,9 +139,74 @@ impl OnuEntry {
             since: line.standing.map(|standing| standing.since),
             verdict: line.verdict(),
             reason: line.standing.map_or(Reason::NotReadYet, |standing| standing.reason),
-            client_id: None,
-            code: None,
-            box_id: None,
+            client_id: owner.map(|owner| owner.client),
+            code: owner.and_then(|owner| owner.code.clone()),
+            box_id: owner.and_then(|owner| owner.box_id),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing;
+    use super::*;
+    use crate::model::OnuKey;
+
+    #[test]
+    fn an_onu_that_is_up_shows_what_was_read_and_why_the_rest_was_not() {
+        let reading = Reading {
+            mac: Err(Unread::NoSuchColumn),
+            olt_rx: Err(Unread::Sentinel(2_147_483_647)),
+            distance: Metres::new(1234.0).map_err(|_| Unread::Malformed),
+            tx: Dbm::new(2.21).map_err(|_| Unread::Malformed),
+            ..testing::up(3, -21.37)
+        };
+        let record = serde_json::to_value(OnuRecord::new(&reading, Level::Good)).unwrap();
+        assert_eq!(
+            record,
+            json!({
+                "pon": "0/1/0", "onu": 3, "serial": "HWTC00000003", "mac": null, "name": "10003 Maria",
+                "state": "up", "cause": null, "last_down_cause": "power",
+                "rx_dbm": -21.37, "olt_rx_dbm": null, "tx_dbm": 2.21, "distance_m": 1234,
+                "temperature_c": null, "voltage_v": null, "bias_ma": null, "level": "good",
+                "unread": {
+                    "mac": "no such column", "olt_rx_dbm": "the device says no value (2147483647)",
+                    "temperature_c": "no such column", "voltage_v": "no such column", "bias_ma": "no such column",
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn an_onu_that_is_down_has_a_cause_and_no_levels_whatever_was_last_heard() {
+        let heard =
+            Reading { state: Ok(OnuState::Down), cause: Err(Unread::UnknownValue(19)), ..testing::up(1, -40.0) };
+        let record = OnuRecord::new(&heard, Level::Critical);
+        assert_eq!((record.state, record.cause), (OnuState::Down, Some(Cause::Unknown)));
+        assert_eq!((record.rx_dbm, record.level), (None, Level::Unread));
+        assert_eq!(record.unread["rx_dbm"], "the ONU is down");
+        assert_eq!(record.unread["cause"], "unknown value 19");
+    }
+
+    #[test]
+    fn a_last_cause_that_the_device_does_not_know_is_null() {
+        let reading = Reading { last_down_cause: Ok(Cause::Unknown), ..testing::up(1, -20.0) };
+        let record = OnuRecord::new(&reading, Level::Good);
+        assert_eq!(record.last_down_cause, None);
+        assert_eq!(record.unread["last_down_cause"], "the device does not say");
+    }
+
+    #[test]
+    fn every_null_is_explained() {
+        let record = OnuRecord::new(&Reading::unread(OnuKey::new(&[1]), Unread::NotAsked), Level::Unread);
+        assert_eq!(record.state, OnuState::Unknown);
+        let record = serde_json::to_value(record).unwrap();
+        let members = record.as_object().unwrap();
+        for (name, _) in members.iter().filter(|(_, value)| value.is_null()) {
+            assert!(name == "cause" || record["unread"][name].is_string(), "{name}: {record}");
+        }
+        assert!(members.values().filter(|value| value.is_null()).count() > 10);
     }
 }
