@@ -9,19 +9,19 @@ use regex::Regex;
 use toml::Spanned;
 
 use super::compile_column::compile_column;
-use super::error::ProfileProblem;
 use super::index::{Index, Part, Slice, Takes};
 use super::profile::{
     Confidence, Defaults, DetectRule, FieldName, Join, JoinValue, PonPart, Profile, ReadMode, Rows, Source, Table,
 };
 use super::raw;
+use crate::config::Problem;
 use crate::snmp::Oid;
 
 /// Where messages point to, and what they are.
 pub(super) struct Reporter<'a> {
     file: &'a str,
     text: &'a str,
-    problems: Vec<ProfileProblem>,
+    problems: Vec<Problem>,
 }
 
 impl Reporter<'_> {
@@ -30,7 +30,7 @@ impl Reporter<'_> {
         let before = self.text.get(..span.start.min(self.text.len())).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-        self.problems.push(ProfileProblem { file: self.file.to_owned(), line, column, message });
+        self.problems.push(Problem { file: self.file.to_owned(), line, column, message, excerpt: None });
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) type Prefixes = BTreeMap<String, Oid>;
 ///
 /// # Errors
 /// Every problem in the file.
-pub(super) fn compile(file: &str, text: &str) -> Result<Profile, Vec<ProfileProblem>> {
+pub(super) fn compile(file: &str, text: &str) -> Result<Profile, Vec<Problem>> {
     let mut report = Reporter { file, text, problems: Vec::new() };
     let parsed: raw::File = match toml::from_str(text) {
         Ok(parsed) => parsed,
@@ -530,7 +530,7 @@ mod tests {
     const GOOD: &str = include_str!("../../mibs/huawei-smartax.toml");
 
     /// The problems of the Huawei profile with one text in it replaced, and the line where the replacement stands.
-    fn break_it(from: &str, to: &str) -> (Vec<ProfileProblem>, usize) {
+    fn break_it(from: &str, to: &str) -> (Vec<Problem>, usize) {
         assert!(GOOD.contains(from), "{from}");
         let broken = GOOD.replacen(from, to, 1);
         let line = GOOD.split(from).next().unwrap().matches('\n').count() + 1;
