@@ -33,6 +33,7 @@ mod answers;
 mod connection;
 mod control;
 mod error;
+mod fault_names;
 mod faults;
 mod fields;
 mod filter;
@@ -57,7 +58,8 @@ mod http_tests;
 mod testing;
 
 pub use error::SimError;
-pub use faults::{FAULTS, Fault, FaultCount, FaultHelp, FaultKind, ParseFaultError, RetryAfter, Scope};
+pub use fault_names::{FAULTS, FaultHelp, ParseFaultError};
+pub use faults::{Fault, FaultCount, FaultKind, RetryAfter, Scope};
 pub use model::ObjectId;
 pub use record::{RecordedRequest, TokenUse};
 pub use seed::{Population, SeedClient};
