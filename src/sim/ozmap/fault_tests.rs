@@ -59,7 +59,7 @@ async fn an_error_can_come_after_the_write_was_done() {
 }
 
 #[tokio::test]
-async fn a_token_stops_being_good_after_so_many_requests_but_a_login_helps_no_worse() {
+async fn a_token_stops_being_good_after_so_many_requests_and_the_login_is_spared() {
     let (ozmap, caller) = with("unauthorized:after=2").await;
     let statuses = [
         caller.get("/authenticated").await.0,

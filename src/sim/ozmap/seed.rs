@@ -236,7 +236,7 @@ impl Builder {
             address: format!("Rua A, {sequence}"),
             observation: String::new(),
             tags: Vec::new(),
-            coords: Some((-48.5273 + column * 0.0005, -27.5786 + row * 0.0005)),
+            coords: Some((micro(-48.5273 + column * 0.0005), micro(-27.5786 + row * 0.0005))),
             box_id: Some(ObjectId::of(IdKind::Box, box_number)),
             parent: None,
             drop_id: Some(drop_id),
@@ -410,6 +410,11 @@ impl Builder {
         };
         self.with(&SeedClient::new("UNCONNECTED", "Antônia Ramos").serial("ZTEGC1B20013"), |_| {}, unconnected);
     }
+}
+
+/// Degrees in millionths, as people's tools write them.
+fn micro(degrees: f64) -> f64 {
+    (degrees * 1e6).round() / 1e6
 }
 
 /// The bound on clients lies far below.
