@@ -169,16 +169,21 @@ pub(super) fn is_encodable(oid: &Oid) -> bool {
     }
 }
 
-/// A request as varbinds with NULL values.
-fn write_varbinds(writer: &mut Writer, oids: &[Oid]) {
-    let list = writer.mark();
+/// Names as the contents of a list of varbinds with NULL values.
+fn write_names(writer: &mut Writer, oids: &[Oid]) {
     for oid in oids.iter().rev() {
         let pair = writer.mark();
         writer.octets(NULL, &[]);
         writer.object_id(oid.arcs());
         writer.wrap(SEQUENCE, pair);
     }
-    writer.wrap(SEQUENCE, list);
+}
+
+/// Names as the contents of a list of varbinds with NULL values.
+pub(super) fn encode_names(oids: &[Oid]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    write_names(&mut writer, oids);
+    writer.finish()
 }
 
 /// A whole v2c request.
@@ -189,7 +194,8 @@ pub(super) fn encode_v2c(community: &[u8], request_id: i32, request: &Request) -
         Operation::GetNext => (GET_NEXT, 0),
         Operation::GetBulk { max_repetitions } => (GET_BULK, i64::from(max_repetitions.max(1))),
     };
-    write_varbinds(&mut writer, &request.oids);
+    write_names(&mut writer, &request.oids);
+    writer.wrap(SEQUENCE, 0);
     writer.integer(INTEGER, repetitions);
     writer.integer(INTEGER, 0);
     writer.integer(INTEGER, i64::from(request_id));
@@ -200,10 +206,10 @@ pub(super) fn encode_v2c(community: &[u8], request_id: i32, request: &Request) -
     writer.finish()
 }
 
-/// How many octets a name takes in a message, with its varbind's frame and a NULL.
+/// About how many octets a name takes in a message, with its varbind's frame and a NULL.
 pub(super) fn varbind_octets(arcs: &[u32]) -> usize {
     let digits = |arc: &u32| usize::try_from((38 - (arc | 1).leading_zeros()) / 7).unwrap_or(5);
-    arcs.iter().map(digits).sum::<usize>() + 6
+    arcs.iter().map(digits).sum::<usize>() + 5
 }
 
 /// A value by its tag; a broken or unknown one is [`Value::Undecoded`].
@@ -230,3 +236,6 @@ fn decode_value(tag: u8, body: &[u8]) -> Value {
     };
     decoded.unwrap_or(Value::Undecoded { tag })
 }
+
+#[cfg(test)]
+mod tests;

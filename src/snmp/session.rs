@@ -10,6 +10,7 @@ use super::device::{Device, Protocol};
 use super::fetch::FetchJob;
 use super::job::{AnyJob, Outcome};
 use super::transport::{self, Command, Task};
+use super::usm::Usm;
 use super::walk::WalkJob;
 use super::{Counters, Oid, SnmpError, Target, VarBind, Walk, Walked, WalkedColumn, codec};
 use crate::config::{Credential, SnmpVersion};
@@ -40,13 +41,12 @@ impl Session {
     /// [`SnmpError::Socket`].
     pub async fn open(target: Target, credential: &Credential) -> Result<Self, SnmpError> {
         target.check()?;
-        let protocol = match &credential.version {
-            SnmpVersion::V2c { community } => Protocol::V2c(community.clone()),
-            SnmpVersion::V3 { .. } => {
-                return Err(SnmpError::Setting {
-                    what: format!("credential {}", credential.name),
-                    why: "SNMPv2c was expected".to_owned(),
-                });
+        let protocol = match (&credential.version, Usm::new(credential)?) {
+            (_, Some(usm)) => Protocol::V3(Box::new(usm)),
+            (SnmpVersion::V2c { community }, None) => Protocol::V2c(community.clone()),
+            (SnmpVersion::V3 { .. }, None) => {
+                let what = format!("SNMP credential {:?}", credential.name);
+                return Err(SnmpError::Setting { what, why: "an SNMPv3 user was expected".to_owned() });
             }
         };
         let addresses = transport::resolve(&target.address).await?;

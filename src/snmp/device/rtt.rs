@@ -63,6 +63,17 @@ impl RoundTrips {
         wait.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX)).min(CEILING.max(self.first))
     }
 
+    /// An answer is known to have taken this long although its request was repeated before it came: the next waits
+    /// shall not be shorter.
+    pub(in crate::snmp) fn at_least(&mut self, kind: &Kind, took: Duration) {
+        match self.kinds.get_mut(kind) {
+            Some(seen) => seen.slowest = seen.slowest.max(took),
+            None => {
+                self.measured(kind, took);
+            }
+        }
+    }
+
     /// Takes in a measured time, and tells the smoothed one and whether this kind has become slow: more than twice
     /// what it usually takes.
     pub(in crate::snmp) fn measured(&mut self, kind: &Kind, took: Duration) -> (Duration, bool) {
