@@ -412,4 +412,6 @@ fn same(old: &OltWishes, new: &OltWishes, with_power: bool) -> bool {
 }
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod tests;
