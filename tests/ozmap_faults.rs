@@ -71,7 +71,8 @@ async fn the_directory_is_the_same_whatever_lists_do() {
         let ozmap = ozmap(faults).await;
         let directory = client(&ozmap).read_directory(|_, _| {}).await.unwrap_or_else(|e| panic!("{faults:?}: {e}"));
         assert_eq!(directory.len(), CLIENTS, "{faults:?}");
-        let codes: std::collections::BTreeSet<&str> = directory.clients().iter().filter_map(|client| client.code.as_deref()).collect();
+        let codes: std::collections::BTreeSet<&str> =
+            directory.clients().iter().filter_map(|client| client.code.as_deref()).collect();
         assert_eq!(codes.len(), CLIENTS, "{faults:?}");
         ozmap.stop().await;
     }
