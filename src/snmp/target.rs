@@ -24,6 +24,20 @@ pub struct Target {
 }
 
 impl Target {
+    /// With the defaults of the config: 2 s, 3 retries, one request in flight, 50 datagrams a second, 40 rows.
+    #[must_use]
+    pub fn new(address: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            timeout: Duration::from_secs(2),
+            retries: 3,
+            window: 1,
+            pdus_per_second: 50.0,
+            max_repetitions: 40,
+            any_source: false,
+        }
+    }
+
     /// Checks what the governor counts on.
     ///
     /// # Errors
@@ -61,6 +75,14 @@ pub struct Walk {
     pub max_rows: usize,
     /// Most rows asked for in one GETBULK, where the table bears less than [`Target::max_repetitions`].
     pub max_repetitions: Option<u32>,
+}
+
+impl Walk {
+    /// All rows of these columns.
+    #[must_use]
+    pub const fn new(columns: Vec<Oid>, max_rows: usize) -> Self {
+        Self { columns, within: Vec::new(), stop_before: None, max_rows, max_repetitions: None }
+    }
 }
 
 /// What a walk gave, as far as it came.

@@ -38,11 +38,12 @@ pub(super) struct Command {
     pub(super) done: oneshot::Sender<Outcome>,
 }
 
-/// Resolves `host:port` to addresses.
+/// Resolves `host:port` to addresses, IPv4 first: what a management network speaks, and what agents listen on.
 pub(super) async fn resolve(address: &str) -> Result<Vec<SocketAddr>, SnmpError> {
     let refuse = |why: String| SnmpError::NotResolved { address: address.to_owned(), why };
-    let found: Vec<SocketAddr> =
+    let mut found: Vec<SocketAddr> =
         tokio::net::lookup_host(address).await.map_err(|error| refuse(error.to_string()))?.collect();
+    found.sort_by_key(SocketAddr::is_ipv6);
     if found.is_empty() { Err(refuse("the resolver gave no address".to_owned())) } else { Ok(found) }
 }
 

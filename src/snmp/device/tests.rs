@@ -101,7 +101,7 @@ fn a_late_answer_frees_the_window_and_teaches_patience() {
     assert!(matches!(device.finished(), Some((_, Outcome::Fetched(Err(_))))));
     device.receive(start + Duration::from_secs(3), PEER.parse().unwrap(), &answer("public", id, &name));
     assert_eq!((device.counters().in_flight, device.counters().late), (0, 1));
-    assert!(device.times.wait(&Kind::Values, 0) > Duration::from_secs(3));
+    assert!(device.times.wait(&Kind::of_value(&name), 0) > Duration::from_secs(3));
 }
 
 #[test]
