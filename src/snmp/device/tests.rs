@@ -105,6 +105,21 @@ fn a_late_answer_frees_the_window_and_teaches_patience() {
 }
 
 #[test]
+fn a_second_answer_to_a_repeated_request_teaches_patience_and_one_alone_does_not() {
+    for answers in [1, 2] {
+        let (mut device, start, id, name) = asking(&Target { timeout: Duration::from_millis(400), ..target() });
+        device.advance(start + Duration::from_millis(400));
+        assert_eq!(device.counters().retries, 1);
+        for late in 0..answers {
+            let at = start + Duration::from_millis(700 + late * 50);
+            device.receive(at, PEER.parse().unwrap(), &answer("public", id, &name));
+        }
+        let wait = device.times.wait(&Kind::of_value(&name), 0);
+        assert_eq!(wait > Duration::from_millis(700), answers == 2, "{wait:?}");
+    }
+}
+
+#[test]
 fn an_agent_slower_than_the_wait_is_not_asked_twice_for_ever() {
     let mut agent = Agent::table(ROOT, 1, 50);
     let mut world =
