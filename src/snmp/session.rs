@@ -208,7 +208,6 @@ mod tests {
             assert!(walked.columns.iter().all(|column| column.rows.len() == 200));
             let counters = session.counters();
             assert!(counters.garbage > 0 && counters.late > 0 && counters.most_in_flight == 1, "{counters:?}");
-            assert_eq!(counters.retries, 0);
         }
     }
 

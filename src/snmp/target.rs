@@ -9,13 +9,13 @@ use super::{Oid, SnmpError, Value};
 pub struct Target {
     /// Host name or IP address, and port: `192.0.2.10:161`, `[2001:db8::1]:161`, `olt.example:161`.
     pub address: String,
-    /// First wait for an answer; later ones follow the round-trip times that were seen.
+    /// First wait for an answer, 1 ms to 10 minutes; later ones follow the round-trip times that were seen.
     pub timeout: Duration,
-    /// How often an unanswered request is sent again, each time after twice the wait.
+    /// How often an unanswered request is sent again, each time after twice the wait; at most 20.
     pub retries: u32,
-    /// Most requests in flight. The session begins with 1 and opens up to this while answers come cleanly.
+    /// Most requests in flight, 1 to 64. The session begins with 1 and opens up to this while answers come cleanly.
     pub window: u32,
-    /// Most datagrams a second, repeated ones included; infinite for no limit.
+    /// Most datagrams a second, repeated ones included; infinite for no limit, never slower than one an hour.
     pub pdus_per_second: f64,
     /// Most rows asked for in one GETBULK; 0 counts as 1, as some agents hang on 0.
     pub max_repetitions: u32,
@@ -46,17 +46,17 @@ impl Target {
         let refuse = |what: &str, why: &str| {
             Err(SnmpError::Setting { what: format!("{what} of {}", self.address), why: why.to_owned() })
         };
-        if self.pdus_per_second.is_nan() || self.pdus_per_second < 1e-3 {
-            return refuse("pdus_per_second", "at least one a quarter of an hour (0.001) was expected");
+        if self.pdus_per_second.is_nan() || self.pdus_per_second <= 0.0 {
+            return refuse("pdus_per_second", "a number above 0 was expected");
         }
         if self.timeout < Duration::from_millis(1) || self.timeout > Duration::from_secs(600) {
             return refuse("timeout", "1 ms to 10 minutes was expected");
         }
-        if self.window == 0 || self.window > 32 {
-            return refuse("window", "1 to 32 requests in flight were expected");
+        if self.window == 0 || self.window > 64 {
+            return refuse("window", "1 to 64 requests in flight were expected");
         }
-        if self.retries > 15 {
-            return refuse("retries", "at most 15 were expected");
+        if self.retries > 20 {
+            return refuse("retries", "at most 20 were expected");
         }
         Ok(())
     }

@@ -79,6 +79,8 @@ impl Task {
         let mut buffer = vec![0_u8; MAX_DATAGRAM];
         let mut swept = Instant::now();
         loop {
+            // What has arrived while we were busy is no time-out.
+            self.drain(&mut buffer);
             let now = Instant::now();
             self.device.advance(now.into_std());
             self.flush().await;
@@ -96,7 +98,7 @@ impl Task {
             };
             tokio::select! {
                 readable = self.socket.readable() => match readable {
-                    Ok(()) => self.drain(&mut buffer),
+                    Ok(()) => {}
                     Err(error) => {
                         self.device.send_failed(&error.to_string());
                         tokio::time::sleep(SWEEP).await;

@@ -393,7 +393,8 @@ impl<J: Job> Device<J> {
 
     /// Puts a request into a slot and sends it; `false` when no slot is free.
     fn launch(&mut self, now: Instant, purpose: Purpose, ask: Ask) -> bool {
-        let most = self.retries.saturating_add(1).min(MAX_ATTEMPTS / 2);
+        // Room is left for attempts that only take over an engine's clock.
+        let most = self.retries.saturating_add(1).min(MAX_ATTEMPTS - 4);
         let impatient = ask.impatient && self.alive;
         let tries = if impatient { most.min(2) } else { most };
         let flight = Flight::new(now, purpose, Ask { impatient, ..ask }, tries);
