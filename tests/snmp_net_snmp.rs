@@ -1,10 +1,14 @@
 //! Sessions against net-snmp's `snmpd`, started with its own configuration: v2c, and SNMPv3 with every pair of
 //! authentication and privacy, and what it answers to a wrong user, password and level.
 
+// A test may fail loudly; the allowances of clippy.toml reach only into functions marked as tests.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+
 mod support;
 
 use std::fmt::Write as _;
 use std::net::UdpSocket;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -39,7 +43,7 @@ fn oid(text: &str) -> Oid {
 struct Snmpd {
     child: Child,
     address: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Snmpd {
@@ -47,6 +51,21 @@ impl Drop for Snmpd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(folder: &Path) -> Child {
+    Command::new("snmpd")
+        .args(["-f", "-Lf"])
+        .arg(folder.join("log"))
+        .args(["-C", "-c"])
+        .arg(folder.join("snmpd.conf"))
+        .env("MIBS", "")
+        .env("SNMP_PERSISTENT_DIR", folder.join("persistent"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 impl Snmpd {
@@ -59,26 +78,21 @@ impl Snmpd {
         for _ in 0..5 {
             let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let folder = tempfile::tempdir().unwrap();
-            let config = folder.path().join("snmpd.conf");
-            std::fs::write(&config, configuration(port)).unwrap();
-            let child = Command::new("snmpd")
-                .args(["-f", "-Lf"])
-                .arg(folder.path().join("log"))
-                .args(["-C", "-c"])
-                .arg(&config)
-                .env("MIBS", "")
-                .env("SNMP_PERSISTENT_DIR", folder.path().join("persistent"))
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            let mut snmpd = Self { child, address: format!("127.0.0.1:{port}"), _folder: folder };
+            std::fs::write(folder.path().join("snmpd.conf"), configuration(port)).unwrap();
+            let mut snmpd = Self { child: spawn(folder.path()), address: format!("127.0.0.1:{port}"), folder };
             if snmpd.answers().await {
                 return Some(snmpd);
             }
         }
         panic!("snmpd did not start on any of five ports");
+    }
+
+    /// Kills it and starts it again at the same address, and waits until it answers.
+    async fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = spawn(self.folder.path());
+        assert!(self.answers().await, "snmpd did not start again");
     }
 
     async fn answers(&mut self) -> bool {
@@ -237,4 +251,31 @@ async fn v3_says_what_is_wrong_with_a_credential() {
         SnmpError::Refused { refusal: Refusal::Decryption, .. } => {}
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v3_goes_on_after_the_agent_was_restarted() {
+    let Some(mut snmpd) = Snmpd::start("v3_goes_on_after_the_agent_was_restarted").await else { return };
+    let auth = Some((AuthProtocol::Sha512, AUTH_PASSWORD));
+    let privacy = Some((PrivacyProtocol::Aes256, PRIVACY_PASSWORD));
+    let session = snmpd.session(&v3("SHA-512-AES-256", auth, privacy)).await;
+    reads_everything(&session, "before").await;
+    snmpd.restart().await;
+    reads_everything(&session, "after").await;
+    assert!(session.counters().reports >= 2);
+}
+
+/// snmp2's own sessions fail here: they never let the engine's clock go on.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes three minutes; the same runs on a scripted clock in src/snmp/usm/tests.rs"]
+async fn v3_survives_silence_longer_than_the_time_window() {
+    let Some(snmpd) = Snmpd::start("v3_survives_silence_longer_than_the_time_window").await else { return };
+    let auth = Some((AuthProtocol::Sha256, AUTH_PASSWORD));
+    let session = snmpd.session(&v3("SHA-256-AES", auth, Some((PrivacyProtocol::Aes128, PRIVACY_PASSWORD)))).await;
+    reads_everything(&session, "before").await;
+    let before = session.counters();
+    tokio::time::sleep(Duration::from_secs(165)).await;
+    session.get(&[oid("1.3.6.1.2.1.1.6.0")]).await.unwrap();
+    let after = session.counters();
+    assert_eq!((after.sent - before.sent, after.reports - before.reports), (1, 0));
 }

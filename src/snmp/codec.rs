@@ -74,27 +74,28 @@ pub(super) struct Message<'a> {
     pub(super) pdu: Pdu<'a>,
 }
 
-/// One name and value, the value not decoded yet.
+/// One name and value, neither decoded yet; `None` what has no readable frame.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawVarBind<'a> {
-    name: &'a [u8],
+    name: Option<&'a [u8]>,
     tag: u8,
-    body: &'a [u8],
+    body: Option<&'a [u8]>,
 }
 
 impl<'a> RawVarBind<'a> {
     /// The name's sub-identifiers; `None` when they are broken.
     pub(super) fn name_into(&self, arcs: &mut Vec<u32>) -> Option<()> {
-        ber::arcs(self.name, arcs)
+        ber::arcs(self.name?, arcs)
     }
 
     /// The value; never fails.
     pub(super) fn value(&self) -> Value {
-        decode_value(self.tag, self.body)
+        self.body.map_or(Value::Undecoded { tag: self.tag }, |body| decode_value(self.tag, body))
     }
 }
 
-/// The varbinds of a PDU. An `Err` says that the list breaks off there; it is the last item.
+/// The varbinds of a PDU: each has a frame, so that one with broken contents does not hide those after it. An `Err` says
+/// that the frames themselves break off there; it is the last item.
 #[derive(Debug, Clone)]
 pub(super) struct VarBinds<'a> {
     reader: Reader<'a>,
@@ -107,11 +108,11 @@ impl<'a> Iterator for VarBinds<'a> {
         if self.reader.is_empty() {
             return None;
         }
-        let found = self.reader.expect(SEQUENCE).and_then(|pair| {
+        let found = self.reader.expect(SEQUENCE).map(|pair| {
             let mut pair = Reader::new(pair);
-            let name = pair.expect(OBJECT_ID)?;
-            let value = pair.element()?;
-            Ok(RawVarBind { name, tag: value.tag, body: value.body })
+            let name = pair.expect(OBJECT_ID).ok();
+            let tag = pair.peek().unwrap_or(0);
+            RawVarBind { name, tag, body: pair.element().ok().map(|value| value.body) }
         });
         if found.is_err() {
             self.reader = Reader::new(&[]);

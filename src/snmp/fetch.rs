@@ -119,10 +119,11 @@ impl Job for FetchJob {
             self.runs.push_front(rest);
         }
         let operation = if self.next { Operation::GetNext } else { Operation::Get };
-        let request = Request { operation, oids: self.names(&run) };
+        let oids = self.names(&run);
+        let kind = oids.first().map_or(Kind::Discovery, Kind::of_value);
         let impatient = run.len() > 1;
         self.asked = run;
-        Some(Ask { request, impatient, kind: Kind::Values })
+        Some(Ask { request: Request { operation, oids }, impatient, kind })
     }
 
     fn is_done(&self) -> bool {

@@ -328,11 +328,6 @@ impl<'a> World<'a> {
         self.events.insert(position, (at, way));
     }
 
-    /// A datagram that arrives now from somewhere.
-    pub(super) fn arrive(&mut self, source: &str, datagram: &[u8]) {
-        self.device.receive(self.now, source.parse().unwrap(), datagram);
-    }
-
     fn send_out(&mut self) {
         while let Some((datagram, _)) = self.device.transmit() {
             for _ in 0..self.network.copies() {

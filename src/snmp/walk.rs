@@ -97,7 +97,7 @@ impl WalkJob {
         let longest = walk.columns.iter().map(|oid| codec::varbind_octets(oid.arcs())).max().unwrap_or(0);
         Self {
             columns,
-            kind: Kind::Column(first),
+            kind: Kind::Below(first),
             pdus: 0,
             octets: 0,
             asked: Vec::new(),

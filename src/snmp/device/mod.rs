@@ -163,7 +163,8 @@ impl<J: Job> Device<J> {
             jobs: HashMap::new(),
             next_job: 0,
             ready: VecDeque::new(),
-            slots: Slots::new(random),
+            // Far more than the window, so that late answers are known for what they are.
+            slots: Slots::new(usize::try_from(target.window).unwrap_or(8).saturating_mul(4).max(8), random),
             governor: Governor::new(target.window, target.pdus_per_second),
             times: RoundTrips::new(target.timeout),
             sizing: Sizing::new(target.max_repetitions),
@@ -392,7 +393,8 @@ impl<J: Job> Device<J> {
 
     /// Puts a request into a slot and sends it; `false` when no slot is free.
     fn launch(&mut self, now: Instant, purpose: Purpose, ask: Ask) -> bool {
-        let most = self.retries.saturating_add(1).min(MAX_ATTEMPTS / 2);
+        // Room is left for attempts that only take over an engine's clock.
+        let most = self.retries.saturating_add(1).min(MAX_ATTEMPTS - 4);
         let impatient = ask.impatient && self.alive;
         let tries = if impatient { most.min(2) } else { most };
         let flight = Flight::new(now, purpose, Ask { impatient, ..ask }, tries);
@@ -433,6 +435,9 @@ impl<J: Job> Device<J> {
         let Some(flight) = self.slots.get_mut(slot) else { return };
         self.counters.retries += u64::from(attempt > 0);
         flight.due = false;
+        if matches!(flight.trouble, Some(SnmpError::Socket { .. })) {
+            flight.trouble = None;
+        }
         flight.sent.push(now);
         flight.deadline = now + wait;
         if let Purpose::Job(id) = flight.purpose

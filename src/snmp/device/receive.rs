@@ -90,6 +90,10 @@ impl<J: Job> Device<J> {
             Opened::Untrue(why) => {
                 self.counters.unauthenticated += 1;
                 tracing::debug!(address = %self.address, why, "an SNMPv3 message is dropped");
+                let error = self.malformed(slot, format!("an SNMPv3 message that cannot be believed: {why}"));
+                if let Some(flight) = self.slots.get_mut(slot) {
+                    flight.trouble = Some(error);
+                }
             }
             Opened::Garbled(why) => self.garbled(&why),
         }
@@ -130,13 +134,21 @@ impl<J: Job> Device<J> {
     /// Something from the OLT's address that cannot be read: remembered as the reason if nothing better comes.
     fn garbled(&mut self, why: &str) {
         self.counters.garbage += 1;
-        for (_, flight) in self.slots.iter_mut() {
-            let oid = match flight.ask.request.oids.as_slice() {
-                [only] => Some(only.clone()),
-                _ => None,
-            };
-            flight.trouble = Some(SnmpError::Malformed { address: self.address.clone(), oid, why: why.to_owned() });
+        let slots: Vec<usize> = self.slots.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let error = self.malformed(slot, why.to_owned());
+            if let Some(flight) = self.slots.get_mut(slot) {
+                flight.trouble = Some(error);
+            }
         }
+    }
+
+    fn malformed(&self, slot: usize, why: String) -> SnmpError {
+        let oid = match self.slots.get(slot).map(|flight| flight.ask.request.oids.as_slice()) {
+            Some([only]) => Some(only.clone()),
+            _ => None,
+        };
+        SnmpError::Malformed { address: self.address.clone(), oid, why }
     }
 
     fn refuse(&mut self, now: Instant, slot: usize, refusal: Refusal) {

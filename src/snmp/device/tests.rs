@@ -101,7 +101,22 @@ fn a_late_answer_frees_the_window_and_teaches_patience() {
     assert!(matches!(device.finished(), Some((_, Outcome::Fetched(Err(_))))));
     device.receive(start + Duration::from_secs(3), PEER.parse().unwrap(), &answer("public", id, &name));
     assert_eq!((device.counters().in_flight, device.counters().late), (0, 1));
-    assert!(device.times.wait(&Kind::Values, 0) > Duration::from_secs(3));
+    assert!(device.times.wait(&Kind::of_value(&name), 0) > Duration::from_secs(3));
+}
+
+#[test]
+fn a_second_answer_to_a_repeated_request_teaches_patience_and_one_alone_does_not() {
+    for answers in [1, 2] {
+        let (mut device, start, id, name) = asking(&Target { timeout: Duration::from_millis(400), ..target() });
+        device.advance(start + Duration::from_millis(400));
+        assert_eq!(device.counters().retries, 1);
+        for late in 0..answers {
+            let at = start + Duration::from_millis(700 + late * 50);
+            device.receive(at, PEER.parse().unwrap(), &answer("public", id, &name));
+        }
+        let wait = device.times.wait(&Kind::of_value(&name), 0);
+        assert_eq!(wait > Duration::from_millis(700), answers == 2, "{wait:?}");
+    }
 }
 
 #[test]

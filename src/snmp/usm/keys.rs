@@ -125,6 +125,17 @@ impl Keys {
         })
     }
 
+    /// This user's signature of a message, for tests that forge with the right key.
+    #[cfg(test)]
+    pub(super) fn sign(&self, before: &[u8], after: &[u8]) -> Vec<u8> {
+        let length = tag_length(self.auth);
+        with_hash!(self.auth, Hash => {
+            let mac = Hmac::<Hash>::new_from_slice(self.auth_key.expose_secret()).unwrap();
+            let whole = mac.chain_update(before).chain_update(vec![0; length]).chain_update(after).finalize();
+            whole.into_bytes()[..length].to_vec()
+        })
+    }
+
     /// The plain octets, padding included; `None` when the lengths are wrong or there is no privacy key.
     pub(super) fn decrypt(&self, boots: u32, time: u32, salt: &[u8], encrypted: &[u8]) -> Option<Vec<u8>> {
         let (protocol, key) = self.privacy.as_ref()?;

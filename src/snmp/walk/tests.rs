@@ -314,11 +314,9 @@ fn a_list_that_breaks_off_is_read_on_from_where_it_broke() {
 
 #[test]
 fn empty_and_broken_answers_end_as_malformed() {
-    for reply in [
-        Reply::Varbinds(Vec::new()),
-        Reply::Raw(vec![0x30, 0x05, 0x06]),
-        Reply::Raw(vec![0x30, 0x04, 0x06, 0x00, 0x05, 0x01]),
-    ] {
+    for reply in
+        [Reply::Varbinds(Vec::new()), Reply::Raw(vec![0x30, 0x05, 0x06]), Reply::Raw(vec![0x30, 0x02, 0x05, 0x00])]
+    {
         let mut agent = Agent::table(ROOT, 2, 50);
         let mut answers = 0;
         lie(&mut agent, move |_, honest| {
@@ -453,7 +451,6 @@ fn apply(whim: &Whim, honest: Reply) -> Reply {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     /// Whatever an agent says, a walk ends, its rows increase within their column, and errors keep what was read.
     #[test]
