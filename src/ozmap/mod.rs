@@ -8,7 +8,7 @@
 //! * `http`, `limit`, `answer`: one client, one rate, typed errors ([`OzmapError`] says what to do next);
 //! * `lenient`, `rows`: OZmap's JSON into rows; nothing but named fields survives;
 //! * `read`, `push`: the requests;
-//! * `directory`, `matching`, `desired`, `queue`: pure;
+//! * `directory`, `matching`, `owners`, `desired`, `queue`: pure;
 //! * `task`, `pusher`: the task that owns the directory and the desired states, and the [`Pusher`] that leads to it.
 
 mod answer;
@@ -20,6 +20,7 @@ mod ids;
 mod lenient;
 mod limit;
 mod matching;
+mod owners;
 mod push;
 mod pusher;
 mod queue;
@@ -37,6 +38,7 @@ pub use http::Client;
 pub use ids::{ClientId, ElementId, ParseIdError, PropertyId, Status};
 pub use limit::Timing;
 pub use matching::{Ambiguity, Match, Matches, OnuIdentity, code_in, key_word, match_onus};
+pub use owners::{Owner, Owners};
 pub use push::{Batch, IdList};
 pub use pusher::Pusher;
 pub use snapshot::{
