@@ -1,6 +1,8 @@
 //! What `oltwatch poll` says of real devices' walks, against values that were worked out apart from our decoder
 //! (`tests/conformance/expected.py`), through our own agent and through another one (snmpsim).
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)] // a test may fail loudly
+
 mod support;
 
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,7 @@
 //! Rooms stand on floors, and use only rooms below them (`docs/design.md`, "Rooms").
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)] // a test may fail loudly
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::compile::compile;
-use super::error::{MibError, ProfileProblem};
+use super::error::MibError;
 use super::profile::Profile;
+use crate::config::Problem;
 use crate::snmp::Oid;
 
 /// The profiles in `mibs/`, built into the binary.
@@ -49,7 +50,7 @@ impl Library {
             files.extend(read_folder(folder)?);
         }
         let mut profiles: BTreeMap<String, Arc<Profile>> = BTreeMap::new();
-        let mut problems: Vec<ProfileProblem> = Vec::new();
+        let mut problems: Vec<Problem> = Vec::new();
         for (file, text) in &files {
             match compile(file, text) {
                 Ok(profile) => {

@@ -6,6 +6,7 @@
 
 mod compile;
 mod compile_column;
+mod compile_index;
 mod decode;
 mod encode;
 mod error;
@@ -17,7 +18,7 @@ mod raw;
 mod value;
 
 pub use decode::{Decoded, RawColumn, RawTable, UnknownValue};
-pub use error::{MibError, ProfileProblem};
+pub use error::MibError;
 pub use join::Joins;
 pub use library::{Candidate, Library};
 pub use profile::{ColumnInfo, Confidence, Defaults, FieldName, JoinRead, Profile, ReadMode, Rows, TableRead};

@@ -1,6 +1,8 @@
 //! A world to test against: devices and services that behave, and misbehave, as real ones do.
 //!
-//! In: captures, settings, and the faults that somebody wants to see. Out: agents and servers on real sockets, and a
-//! record of what they were asked. Not its business: anything that the daemon needs; only `cli` and tests use it.
+//! In: captures, options from the command line or from a test, and the faults that somebody wants to see. Out: agents
+//! and servers on real sockets, and a record of what they were asked. Not its business: anything that the daemon
+//! needs; only `cli` and tests use it.
 
 pub mod olt;
+pub mod ozmap;

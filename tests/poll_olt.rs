@@ -1,0 +1,198 @@
+//! The poller against simulated OLTs of every family: what it reads, what it asks, and what it makes of trouble.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oltwatch::config::Config;
+use oltwatch::mib::{FieldName, Library, Profile, Rows};
+use oltwatch::model::{Cause, Completeness, OnuState, SweepKind, Timestamp, Unread};
+use oltwatch::poll::{PollError, Poller};
+use oltwatch::sim::olt::{AgentOptions, Faults, GeneratedOlt, GeneratedOptions, Lies, SimulatedOlt};
+use oltwatch::snmp::Oid;
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+fn generate(family: &str) -> GeneratedOlt {
+    let library = Library::load(None).unwrap();
+    let options = GeneratedOptions { name: "olt".to_owned(), pons: 3, onus_per_pon: 12, first_code: 10_001, seed: 7 };
+    GeneratedOlt::new(Arc::clone(library.get(family).unwrap()), &options).unwrap()
+}
+
+fn poller_at(address: &str, profile: &str) -> Poller {
+    let text = format!(
+        "[snmp.credential.default]\nversion = \"2c\"\ncommunity = \"public\"\n[[olt]]\nname = \"olt\"\naddress = \"{address}\"\n\
+         profile = \"{profile}\"\npdus_per_second = 5000\ntimeout = \"250ms\"\nretries = 1\n"
+    );
+    let config = Config::parse(&text, "test", Path::new("."), &|_| None).unwrap();
+    Poller::new(config.olts[0].clone(), Arc::new(Library::load(None).unwrap()))
+}
+
+fn poller(agent: &SimulatedOlt) -> Poller {
+    poller_at(&agent.address().to_string(), "auto")
+}
+
+fn start(olt: &GeneratedOlt) -> SimulatedOlt {
+    SimulatedOlt::start(AgentOptions::default(), olt.view().clone()).unwrap()
+}
+
+/// The columns of this field for ONUs.
+fn columns(profile: &Profile, field: FieldName) -> Vec<Oid> {
+    profile.columns().filter(|c| c.rows == Rows::Onu && c.field == field).filter_map(|c| c.oid.cloned()).collect()
+}
+
+#[tokio::test]
+async fn every_family_is_recognised_and_read_as_it_is() {
+    for family in ["huawei-smartax", "vsol-epon", "calix-axos", "ubiquiti-ufiber"] {
+        let mut olt = generate(family);
+        olt.take_down(4, Cause::Optical);
+        let agent = start(&olt);
+        let mut poller = poller(&agent);
+        assert_eq!(poller.identify().await.unwrap().profile.name(), family);
+        let profile = Arc::clone(&poller.identity().unwrap().profile);
+        for kind in [SweepKind::Inventory, SweepKind::State, SweepKind::Optics] {
+            let sweep = poller.sweep(kind, NOW).await.unwrap();
+            assert_eq!(sweep.completeness, Completeness::Complete, "{family} {kind}");
+            assert!(sweep.uptime.is_some() && sweep.pdus > 1);
+        }
+        assert_eq!(poller.view().onu_count(), olt.onus().len(), "{family}");
+        let up = poller.view().onus().filter(|onu| onu.state == Ok(OnuState::Up)).count();
+        assert_eq!(up, olt.onus().len() - 1, "{family}");
+        for onu in poller.view().onus() {
+            let truth = olt.onus().iter().find(|truth| match (&onu.serial, onu.mac) {
+                (Ok(serial), _) => truth.serial.as_ref() == Ok(serial),
+                (_, Ok(mac)) => truth.mac == Ok(mac),
+                _ => truth.name == onu.name,
+            });
+            let truth = truth.unwrap_or_else(|| panic!("{family}: {onu:?} is nobody"));
+            assert_eq!(onu.name, truth.name);
+            assert_eq!(onu.state, truth.state);
+            if onu.state == Ok(OnuState::Down) {
+                assert_eq!(onu.rx, Err(Unread::OnuDown));
+                if profile.has_field(Rows::Onu, FieldName::LastDownCause) {
+                    assert_eq!(onu.cause, Ok(Cause::Optical), "{family}");
+                }
+            } else {
+                let difference = (onu.rx.unwrap() - truth.rx.unwrap()).thousandths().abs();
+                assert!(difference <= if family == "calix-axos" { 250 } else { 0 }, "{family}: {difference}");
+            }
+        }
+        agent.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn levels_that_are_read_live_are_asked_of_onus_that_are_up_only_and_one_request_at_a_time() {
+    let mut olt = generate("huawei-smartax");
+    for place in 0..6 {
+        olt.take_down(place, Cause::Power);
+    }
+    let agent = start(&olt);
+    let mut poller = poller(&agent);
+    for kind in [SweepKind::Inventory, SweepKind::State] {
+        poller.sweep(kind, NOW).await.unwrap();
+    }
+    agent.forget_requests();
+    let sweep = poller.sweep(SweepKind::Optics, NOW).await.unwrap();
+    assert_eq!(sweep.onus.len(), 30);
+    let levels = columns(&poller.identity().unwrap().profile, FieldName::Rx);
+    let asked: Vec<Oid> = agent
+        .requests()
+        .into_iter()
+        .flat_map(|request| request.oids)
+        .filter(|oid| levels.iter().any(|column| oid.suffix_of(column).is_some()))
+        .collect();
+    assert_eq!(asked.len(), 30, "each ONU that is up, once: {asked:?}");
+    assert_eq!(agent.counters().most_outstanding, 1);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_olt_that_falls_silent_in_a_sweep_gives_a_partial_one_and_takes_nothing_away() {
+    let olt = generate("vsol-epon");
+    let agent = start(&olt);
+    let mut poller = poller(&agent);
+    for kind in [SweepKind::Inventory, SweepKind::State, SweepKind::Optics] {
+        poller.sweep(kind, NOW).await.unwrap();
+    }
+    // It answers sysUpTime, and hangs at the received powers.
+    let rx = columns(&poller.identity().unwrap().profile, FieldName::Rx)[0].clone();
+    agent.set_faults(Faults { lies: Lies { hang_at: vec![rx], ..Lies::default() }, ..Faults::default() });
+    let sweep = poller.sweep(SweepKind::Optics, NOW).await.unwrap();
+    let Completeness::Partial(gaps) = &sweep.completeness else { panic!("the sweep claims to be complete") };
+    assert!(gaps.iter().any(|gap| gap.why.contains("did not answer")), "{gaps:?}");
+    assert!(poller.view().onus().all(|onu| onu.rx.is_ok()), "levels that were read before are kept");
+
+    agent.set_silent(true);
+    let error = poller.sweep(SweepKind::State, NOW).await.unwrap_err();
+    assert!(error.is_silence(), "{error}");
+    assert!(error.to_string().contains(&agent.address().to_string()), "{error}");
+    assert_eq!(poller.view().onu_count(), olt.onus().len());
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_suddenly_empty_is_no_evidence_of_anything() {
+    let olt = generate("huawei-smartax");
+    let agent = start(&olt);
+    let mut poller = poller(&agent);
+    for kind in [SweepKind::Inventory, SweepKind::State] {
+        poller.sweep(kind, NOW).await.unwrap();
+    }
+    for column in columns(&poller.identity().unwrap().profile, FieldName::State) {
+        agent.view().update(|rows| rows.remove_under(&column));
+    }
+    for column in columns(&poller.identity().unwrap().profile, FieldName::LastDownCause) {
+        agent.view().update(|rows| rows.remove_under(&column));
+    }
+    for _ in 0..3 {
+        let sweep = poller.sweep(SweepKind::State, NOW).await.unwrap();
+        assert!(!sweep.completeness.is_complete());
+    }
+    assert_eq!(poller.view().onus().filter(|onu| onu.state == Ok(OnuState::Up)).count(), 36);
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn lies_of_an_agent_end_a_sweep_with_an_error_that_names_the_oid() {
+    let olt = generate("vsol-epon");
+    let agent = start(&olt);
+    let mut poller = poller(&agent);
+    poller.identify().await.unwrap();
+    let state = columns(&poller.identity().unwrap().profile, FieldName::State)[0].clone();
+    let name = state.to_string();
+    agent
+        .set_faults(Faults { lies: Lies { loop_at: Some(state.child(&[2])), ..Lies::default() }, ..Faults::default() });
+    let sweep =
+        tokio::time::timeout(Duration::from_secs(60), poller.sweep(SweepKind::State, NOW)).await.unwrap().unwrap();
+    let Completeness::Partial(gaps) = &sweep.completeness else { panic!("the sweep claims to be complete") };
+    assert!(gaps.iter().any(|gap| gap.why.contains(&name)), "{gaps:?}");
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_are_told_apart() {
+    // No OLT: answers SNMP, but fits no profile.
+    let olt = generate("vsol-epon");
+    olt.view().set(
+        "1.3.6.1.2.1.1.2.0".parse().unwrap(),
+        oltwatch::snmp::Value::ObjectId("1.3.6.1.4.1.8072.3.2.10".parse().unwrap()),
+    );
+    let agent = start(&olt);
+    let error = poller(&agent).identify().await.unwrap_err();
+    assert!(matches!(error, PollError::UnknownFamily { .. }), "{error}");
+    assert!(error.to_string().contains("1.3.6.1.4.1.8072.3.2.10"), "{error}");
+    // Of the vendor, but without the tables that prove the family.
+    let olt = generate("vsol-epon");
+    olt.view().update(|rows| rows.remove_under(&"1.3.6.1.4.1.37950.1.1.5.12".parse().unwrap()));
+    let agent = start(&olt);
+    let error = poller(&agent).identify().await.unwrap_err().to_string();
+    assert!(error.contains("vsol-epon") && error.contains("gives nothing"), "{error}");
+    // A profile by name needs no proof.
+    assert!(poller_at(&agent.address().to_string(), "vsol-epon").identify().await.is_ok());
+    // And one that does not exist is the config's mistake.
+    let error = poller_at(&agent.address().to_string(), "vsol-epno").identify().await.unwrap_err();
+    assert!(matches!(error, PollError::NoSuchProfile { .. }), "{error}");
+}
