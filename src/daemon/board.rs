@@ -95,6 +95,26 @@ impl Board {
         Self { started, olts: Arc::new(olts), push }
     }
 
+    /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
+    /// the board's owners are gone.
+    #[cfg(test)]
+    pub(crate) fn still(
+        started: Timestamp,
+        reports: Vec<OltReport>,
+        push: Option<PushSnapshot>,
+    ) -> (Self, Vec<watch::Sender<Arc<OltReport>>>) {
+        let ends: Vec<_> = reports.into_iter().map(|report| watch::channel(Arc::new(report))).collect();
+        let olts = ends.iter().map(|(_, report)| (report.borrow().olt.clone(), report.clone())).collect();
+        let push = push.map(|push| watch::channel(Arc::new(push)).1);
+        (Self::new(started, olts, push), ends.into_iter().map(|(owner, _)| owner).collect())
+    }
+
+    /// Whether the tasks that keep these snapshots true still live.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.olts.iter().all(|(_, report)| report.has_changed().is_ok())
+    }
+
     /// When the daemon started.
     #[must_use]
     pub const fn started(&self) -> Timestamp {

@@ -9,7 +9,8 @@ use regex::Regex;
 use toml::Spanned;
 
 use super::compile_column::compile_column;
-use super::index::{Index, Part, Slice, Takes};
+use super::compile_index::compile_index;
+use super::index::{Index, Part, Takes};
 use super::profile::{
     Confidence, Defaults, DetectRule, FieldName, Join, JoinValue, PonPart, Profile, ReadMode, Rows, Source, Table,
 };
@@ -202,98 +203,6 @@ fn compile_detect(report: &mut Reporter<'_>, prefixes: &Prefixes, rule: &Spanned
         sys_descr: spec.sys_descr.as_ref().and_then(|regex| compile_regex(report, regex)),
         probe: spec.probe.as_ref().and_then(|oid| compile_oid(report, prefixes, oid)),
     }
-}
-
-fn compile_index(report: &mut Reporter<'_>, written: &Spanned<Vec<raw::IndexPart>>) -> Option<Index> {
-    let mut parts = Vec::new();
-    for part in written.get_ref() {
-        match (&part.name, part.constant) {
-            (None, Some(constant)) => parts.push(Part::Constant(constant)),
-            (Some(name), None) => {
-                let takes = match &part.takes {
-                    None => Takes::One,
-                    Some(takes) => match compile_takes(takes.get_ref()) {
-                        Some(parsed) => parsed,
-                        None => {
-                            let message =
-                                "takes: \"one\", \"length-prefixed\", \"rest\" or a number from 1 to 64 was expected";
-                            report.add(takes.span(), message.to_owned());
-                            return None;
-                        }
-                    },
-                };
-                let slices = compile_slices(report, written, part)?;
-                parts.push(Part::Named { name: Arc::from(name.as_str()), takes, slices });
-            }
-            _ => {
-                report.add(written.span(), "each part of an index has either a name or a constant".to_owned());
-                return None;
-            }
-        }
-    }
-    if parts.is_empty() {
-        report.add(written.span(), "an index needs at least one part".to_owned());
-        return None;
-    }
-    Some(Index { parts })
-}
-
-fn compile_takes(value: &toml::Value) -> Option<Takes> {
-    match value {
-        toml::Value::String(word) => match word.as_str() {
-            "one" => Some(Takes::One),
-            "length-prefixed" => Some(Takes::LengthPrefixed),
-            "rest" => Some(Takes::Rest),
-            _ => None,
-        },
-        toml::Value::Integer(count) => {
-            usize::try_from(*count).ok().filter(|count| (1..=64).contains(count)).map(Takes::Octets)
-        }
-        _ => None,
-    }
-}
-
-fn compile_slices(
-    report: &mut Reporter<'_>,
-    place: &Spanned<Vec<raw::IndexPart>>,
-    part: &raw::IndexPart,
-) -> Option<Vec<Slice>> {
-    let mut slices = Vec::new();
-    for (name, slice) in &part.fields {
-        let divide = match (slice.shift, slice.divide) {
-            (Some(shift), None) if shift < 32 => 1_u32 << shift,
-            (None, Some(divide)) if divide > 0 => divide,
-            (None, None) => 1,
-            _ => {
-                report.add(place.span(), format!("{name}: either shift (below 32) or divide (above 0) was expected"));
-                return None;
-            }
-        };
-        let modulo = match (slice.width, slice.modulo) {
-            (Some(width), None) if (1..32).contains(&width) => Some(1_u32 << width),
-            (None, Some(modulo)) if modulo > 0 => Some(modulo),
-            (None, None) => None,
-            _ => {
-                report.add(place.span(), format!("{name}: either width (1 to 31) or modulo (above 0) was expected"));
-                return None;
-            }
-        };
-        slices.push(Slice {
-            name: Arc::from(name.as_str()),
-            add: slice.add,
-            divide,
-            modulo,
-            base: slice.base,
-            require: part.require.get(name).copied(),
-        });
-    }
-    for name in part.require.keys() {
-        if !part.fields.contains_key(name) {
-            report.add(place.span(), format!("require names {name:?}, which is no field of this part"));
-            return None;
-        }
-    }
-    Some(slices)
 }
 
 fn find_index<'i>(
@@ -524,71 +433,5 @@ fn compile_poll(report: &mut Reporter<'_>, poll: &raw::Poll) -> Option<Defaults>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = include_str!("../../mibs/huawei-smartax.toml");
-
-    /// The problems of the Huawei profile with one text in it replaced, and the line where the replacement stands.
-    fn break_it(from: &str, to: &str) -> (Vec<Problem>, usize) {
-        assert!(GOOD.contains(from), "{from}");
-        let broken = GOOD.replacen(from, to, 1);
-        let line = GOOD.split(from).next().unwrap().matches('\n').count() + 1;
-        (compile("broken.toml", &broken).expect_err("the profile should be refused"), line)
-    }
-
-    #[test]
-    fn a_mistake_is_refused_with_its_line_and_what_was_expected() {
-        for (from, to, expected) in [
-            ("field = \"rx\"", "field = \"rxx\"", "unknown field \"rxx\""),
-            ("oid = \"P.51.1.4\"", "oid = \"Q.51.1.4\"", "unknown OID name \"Q\""),
-            ("oid = \"P.51.1.4\"", "oid = \"P.51.x.4\"", "is not an OID"),
-            ("rows = \"pon\"", "rows = \"port\"", "onu or pon was expected"),
-            ("read = \"get-up\"", "read = \"get-down\"", "walk, walk-by-pon"),
-            ("confidence = \"A\"", "confidence = \"sure\"", "A, B or C was expected"),
-            ("state_every = \"60s\"", "state_every = \"sixty\"", "is no duration"),
-            ("max_repetitions = 20", "max_repetitions = 0", "is not from 1 to 1000"),
-            ("sys_descr = '^Huawei", "sys_descr = '(^Huawei", "unclosed group"),
-            ("index = \"interface\"", "index = \"interfaces\"", "unknown index \"interfaces\""),
-            ("by = [\"ifindex\"]", "by = [\"ifname\"]", "neither in the join's index"),
-            ("format = \"GPON ", "format = \"GPONN ", "which the pattern does not match"),
-        ] {
-            let (problems, line) = break_it(from, to);
-            let problem = problems.iter().find(|problem| problem.message.contains(expected));
-            let problem = problem.unwrap_or_else(|| panic!("{to}: {problems:?}"));
-            assert_eq!(problem.line, line, "{to}: {problem}");
-            assert!(problem.to_string().starts_with("broken.toml:"), "{problem}");
-        }
-    }
-
-    #[test]
-    fn mistakes_of_a_whole_block_name_the_block() {
-        for (from, to, expected) in [
-            ("oid = \"P.43.1.3\"\n", "", "either oid or from_index"),
-            ("oid = \"P.43.1.9\"", "oid = \"P.43.1.9\"\nsacle = 1", "unknown field `sacle`"),
-            ("map = { 1 = \"up\", 2 = \"down\" }", "map = { 1 = \"up\", 2 = \"dead\" }", "unknown word \"dead\""),
-            ("scale = [{ factor = 0.01 }]", "scale = [{ factor = 0.0 }]", "other than 0"),
-            ("oid = \"P.51.1.3\"", "oid = \"P.51.1.3\"\nmap = { 1 = \"up\" }", "tx is no enumeration"),
-            (
-                "pon = [\"frame\", \"slot\", \"port\"]",
-                "pon = [\"frame\", \"slot\", \"hole\"]",
-                "neither index nor joins give",
-            ),
-            (
-                "oid = \"P.21.1.16\"",
-                "oid = \"P.21.1.16\"\n[[table.column]]\nfield = \"onus\"\nobject = \"x\"\noid = \"P.21.1.16\"",
-                "a second time",
-            ),
-        ] {
-            let (problems, _) = break_it(from, to);
-            assert!(problems.iter().any(|problem| problem.message.contains(expected)), "{to}: {problems:?}");
-            assert!(problems.iter().all(|problem| problem.line > 1), "{problems:?}");
-        }
-    }
-
-    #[test]
-    fn all_mistakes_of_a_file_are_told_at_once() {
-        let broken = GOOD.replace("index = \"port\"", "index = \"prot\"").replace("oid = \"P.46", "oid = \"X.46");
-        assert!(compile("broken.toml", &broken).unwrap_err().len() >= 5);
-    }
-}
+#[path = "compile_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@
 
 mod compile;
 mod compile_column;
+mod compile_index;
 mod decode;
 mod encode;
 mod error;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::directory::Directory;
 use super::ids::{ClientId, PropertyId, Status};
-use super::matching::{Matches, OnuIdentity, word};
+use super::matching::{Matches, OnuIdentity, key_word};
 use crate::model::{Dbm, Decibels, OltId, OnuId, PonId, Verdict};
 
 /// A power is written only when it differs by at least this from what OZmap shows: less is the noise of a good link,
@@ -133,7 +133,7 @@ pub fn plan(onus: &[Candidate<'_>], matches: &Matches, directory: &Directory, sh
                 onu: onu.wish.identity.onu.clone(),
                 pon: onu.wish.identity.pon,
                 number: onu.wish.identity.number,
-                matched_by: word(one.by),
+                matched_by: key_word(one.by),
             })
         })
         .collect();

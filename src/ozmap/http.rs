@@ -121,6 +121,10 @@ impl Client {
         if loopback {
             builder = builder.no_proxy();
         }
+        if root.scheme() == "http" {
+            // Plain http must also work where no certificates are installed; nothing is trusted then.
+            builder = builder.tls_certs_only([]);
+        }
         let http = builder.build().map_err(|error| setup(chain(&error)))?;
         let gate = Gate::new(config.requests_per_second, config.burst);
         let token = Secret::new(config.token.expose().trim().to_owned());

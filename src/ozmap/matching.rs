@@ -84,7 +84,7 @@ impl Matches {
     pub fn by_key(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = BTreeMap::from([("serial", 0), ("mac", 0), ("code", 0)]);
         for one in &self.matched {
-            *counts.entry(word(one.by)).or_default() += 1;
+            *counts.entry(key_word(one.by)).or_default() += 1;
         }
         counts
     }
@@ -92,7 +92,7 @@ impl Matches {
 
 /// The config's word for a key.
 #[must_use]
-pub const fn word(by: MatchBy) -> &'static str {
+pub const fn key_word(by: MatchBy) -> &'static str {
     match by {
         MatchBy::Serial => "serial",
         MatchBy::Mac => "mac",

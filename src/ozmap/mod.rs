@@ -8,8 +8,8 @@
 //! * `http`, `limit`, `answer`: one client, one rate, typed errors ([`OzmapError`] says what to do next);
 //! * `lenient`, `rows`: OZmap's JSON into rows; nothing but named fields survives;
 //! * `read`, `push`: the requests;
-//! * `directory`, `matching`, `desired`, `queue`: pure;
-//! * `task`: the [`Pusher`], which owns the directory and the desired states.
+//! * `directory`, `matching`, `owners`, `desired`, `queue`: pure;
+//! * `task`, `pusher`: the task that owns the directory and the desired states, and the [`Pusher`] that leads to it.
 
 mod answer;
 mod desired;
@@ -20,7 +20,9 @@ mod ids;
 mod lenient;
 mod limit;
 mod matching;
+mod owners;
 mod push;
+mod pusher;
 mod queue;
 mod read;
 mod rows;
@@ -35,13 +37,14 @@ pub use error::{Call, Excerpt, OzmapError, Remedy};
 pub use http::Client;
 pub use ids::{ClientId, ElementId, ParseIdError, PropertyId, Status};
 pub use limit::Timing;
-pub use matching::{Ambiguity, Match, Matches, OnuIdentity, code_in, match_onus, word};
+pub use matching::{Ambiguity, Match, Matches, OnuIdentity, code_in, key_word, match_onus};
+pub use owners::{Owner, Owners};
 pub use push::{Batch, IdList};
+pub use pusher::Pusher;
 pub use snapshot::{
     AmbiguityLine, ClientLine, DirectoryView, Halted, LISTED, LastError, MatchView, OnuLine, PushSnapshot,
     ReadProgress, Written,
 };
-pub use task::Pusher;
 
 #[cfg(test)]
 mod fake;

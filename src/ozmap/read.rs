@@ -228,5 +228,4 @@ impl Paging {
 }
 
 #[cfg(test)]
-#[path = "read_tests.rs"]
 mod tests;

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::desired::{Candidate, Change};
 use super::directory::{ClientEntry, Directory, ReadReport};
 use super::ids::ClientId;
-use super::matching::{Ambiguity, Matches, OnuIdentity, word};
+use super::matching::{Ambiguity, Matches, OnuIdentity, key_word};
+use super::owners::Owners;
 use crate::model::{Mac, OltId, PonId, Serial, Timestamp};
 
 /// Longest lists in a snapshot; the counts beside them are of everything.
@@ -109,6 +110,9 @@ pub struct MatchView {
     pub ambiguities: Vec<AmbiguityLine>,
     /// The first of the clients without an ONU.
     pub idle_clients: Vec<ClientLine>,
+    /// Whose each ONU is. Not listed here, as it is of everything.
+    #[serde(skip)]
+    pub owners: Arc<Owners>,
 }
 
 impl MatchView {
@@ -120,13 +124,13 @@ impl MatchView {
         let ambiguity = |one: &Ambiguity| match one {
             Ambiguity::ManyClients { onu, by, clients, .. } => AmbiguityLine {
                 kind: "many_clients",
-                key: word(*by),
+                key: key_word(*by),
                 onus: onu_line(*onu).into_iter().collect(),
                 clients: clients.iter().copied().filter_map(client_line).take(LISTED_IN_ONE).collect(),
             },
             Ambiguity::ManyOnus { client, onus } => AmbiguityLine {
                 kind: "many_onus",
-                key: onus.first().map_or("serial", |(_, by)| word(*by)),
+                key: onus.first().map_or("serial", |(_, by)| key_word(*by)),
                 onus: onus.iter().filter_map(|(place, _)| onu_line(*place)).take(LISTED_IN_ONE).collect(),
                 clients: client_line(*client).into_iter().collect(),
             },
@@ -141,6 +145,7 @@ impl MatchView {
             unmatched_onus: matches.unmatched.iter().copied().filter_map(onu_line).take(listed).collect(),
             ambiguities: matches.ambiguous.iter().take(listed).map(ambiguity).collect(),
             idle_clients: matches.clients_without_onu.iter().copied().filter_map(client_line).take(listed).collect(),
+            owners: Arc::new(Owners::new(onus, matches, directory)),
         }
     }
 }

@@ -4,7 +4,7 @@
 //!  daemon ──submit(OltWishes)──► mailbox ──────┐   newest per OLT replaces the older one; never blocks
 //!  daemon ──shutdown (watch)──────────────────┐│
 //!                                             ▼▼
-//!   reader task ──Directory (join)────────► pusher ──PATCH, batch, read back──► OZmap
+//!   reader task ──Directory (oneshot)──────► pusher ──PATCH, batch, read back──► OZmap
 //!        ▲ └─────progress (watch)─────────────┘ │ │
 //!        └──────spawned every full_read─────────┘ └──PushSnapshot (watch)──► http, cli
 //! ```
@@ -13,21 +13,23 @@
 //! fails, so that by the next try a newer verdict may have taken its place.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::desired::{Change, OltWishes, PowerChange, Shown, candidates, plan, plan_powers};
+mod writes;
+
+use super::desired::{Change, OltWishes, Shown, candidates, plan, plan_powers};
 use super::directory::Directory;
 use super::error::{OzmapError, Remedy};
 use super::http::Client;
 use super::ids::{ClientId, Status};
 use super::limit::StopSignal;
 use super::matching::match_onus;
-use super::push::Batch;
+use super::pusher::{Letter, Mailbox};
 use super::queue::{Item, Next, Operation, Queue};
 use super::snapshot::{DirectoryView, Halted, LISTED, LastError, MatchView, PushSnapshot, ReadProgress, Written};
 use crate::config::{Ozmap, OzmapMode};
@@ -38,87 +40,6 @@ const PLANNING_PAUSE: u32 = 4;
 
 /// Failures of single items in a row before the host as a whole gets a rest.
 const STREAK: u32 = 3;
-
-/// A handle on the pusher. Clones lead to the same task. When the last one is dropped, the task ends.
-#[derive(Clone)]
-pub struct Pusher {
-    mailbox: Arc<Mailbox>,
-    snapshot: watch::Receiver<Arc<PushSnapshot>>,
-    stop: watch::Sender<bool>,
-    task: Arc<Mutex<Option<JoinHandle<()>>>>,
-}
-
-/// What OLTs said last. Bounded by the number of OLTs.
-#[derive(Debug, Default)]
-struct Mailbox {
-    newest: Mutex<BTreeMap<OltId, Letter>>,
-    arrived: Notify,
-}
-
-#[derive(Debug)]
-enum Letter {
-    Wishes(Arc<OltWishes>),
-    Forget,
-}
-
-impl Mailbox {
-    fn put(&self, olt: OltId, letter: Letter) {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).insert(olt, letter);
-        self.arrived.notify_one();
-    }
-
-    fn take(&self) -> BTreeMap<OltId, Letter> {
-        std::mem::take(&mut *self.newest.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Pusher {
-    /// Starts the task. It ends, after the request in hand, when `shutdown` becomes true or its sender is gone, on
-    /// [`Pusher::stop`], or with the last handle.
-    #[must_use]
-    pub fn spawn(client: &Client, config: &Ozmap, shutdown: watch::Receiver<bool>) -> Self {
-        let (stop, own) = watch::channel(false);
-        let signal = StopSignal(vec![shutdown, own]);
-        let mailbox = Arc::new(Mailbox::default());
-        let task = Task::new(client, config, signal, mailbox.clone());
-        let (publish, snapshot) = watch::channel(Arc::new(task.snapshot()));
-        let handle = tokio::spawn(task.run(publish));
-        Self { mailbox, snapshot, stop, task: Arc::new(Mutex::new(Some(handle))) }
-    }
-
-    /// All ONUs of one OLT. Replaces what that OLT said before, whether it was looked at or not. Never waits.
-    pub fn submit(&self, wishes: OltWishes) {
-        self.mailbox.put(wishes.olt.clone(), Letter::Wishes(Arc::new(wishes)));
-    }
-
-    /// An OLT that is no longer monitored: its ONUs are no longer anybody's.
-    pub fn forget(&self, olt: &OltId) {
-        self.mailbox.put(olt.clone(), Letter::Forget);
-    }
-
-    /// How things stand.
-    #[must_use]
-    pub fn snapshot(&self) -> Arc<PushSnapshot> {
-        self.snapshot.borrow().clone()
-    }
-
-    /// Comes back when there is a newer snapshot than the one that this receiver saw last.
-    #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<Arc<PushSnapshot>> {
-        self.snapshot.clone()
-    }
-
-    /// Stops the task: the request in hand is finished, no other one begins. Comes back when the task has ended.
-    pub async fn stop(&self) {
-        self.stop.send_replace(true);
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task
-            && let Err(error) = task.await
-        {
-            tracing::error!(%error, "the pusher ended in an unexpected way");
-        }
-    }
-}
 
 /// A read of the directory under way.
 struct Reading {
@@ -144,7 +65,7 @@ struct Halt {
     next_check: Duration,
 }
 
-struct Task {
+pub(super) struct Task {
     client: Client,
     config: Ozmap,
     stop: StopSignal,
@@ -189,7 +110,7 @@ fn now_utc() -> Timestamp {
 }
 
 impl Task {
-    fn new(client: &Client, config: &Ozmap, stop: StopSignal, mailbox: Arc<Mailbox>) -> Self {
+    pub(super) fn new(client: &Client, config: &Ozmap, stop: StopSignal, mailbox: Arc<Mailbox>) -> Self {
         Self {
             client: client.until(stop.clone()),
             queue: Queue::new(config.batch_above, config.batch_size),
@@ -221,7 +142,7 @@ impl Task {
         self.start.elapsed()
     }
 
-    async fn run(mut self, publish: watch::Sender<Arc<PushSnapshot>>) {
+    pub(super) async fn run(mut self, publish: watch::Sender<Arc<PushSnapshot>>) {
         let mode = mode_word(self.config.mode);
         tracing::info!(host = self.client.host(), mode, "pushing to OZmap begins");
         while !self.stop.given() {
@@ -444,170 +365,7 @@ impl Task {
         Step::Wait(wake.into_iter().min())
     }
 
-    async fn check(&mut self) {
-        match self.client.check().await {
-            Ok(()) => {
-                tracing::info!(host = self.client.host(), "OZmap takes the token again: writing goes on");
-                self.halt = None;
-            }
-            Err(OzmapError::Stopping) => {}
-            Err(error) => {
-                self.denials += 1;
-                let next_check = self.now() + self.client.timing().ceiling(self.denials);
-                if let Some(halt) = &mut self.halt {
-                    halt.next_check = next_check;
-                }
-                self.note(&error);
-            }
-        }
-    }
-
-    async fn perform(&mut self, operation: Operation) {
-        match operation {
-            Operation::Single(client, status) => match self.client.patch_status(client, status, 1).await {
-                Ok(()) => self.succeeded(&HashMap::from([(client, status)])),
-                Err(error) => self.failed(&error, Item::Client(client)),
-            },
-            Operation::Batch(batch) => self.perform_batch(&batch).await,
-            Operation::Power(change) => self.perform_power(change).await,
-        }
-    }
-
-    async fn perform_batch(&mut self, batch: &Batch) {
-        if let Err(error) = self.client.post_batch(batch, 1).await {
-            self.batch_failed(&error, batch);
-            return;
-        }
-        let shown = match self.client.statuses(batch.ids(), 1).await {
-            Ok(shown) => shown,
-            Err(error) => {
-                self.batch_failed(&error, batch);
-                return;
-            }
-        };
-        let mut done = HashMap::new();
-        for id in batch.ids().iter() {
-            if shown.get(&id).copied().flatten() == Some(batch.status()) {
-                done.insert(id, batch.status());
-            } else {
-                self.written.unverified += 1;
-                self.queue.unverified(id);
-            }
-        }
-        let left = batch.ids().len() - done.len();
-        if left > 0 {
-            tracing::warn!(clients = left, "a batch was taken, but OZmap does not show it for some: they go again");
-        }
-        self.succeeded(&done);
-    }
-
-    async fn perform_power(&mut self, change: PowerChange) {
-        match self.client.patch_power(change.property, change.to, 1).await {
-            Ok(()) => {
-                self.streak = 0;
-                self.denials = 0;
-                self.written.powers += 1;
-                self.shown_at.insert(Item::Property(change.property), self.now());
-                Arc::make_mut(&mut self.shown).powers.insert(change.property, change.to);
-                self.queue.power_done(change.property);
-            }
-            Err(error) => self.failed(&error, Item::Property(change.property)),
-        }
-    }
-
-    fn succeeded(&mut self, done: &HashMap<ClientId, Status>) {
-        if done.is_empty() {
-            return;
-        }
-        self.streak = 0;
-        self.denials = 0;
-        let now = self.now();
-        let shown = Arc::make_mut(&mut self.shown);
-        for (client, status) in done {
-            shown.statuses.insert(*client, Some(*status));
-            self.shown_at.insert(Item::Client(*client), now);
-            match status {
-                Status::Ok => self.written.ok += 1,
-                Status::Error => self.written.error += 1,
-            }
-            tracing::debug!(%client, %status, "written");
-        }
-        self.queue.done(done);
-        if self.queue.changes().is_empty() {
-            tracing::info!(oks = self.written.ok, errors = self.written.error, "OZmap shows what it should");
-        }
-    }
-
-    fn batch_failed(&mut self, error: &OzmapError, batch: &Batch) {
-        for id in batch.ids().iter() {
-            match error.remedy() {
-                Remedy::SkipItem => self.queue.send_alone(id),
-                // It may be one of them that the token may not write.
-                Remedy::StopWriting if matches!(error, OzmapError::Denied { status: 403, .. }) => {
-                    self.queue.send_alone(id);
-                }
-                // The host's trouble, not the batch's.
-                Remedy::Stop | Remedy::HostDown | Remedy::RetryAfter(_) | Remedy::StopWriting => {}
-                Remedy::Retry | Remedy::FixSetup => self.queue.unverified(id),
-            }
-        }
-        self.rest(error);
-    }
-
-    fn failed(&mut self, error: &OzmapError, item: Item) {
-        let now = self.now();
-        match error.remedy() {
-            Remedy::SkipItem => self.queue.put_aside(item),
-            // A token that is good and may not write this one client would else stop all the others.
-            Remedy::StopWriting if matches!(error, OzmapError::Denied { status: 403, .. }) => {
-                self.queue.put_aside(item);
-            }
-            Remedy::Retry => self.queue.failed(item, now, self.client.timing()),
-            _ => {}
-        }
-        self.rest(error);
-    }
-
-    /// After a failed write: how long the host is left alone, and what is said of it.
-    fn rest(&mut self, error: &OzmapError) {
-        let timing = *self.client.timing();
-        let now = self.now();
-        match error.remedy() {
-            Remedy::Stop => return,
-            Remedy::SkipItem => {}
-            Remedy::StopWriting => self.halt(error),
-            // The gate is closed for that long.
-            Remedy::RetryAfter(_) => {}
-            Remedy::HostDown | Remedy::FixSetup => {
-                self.streak += 1;
-                self.rest_until = now + timing.backoff(self.streak);
-            }
-            Remedy::Retry => {
-                self.streak += 1;
-                let of_host = matches!(error, OzmapError::Busy { .. }) || self.streak >= STREAK;
-                if of_host {
-                    self.rest_until = now + timing.backoff(self.streak);
-                }
-            }
-        }
-        *self.written.failed.entry(error.outcome()).or_default() += 1;
-        tracing::warn!(%error, streak = self.streak, "a write to OZmap failed");
-        self.note(error);
-    }
-
-    fn halt(&mut self, error: &OzmapError) {
-        self.denials += 1;
-        let next_check = self.now() + self.client.timing().ceiling(self.denials);
-        tracing::error!(%error, "writing to OZmap is stopped until a check of the token succeeds");
-        let since = self.halt.as_ref().map_or_else(now_utc, |halt| halt.since);
-        self.halt = Some(Halt { since, why: error.to_string(), next_check });
-    }
-
-    fn note(&mut self, error: &OzmapError) {
-        self.last_error = Some(LastError { at: now_utc(), message: error.to_string() });
-    }
-
-    fn snapshot(&self) -> PushSnapshot {
+    pub(super) fn snapshot(&self) -> PushSnapshot {
         let now = self.now();
         let at = now_utc();
         let rest = self.rest_until.max(now + self.client.closed_for()).saturating_sub(now);
@@ -654,5 +412,6 @@ fn same(old: &OltWishes, new: &OltWishes, with_power: bool) -> bool {
 }
 
 #[cfg(test)]
-#[path = "task_tests.rs"]
+mod histories;
+#[cfg(test)]
 mod tests;

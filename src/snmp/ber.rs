@@ -44,6 +44,11 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
+    /// The tag of the next element.
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
     /// How many octets are not read yet.
     pub(super) const fn left(&self) -> usize {
         self.rest.len()

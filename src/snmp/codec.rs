@@ -74,27 +74,28 @@ pub(super) struct Message<'a> {
     pub(super) pdu: Pdu<'a>,
 }
 
-/// One name and value, the value not decoded yet.
+/// One name and value, neither decoded yet; `None` what has no readable frame.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawVarBind<'a> {
-    name: &'a [u8],
+    name: Option<&'a [u8]>,
     tag: u8,
-    body: &'a [u8],
+    body: Option<&'a [u8]>,
 }
 
 impl<'a> RawVarBind<'a> {
     /// The name's sub-identifiers; `None` when they are broken.
     pub(super) fn name_into(&self, arcs: &mut Vec<u32>) -> Option<()> {
-        ber::arcs(self.name, arcs)
+        ber::arcs(self.name?, arcs)
     }
 
     /// The value; never fails.
     pub(super) fn value(&self) -> Value {
-        decode_value(self.tag, self.body)
+        self.body.map_or(Value::Undecoded { tag: self.tag }, |body| decode_value(self.tag, body))
     }
 }
 
-/// The varbinds of a PDU. An `Err` says that the list breaks off there; it is the last item.
+/// The varbinds of a PDU: each has a frame, so that one with broken contents does not hide those after it. An `Err` says
+/// that the frames themselves break off there; it is the last item.
 #[derive(Debug, Clone)]
 pub(super) struct VarBinds<'a> {
     reader: Reader<'a>,
@@ -107,11 +108,11 @@ impl<'a> Iterator for VarBinds<'a> {
         if self.reader.is_empty() {
             return None;
         }
-        let found = self.reader.expect(SEQUENCE).and_then(|pair| {
+        let found = self.reader.expect(SEQUENCE).map(|pair| {
             let mut pair = Reader::new(pair);
-            let name = pair.expect(OBJECT_ID)?;
-            let value = pair.element()?;
-            Ok(RawVarBind { name, tag: value.tag, body: value.body })
+            let name = pair.expect(OBJECT_ID).ok();
+            let tag = pair.peek().unwrap_or(0);
+            RawVarBind { name, tag, body: pair.element().ok().map(|value| value.body) }
         });
         if found.is_err() {
             self.reader = Reader::new(&[]);
@@ -169,16 +170,21 @@ pub(super) fn is_encodable(oid: &Oid) -> bool {
     }
 }
 
-/// A request as varbinds with NULL values.
-fn write_varbinds(writer: &mut Writer, oids: &[Oid]) {
-    let list = writer.mark();
+/// Names as the contents of a list of varbinds with NULL values.
+fn write_names(writer: &mut Writer, oids: &[Oid]) {
     for oid in oids.iter().rev() {
         let pair = writer.mark();
         writer.octets(NULL, &[]);
         writer.object_id(oid.arcs());
         writer.wrap(SEQUENCE, pair);
     }
-    writer.wrap(SEQUENCE, list);
+}
+
+/// Names as the contents of a list of varbinds with NULL values.
+pub(super) fn encode_names(oids: &[Oid]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    write_names(&mut writer, oids);
+    writer.finish()
 }
 
 /// A whole v2c request.
@@ -189,7 +195,8 @@ pub(super) fn encode_v2c(community: &[u8], request_id: i32, request: &Request) -
         Operation::GetNext => (GET_NEXT, 0),
         Operation::GetBulk { max_repetitions } => (GET_BULK, i64::from(max_repetitions.max(1))),
     };
-    write_varbinds(&mut writer, &request.oids);
+    write_names(&mut writer, &request.oids);
+    writer.wrap(SEQUENCE, 0);
     writer.integer(INTEGER, repetitions);
     writer.integer(INTEGER, 0);
     writer.integer(INTEGER, i64::from(request_id));
@@ -200,10 +207,10 @@ pub(super) fn encode_v2c(community: &[u8], request_id: i32, request: &Request) -
     writer.finish()
 }
 
-/// How many octets a name takes in a message, with its varbind's frame and a NULL.
+/// About how many octets a name takes in a message, with its varbind's frame and a NULL.
 pub(super) fn varbind_octets(arcs: &[u32]) -> usize {
     let digits = |arc: &u32| usize::try_from((38 - (arc | 1).leading_zeros()) / 7).unwrap_or(5);
-    arcs.iter().map(digits).sum::<usize>() + 6
+    arcs.iter().map(digits).sum::<usize>() + 5
 }
 
 /// A value by its tag; a broken or unknown one is [`Value::Undecoded`].
@@ -230,3 +237,6 @@ fn decode_value(tag: u8, body: &[u8]) -> Value {
     };
     decoded.unwrap_or(Value::Undecoded { tag })
 }
+
+#[cfg(test)]
+mod tests;

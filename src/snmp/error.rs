@@ -136,6 +136,8 @@ pub enum Silence {
     /// v3, and not even the discovery was answered.
     NeverV3,
     /// v3 with privacy: the discovery was answered, an encrypted request never was.
+    OnlyDiscoveryPrivate,
+    /// v3 without privacy: the discovery was answered, a request never was.
     OnlyDiscovery,
     /// It has answered before.
     AnsweredBefore,
@@ -149,7 +151,8 @@ impl fmt::Display for Silence {
                  a wrong one)"
             }
             Self::NeverV3 => "it is down, unreachable, does not allow this host, or does not speak SNMPv3",
-            Self::OnlyDiscovery => {
+            Self::OnlyDiscovery => "it answered the discovery, but no request of this user",
+            Self::OnlyDiscoveryPrivate => {
                 "it answered the discovery, so the privacy password, cipher or key extension is probably wrong \
                  (agents do not answer what they cannot decrypt)"
             }

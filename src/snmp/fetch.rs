@@ -56,9 +56,8 @@ impl FetchJob {
 
     /// Asks for what is missing again, in halves.
     fn halve(&mut self, positions: &[usize]) {
-        let half = positions.len().div_ceil(2);
-        self.limit = half.max(1);
-        for run in positions.chunks(half.max(1)).rev() {
+        let half = positions.len().div_ceil(2).max(1);
+        for run in positions.chunks(half).rev() {
             self.runs.push_front(run.to_vec());
         }
     }
@@ -92,7 +91,10 @@ impl FetchJob {
                 let oid = guilty.and_then(|position| self.oids.get(position).cloned());
                 self.error = Some(SnmpError::Agent { address: hand.address.to_owned(), status, oid });
             }
-            (ErrorStatus::TooBig | ErrorStatus::ResourceUnavailable, _) => self.halve(&asked),
+            (ErrorStatus::TooBig | ErrorStatus::ResourceUnavailable, _) => {
+                self.limit = asked.len().div_ceil(2);
+                self.halve(&asked);
+            }
             _ => match guilty {
                 // The guilty one alone and the rest together: one bad cell costs one request.
                 Some(position) => {
@@ -117,10 +119,11 @@ impl Job for FetchJob {
             self.runs.push_front(rest);
         }
         let operation = if self.next { Operation::GetNext } else { Operation::Get };
-        let request = Request { operation, oids: self.names(&run) };
+        let oids = self.names(&run);
+        let kind = oids.first().map_or(Kind::Discovery, Kind::of_value);
         let impatient = run.len() > 1;
         self.asked = run;
-        Some(Ask { request, impatient, kind: Kind::Values })
+        Some(Ask { request: Request { operation, oids }, impatient, kind })
     }
 
     fn is_done(&self) -> bool {
@@ -187,3 +190,6 @@ impl Job for FetchJob {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

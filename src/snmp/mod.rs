@@ -8,7 +8,8 @@
 //!  Task         transport.rs  the socket and the clock; everything below is sans I/O
 //!  jobs         walk.rs, fetch.rs   what to ask next, what to believe of an answer
 //!  Device       device/       slots and ids, waits and retries, the governor, sizes
-//!  octets       codec.rs, ber.rs
+//!  messages     usm/ for SNMPv3, codec.rs
+//!  octets       ber.rs
 //! ```
 
 mod ber;
@@ -24,6 +25,7 @@ mod target;
 #[cfg(test)]
 mod testing;
 mod transport;
+mod usm;
 mod value;
 mod walk;
 

@@ -9,13 +9,13 @@ use super::{Oid, SnmpError, Value};
 pub struct Target {
     /// Host name or IP address, and port: `192.0.2.10:161`, `[2001:db8::1]:161`, `olt.example:161`.
     pub address: String,
-    /// First wait for an answer; later ones follow the round-trip times that were seen.
+    /// First wait for an answer, 1 ms to 10 minutes; later ones follow the round-trip times that were seen.
     pub timeout: Duration,
-    /// How often an unanswered request is sent again, each time after twice the wait.
+    /// How often an unanswered request is sent again, each time after twice the wait; at most 20.
     pub retries: u32,
-    /// Most requests in flight. The session begins with 1 and opens up to this while answers come cleanly.
+    /// Most requests in flight, 1 to 64. The session begins with 1 and opens up to this while answers come cleanly.
     pub window: u32,
-    /// Most datagrams a second, repeated ones included; infinite for no limit.
+    /// Most datagrams a second, repeated ones included; infinite for no limit, never slower than one an hour.
     pub pdus_per_second: f64,
     /// Most rows asked for in one GETBULK; 0 counts as 1, as some agents hang on 0.
     pub max_repetitions: u32,
@@ -24,6 +24,20 @@ pub struct Target {
 }
 
 impl Target {
+    /// With the defaults of the config: 2 s, 3 retries, one request in flight, 50 datagrams a second, 40 rows.
+    #[must_use]
+    pub fn new(address: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            timeout: Duration::from_secs(2),
+            retries: 3,
+            window: 1,
+            pdus_per_second: 50.0,
+            max_repetitions: 40,
+            any_source: false,
+        }
+    }
+
     /// Checks what the governor counts on.
     ///
     /// # Errors
@@ -32,17 +46,17 @@ impl Target {
         let refuse = |what: &str, why: &str| {
             Err(SnmpError::Setting { what: format!("{what} of {}", self.address), why: why.to_owned() })
         };
-        if self.pdus_per_second.is_nan() || self.pdus_per_second < 1e-3 {
-            return refuse("pdus_per_second", "at least one a quarter of an hour (0.001) was expected");
+        if self.pdus_per_second.is_nan() || self.pdus_per_second <= 0.0 {
+            return refuse("pdus_per_second", "a number above 0 was expected");
         }
         if self.timeout < Duration::from_millis(1) || self.timeout > Duration::from_secs(600) {
             return refuse("timeout", "1 ms to 10 minutes was expected");
         }
-        if self.window == 0 || self.window > 32 {
-            return refuse("window", "1 to 32 requests in flight were expected");
+        if self.window == 0 || self.window > 64 {
+            return refuse("window", "1 to 64 requests in flight were expected");
         }
-        if self.retries > 15 {
-            return refuse("retries", "at most 15 were expected");
+        if self.retries > 20 {
+            return refuse("retries", "at most 20 were expected");
         }
         Ok(())
     }
@@ -61,6 +75,14 @@ pub struct Walk {
     pub max_rows: usize,
     /// Most rows asked for in one GETBULK, where the table bears less than [`Target::max_repetitions`].
     pub max_repetitions: Option<u32>,
+}
+
+impl Walk {
+    /// All rows of these columns.
+    #[must_use]
+    pub const fn new(columns: Vec<Oid>, max_rows: usize) -> Self {
+        Self { columns, within: Vec::new(), stop_before: None, max_rows, max_repetitions: None }
+    }
 }
 
 /// What a walk gave, as far as it came.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::ber::{self, INTEGER, NULL, OBJECT_ID, OCTET_STRING, Reader, SEQUENCE, Writer};
+use super::ber::{INTEGER, NULL, OCTET_STRING, SEQUENCE, Writer};
 use super::codec::{self, PduKind};
 use super::device::{Device, Protocol};
 use super::job::{AnyJob, Outcome};
@@ -119,6 +119,9 @@ pub(super) enum Reply {
     Silence,
 }
 
+/// What a lying agent makes of a request and what an honest one would say.
+type Lie = Box<dyn FnMut(&Seen, Reply) -> Reply + Send>;
+
 /// An agent that holds a tree and can misbehave.
 pub(super) struct Agent {
     pub(super) community: String,
@@ -135,8 +138,7 @@ pub(super) struct Agent {
     pub(super) no_bulk: bool,
     /// Answers nothing at all when more varbinds than this are asked for.
     pub(super) silent_above: usize,
-    /// Changes the answer: request and what an honest agent would say.
-    pub(super) lie: Option<Box<dyn FnMut(&Seen, Reply) -> Reply + Send>>,
+    pub(super) lie: Option<Lie>,
     pub(super) seen: Vec<Seen>,
 }
 
@@ -242,6 +244,17 @@ impl Agent {
     }
 }
 
+/// Columns 1 to `columns` under `root`.
+pub(super) fn table_walk(root: &str, columns: u32) -> super::Walk {
+    super::Walk {
+        columns: (1..=columns).map(|column| oid(root).child(&[column])).collect(),
+        within: Vec::new(),
+        stop_before: None,
+        max_rows: 100_000,
+        max_repetitions: None,
+    }
+}
+
 /// What happens to datagrams on the way, each way.
 pub(super) struct Network {
     pub(super) random: fastrand::Rng,
@@ -315,11 +328,6 @@ impl<'a> World<'a> {
         self.events.insert(position, (at, way));
     }
 
-    /// A datagram that arrives now from somewhere.
-    pub(super) fn arrive(&mut self, source: &str, datagram: &[u8]) {
-        self.device.receive(self.now, source.parse().unwrap(), datagram);
-    }
-
     fn send_out(&mut self) {
         while let Some((datagram, _)) = self.device.transmit() {
             for _ in 0..self.network.copies() {
@@ -374,6 +382,11 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Walks columns 1 to `columns` under `root` with a bound of 100000 rows.
+    pub(super) fn walk_table(&mut self, root: &str, columns: u32) -> Walked {
+        self.walk(table_walk(root, columns))
+    }
+
     pub(super) fn fetch(&mut self, next: bool, oids: &[Oid]) -> Result<Vec<VarBind>, super::SnmpError> {
         let job = AnyJob::Fetch(super::fetch::FetchJob::new(next, oids.to_vec()));
         match self.run(vec![job]).pop() {
@@ -381,22 +394,4 @@ impl<'a> World<'a> {
             other => panic!("a fetch was expected: {other:?}"),
         }
     }
-}
-
-/// Elements of a message, for tests that look inside.
-pub(super) fn elements(octets: &[u8]) -> Vec<(u8, Vec<u8>)> {
-    let mut reader = Reader::new(octets);
-    let mut found = Vec::new();
-    while let Ok(element) = reader.element() {
-        found.push((element.tag, element.body.to_vec()));
-    }
-    found
-}
-
-/// The name in an encoded OBJECT IDENTIFIER element's contents.
-pub(super) fn name(body: &[u8]) -> Oid {
-    let mut arcs = Vec::new();
-    ber::arcs(body, &mut arcs).unwrap();
-    let _ = OBJECT_ID;
-    Oid::new(&arcs)
 }

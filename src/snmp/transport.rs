@@ -38,11 +38,12 @@ pub(super) struct Command {
     pub(super) done: oneshot::Sender<Outcome>,
 }
 
-/// Resolves `host:port` to addresses.
+/// Resolves `host:port` to addresses, IPv4 first: what a management network speaks, and what agents listen on.
 pub(super) async fn resolve(address: &str) -> Result<Vec<SocketAddr>, SnmpError> {
     let refuse = |why: String| SnmpError::NotResolved { address: address.to_owned(), why };
-    let found: Vec<SocketAddr> =
+    let mut found: Vec<SocketAddr> =
         tokio::net::lookup_host(address).await.map_err(|error| refuse(error.to_string()))?.collect();
+    found.sort_by_key(SocketAddr::is_ipv6);
     if found.is_empty() { Err(refuse("the resolver gave no address".to_owned())) } else { Ok(found) }
 }
 
@@ -78,6 +79,8 @@ impl Task {
         let mut buffer = vec![0_u8; MAX_DATAGRAM];
         let mut swept = Instant::now();
         loop {
+            // What has arrived while we were busy is no time-out.
+            self.drain(&mut buffer);
             let now = Instant::now();
             self.device.advance(now.into_std());
             self.flush().await;
@@ -95,7 +98,7 @@ impl Task {
             };
             tokio::select! {
                 readable = self.socket.readable() => match readable {
-                    Ok(()) => self.drain(&mut buffer),
+                    Ok(()) => {}
                     Err(error) => {
                         self.device.send_failed(&error.to_string());
                         tokio::time::sleep(SWEEP).await;

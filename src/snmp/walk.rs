@@ -97,7 +97,7 @@ impl WalkJob {
         let longest = walk.columns.iter().map(|oid| codec::varbind_octets(oid.arcs())).max().unwrap_or(0);
         Self {
             columns,
-            kind: Kind::Column(first),
+            kind: Kind::Below(first),
             pdus: 0,
             octets: 0,
             asked: Vec::new(),
@@ -378,8 +378,8 @@ impl Job for WalkJob {
             }
         }
         self.asked = asked;
-        if count > 0 {
-            self.octets_per_varbind = (self.octets_per_varbind + pdu.varbind_octets() / count).div_ceil(2);
+        if let Some(octets) = pdu.varbind_octets().checked_div(count) {
+            self.octets_per_varbind = (self.octets_per_varbind + octets).div_ceil(2);
         }
         match broken {
             None if count > 0 => self.grow(count, ended, hand),
@@ -442,3 +442,6 @@ impl Job for WalkJob {
         Walked { columns: columns.collect(), pdus: self.pdus }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,6 +87,12 @@ impl GeneratedOlt {
         Some(Self { profile, view: MibView::new(rows), onus })
     }
 
+    /// The family's name for people.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.profile.title()
+    }
+
     /// What the agent serves; changes of the truth show there at once.
     #[must_use]
     pub const fn view(&self) -> &MibView {

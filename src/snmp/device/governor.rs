@@ -11,6 +11,8 @@ const CLEAN_TO_RECOVER: u32 = 16;
 const MAX_FACTOR: u32 = 8;
 /// Longest rest.
 const MAX_REST: Duration = Duration::from_secs(2);
+/// Longest pause between datagrams that a rate can ask for.
+const SLOWEST: Duration = Duration::from_secs(3600);
 /// Datagrams may leave this much too early, so that a coarse timer does not cost rate.
 const TOLERANCE: Duration = Duration::from_millis(10);
 
@@ -32,7 +34,7 @@ impl Governor {
         Self {
             max_window: max_window.max(1),
             window: 1,
-            interval: Duration::try_from_secs_f64(pdus_per_second.recip()).unwrap_or_default(),
+            interval: Duration::try_from_secs_f64(pdus_per_second.recip()).unwrap_or(SLOWEST).min(SLOWEST),
             due: None,
             factor: 1,
             clean: 0,
@@ -130,6 +132,8 @@ mod tests {
         let took = now - start;
         assert!(took >= Duration::from_millis(99 * 20 - 10), "{took:?}");
         assert!(took <= Duration::from_millis(99 * 20), "{took:?}");
+        let slowest = Governor::new(1, f64::MIN_POSITIVE / 8.0);
+        assert_eq!(slowest.interval, SLOWEST, "a tiny rate is no unlimited one");
         let idle = now + Duration::from_secs(60);
         governor.sent(idle);
         assert!(governor.opens_at(idle) > idle, "an idle minute does not save up a burst");

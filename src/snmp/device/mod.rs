@@ -8,6 +8,7 @@
 //! ```
 
 mod governor;
+mod receive;
 mod rtt;
 mod sizing;
 mod slots;
@@ -20,9 +21,10 @@ use self::governor::Governor;
 pub(super) use self::rtt::Kind;
 use self::rtt::RoundTrips;
 pub(super) use self::sizing::Sizing;
-use self::slots::{Found, MAX_ATTEMPTS, Slots};
-use super::codec::{self, Pdu, PduKind, Request};
-use super::{Counters, SnmpError, Target};
+use self::slots::{MAX_ATTEMPTS, Slots};
+use super::codec::{self, Operation, Pdu, Request};
+use super::usm::Usm;
+use super::{Counters, Refusal, Silence, SnmpError, Target};
 use crate::config::Secret;
 
 /// How messages are wrapped.
@@ -30,6 +32,8 @@ use crate::config::Secret;
 pub(super) enum Protocol {
     /// SNMPv2c with this community.
     V2c(Secret),
+    /// SNMPv3 with this user.
+    V3(Box<Usm>),
 }
 
 /// A request that a job wants to have answered.
@@ -84,13 +88,24 @@ struct Entry<J> {
     job: J,
     /// A request to be sent again from the beginning, before the job is asked for another.
     again: Option<Ask>,
+    /// How often the engine had to be discovered again for it.
+    discoveries: u32,
+}
+
+/// Whom a request in flight is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Job(JobId),
+    /// Discovers an SNMPv3 engine.
+    Probe,
+    /// Nobody waits for it any more, but the OLT may still work on it.
+    Nothing,
 }
 
 /// A request in flight.
 #[derive(Debug)]
 struct Flight {
-    /// `None` when nobody waits for it any more, but the OLT may still work on it.
-    job: Option<JobId>,
+    purpose: Purpose,
     ask: Ask,
     tries: u32,
     /// When each attempt was sent.
@@ -100,6 +115,15 @@ struct Flight {
     due: bool,
     /// Why an answer could not be read, or a datagram not be sent.
     trouble: Option<SnmpError>,
+    /// How often the engine's clock was taken over for it.
+    resynchronised: u32,
+}
+
+impl Flight {
+    fn new(now: Instant, purpose: Purpose, ask: Ask, tries: u32) -> Self {
+        let sent = Vec::new();
+        Self { purpose, ask, tries, sent, deadline: now, due: false, trouble: None, resynchronised: 0 }
+    }
 }
 
 /// See the module.
@@ -123,6 +147,9 @@ pub(super) struct Device<J: Job> {
     /// It answered since the last request that was given up after all its tries.
     alive: bool,
     ever_answered: bool,
+    /// Answers to repeated requests, by slot: when another answer follows, the repetition was not needed, and this is
+    /// how long the first one took.
+    repeated: HashMap<usize, (Kind, Duration)>,
 }
 
 impl<J: Job> Device<J> {
@@ -136,7 +163,8 @@ impl<J: Job> Device<J> {
             jobs: HashMap::new(),
             next_job: 0,
             ready: VecDeque::new(),
-            slots: Slots::new(random),
+            // Far more than the window, so that late answers are known for what they are.
+            slots: Slots::new(usize::try_from(target.window).unwrap_or(8).saturating_mul(4).max(8), random),
             governor: Governor::new(target.window, target.pdus_per_second),
             times: RoundTrips::new(target.timeout),
             sizing: Sizing::new(target.max_repetitions),
@@ -145,6 +173,7 @@ impl<J: Job> Device<J> {
             finished: VecDeque::new(),
             alive: false,
             ever_answered: false,
+            repeated: HashMap::new(),
         }
     }
 
@@ -152,7 +181,7 @@ impl<J: Job> Device<J> {
     pub(super) fn submit(&mut self, job: J) -> JobId {
         let id = self.next_job;
         self.next_job += 1;
-        self.jobs.insert(id, Entry { job, again: None });
+        self.jobs.insert(id, Entry { job, again: None, discoveries: 0 });
         self.settle(id);
         id
     }
@@ -161,8 +190,8 @@ impl<J: Job> Device<J> {
     pub(super) fn cancel(&mut self, id: JobId) {
         self.jobs.remove(&id);
         self.ready.retain(|ready| *ready != id);
-        for (_, flight) in self.slots.iter_mut().filter(|(_, flight)| flight.job == Some(id)) {
-            flight.job = None;
+        for (_, flight) in self.slots.iter_mut().filter(|(_, flight)| flight.purpose == Purpose::Job(id)) {
+            flight.purpose = Purpose::Nothing;
             flight.due = false;
         }
     }
@@ -207,10 +236,18 @@ impl<J: Job> Device<J> {
     /// When [`Self::advance`] has something to do although nothing arrives.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         let waits = self.slots.iter().filter(|(_, flight)| !flight.due).map(|(_, flight)| flight.deadline).min();
-        let wants = self.slots.iter().any(|(_, flight)| flight.due)
-            || !self.ready.is_empty() && self.in_flight() < self.governor.window();
+        let wants = self.slots.iter().any(|(_, flight)| flight.due) || self.can_start();
         let opens = wants.then(|| self.governor.opens_at(now));
         [waits, opens].into_iter().flatten().min()
+    }
+
+    /// Whether a request may begin as far as the window goes; while an engine is discovered, none.
+    fn can_start(&self) -> bool {
+        !self.ready.is_empty() && self.in_flight() < self.governor.window() && !self.is_probing()
+    }
+
+    fn is_probing(&self) -> bool {
+        self.slots.iter().any(|(_, flight)| flight.purpose == Purpose::Probe)
     }
 
     /// Ends waits that are over and sends what may be sent now.
@@ -223,7 +260,7 @@ impl<J: Job> Device<J> {
                     self.send(now, slot);
                     true
                 }
-                None => self.in_flight() < self.governor.window() && self.start_next(now),
+                None => self.can_start() && self.start_next(now),
             };
             if !acted {
                 return;
@@ -240,7 +277,7 @@ impl<J: Job> Device<J> {
             .collect();
         for slot in over {
             let Some(flight) = self.slots.get_mut(slot) else { continue };
-            if flight.job.is_none() {
+            if flight.purpose == Purpose::Nothing {
                 self.slots.take(slot);
                 continue;
             }
@@ -255,12 +292,12 @@ impl<J: Job> Device<J> {
         }
     }
 
-    /// Tells the job that nothing came, and keeps the slot for as long as the OLT may still work on the request.
+    /// Says that nothing came, and keeps the slot for as long as the OLT may still work on the request.
     fn give_up(&mut self, now: Instant, slot: usize) {
         let heard = self.alive;
         let silence = self.silence();
         let Some(flight) = self.slots.get_mut(slot) else { return };
-        let Some(job) = flight.job.take() else { return };
+        let purpose = std::mem::replace(&mut flight.purpose, Purpose::Nothing);
         let tries = u32::try_from(flight.sent.len()).unwrap_or(u32::MAX);
         let waited = flight.sent.first().map_or(Duration::ZERO, |first| now.saturating_duration_since(*first));
         let last_wait = flight.sent.last().map_or(Duration::ZERO, |last| now.saturating_duration_since(*last));
@@ -274,20 +311,44 @@ impl<J: Job> Device<J> {
         if !flight.ask.impatient {
             self.alive = false;
         }
-        self.fail(now, job, Failure { error, ask_less: heard });
+        self.fail(now, purpose, Failure { error, ask_less: heard });
     }
 
-    fn silence(&self) -> super::Silence {
+    fn silence(&self) -> Silence {
         match &self.protocol {
-            _ if self.ever_answered => super::Silence::AnsweredBefore,
-            Protocol::V2c(_) => super::Silence::NeverV2c,
+            _ if self.ever_answered => Silence::AnsweredBefore,
+            Protocol::V2c(_) => Silence::NeverV2c,
+            Protocol::V3(usm) if !usm.is_ready() => Silence::NeverV3,
+            Protocol::V3(usm) if usm.has_privacy() => Silence::OnlyDiscoveryPrivate,
+            Protocol::V3(_) => Silence::OnlyDiscovery,
         }
     }
 
-    /// Gives a failure to a job.
-    fn fail(&mut self, now: Instant, job: JobId, failure: Failure) {
+    fn refused(&self, refusal: Refusal) -> SnmpError {
+        let user = match &self.protocol {
+            Protocol::V3(usm) => usm.user().to_owned(),
+            Protocol::V2c(_) => String::new(),
+        };
+        SnmpError::Refused { address: self.address.clone(), user, refusal }
+    }
+
+    /// Gives a failure to whom it concerns: without an engine nobody can ask anything.
+    fn fail(&mut self, now: Instant, purpose: Purpose, failure: Failure) {
+        match purpose {
+            Purpose::Job(job) => self.fail_job(now, job, failure),
+            Purpose::Probe => {
+                for job in std::mem::take(&mut self.ready) {
+                    self.fail_job(now, job, Failure { error: failure.error.clone(), ask_less: false });
+                }
+            }
+            Purpose::Nothing => {}
+        }
+    }
+
+    fn fail_job(&mut self, now: Instant, job: JobId, failure: Failure) {
         if let Some(entry) = self.jobs.get_mut(&job) {
             let mut hand = Hand { now, address: &self.address, sizing: &mut self.sizing, counters: &mut self.counters };
+            entry.again = None;
             entry.job.failed(failure, &mut hand);
             self.settle(job);
         }
@@ -306,8 +367,13 @@ impl<J: Job> Device<J> {
         }
     }
 
-    /// Starts the request of the job whose turn it is; whether there was one.
+    /// Starts the request of the job whose turn it is, or the discovery that it needs; whether something happened.
     fn start_next(&mut self, now: Instant) -> bool {
+        if matches!(&self.protocol, Protocol::V3(usm) if !usm.is_ready()) {
+            let request = Request { operation: Operation::Get, oids: Vec::new() };
+            let ask = Ask { request, impatient: false, kind: Kind::Discovery };
+            return self.launch(now, Purpose::Probe, ask);
+        }
         let Some(id) = self.ready.pop_front() else { return false };
         let Some(entry) = self.jobs.get_mut(&id) else { return true };
         let mut hand = Hand { now, address: &self.address, sizing: &mut self.sizing, counters: &mut self.counters };
@@ -315,18 +381,27 @@ impl<J: Job> Device<J> {
             self.settle(id);
             return true;
         };
-        let most = self.retries.saturating_add(1).min(MAX_ATTEMPTS);
-        let patient = !ask.impatient || !self.alive;
-        let tries = if patient { most } else { most.min(2) };
-        let ask = Ask { impatient: !patient, ..ask };
-        let flight = Flight { job: Some(id), ask, tries, sent: Vec::new(), deadline: now, due: false, trouble: None };
-        match self.slots.put(flight) {
-            Some(slot) => {
-                self.counters.most_in_flight = self.counters.most_in_flight.max(self.in_flight());
-                self.send(now, slot);
+        if !self.launch(now, Purpose::Job(id), ask.clone()) {
+            if let Some(entry) = self.jobs.get_mut(&id) {
+                entry.again = Some(ask);
             }
-            None => self.ready.push_front(id),
+            self.ready.push_front(id);
+            return false;
         }
+        true
+    }
+
+    /// Puts a request into a slot and sends it; `false` when no slot is free.
+    fn launch(&mut self, now: Instant, purpose: Purpose, ask: Ask) -> bool {
+        // Room is left for attempts that only take over an engine's clock.
+        let most = self.retries.saturating_add(1).min(MAX_ATTEMPTS - 4);
+        let impatient = ask.impatient && self.alive;
+        let tries = if impatient { most.min(2) } else { most };
+        let flight = Flight::new(now, purpose, Ask { impatient, ..ask }, tries);
+        let Some(slot) = self.slots.put(flight) else { return false };
+        self.repeated.remove(&slot);
+        self.counters.most_in_flight = self.counters.most_in_flight.max(self.in_flight());
+        self.send(now, slot);
         true
     }
 
@@ -334,113 +409,47 @@ impl<J: Job> Device<J> {
     fn send(&mut self, now: Instant, slot: usize) {
         let Some(flight) = self.slots.get(slot) else { return };
         let attempt = u32::try_from(flight.sent.len()).unwrap_or(u32::MAX);
-        let datagram = match &self.protocol {
+        let sealed = match &mut self.protocol {
             // Every attempt has the same id: whichever answer comes first serves.
             Protocol::V2c(community) => {
-                codec::encode_v2c(community.expose().as_bytes(), self.slots.id(slot, 0), &flight.ask.request)
+                let id = self.slots.id(slot, 0);
+                Ok(codec::encode_v2c(community.expose().as_bytes(), id, &flight.ask.request))
+            }
+            // Every attempt has its own, as its msgID is part of what is signed; all of them stay live.
+            Protocol::V3(_) if flight.purpose == Purpose::Probe => Ok(Usm::probe(self.slots.id(slot, attempt))),
+            Protocol::V3(usm) => usm.seal(now, self.slots.id(slot, attempt), &flight.ask.request),
+        };
+        let datagram = match sealed {
+            Ok(datagram) => datagram,
+            Err(why) => {
+                let purpose = flight.purpose;
+                self.slots.take(slot);
+                let error = SnmpError::Setting { what: format!("SNMPv3 with {}", self.address), why };
+                self.fail(now, purpose, Failure { error, ask_less: false });
+                return;
             }
         };
-        let wait = self.times.wait(&flight.ask.kind, attempt);
+        // A repetition that only takes over the engine's clock is not for want of an answer.
+        let unanswered = attempt.saturating_sub(flight.resynchronised);
+        let wait = self.times.wait(&flight.ask.kind, unanswered);
         let Some(flight) = self.slots.get_mut(slot) else { return };
+        self.counters.retries += u64::from(attempt > 0);
         flight.due = false;
+        if matches!(flight.trouble, Some(SnmpError::Socket { .. })) {
+            flight.trouble = None;
+        }
         flight.sent.push(now);
         flight.deadline = now + wait;
-        if let Some(entry) = flight.job.and_then(|id| self.jobs.get_mut(&id)) {
+        if let Purpose::Job(id) = flight.purpose
+            && let Some(entry) = self.jobs.get_mut(&id)
+        {
             entry.job.sent();
         }
         self.counters.sent += 1;
-        self.counters.retries += u64::from(attempt > 0);
         self.governor.sent(now);
         self.out.push_back(datagram);
     }
-
-    /// The operating system refused to send.
-    pub(super) fn send_failed(&mut self, why: &str) {
-        let error = SnmpError::Socket { address: self.address.clone(), why: why.to_owned() };
-        for (_, flight) in self.slots.iter_mut() {
-            flight.trouble = Some(error.clone());
-        }
-    }
-
-    /// Takes a datagram in.
-    pub(super) fn receive(&mut self, now: Instant, source: SocketAddr, datagram: &[u8]) {
-        if !self.any_source && !same_place(source, self.peer) {
-            self.counters.foreign += 1;
-            return;
-        }
-        match &self.protocol {
-            Protocol::V2c(community) => match codec::scan_v2c(datagram) {
-                Ok(message) if message.community != community.expose().as_bytes() => self.counters.foreign += 1,
-                Ok(message) if message.pdu.kind != PduKind::Response => self.counters.foreign += 1,
-                Ok(message) => self.answered(now, &message.pdu),
-                Err(why) => self.garbled(&format!("no SNMPv2c message: {why}")),
-            },
-        }
-    }
-
-    /// Something from the OLT's address that cannot be read: remembered as the reason if nothing better comes.
-    fn garbled(&mut self, why: &str) {
-        self.counters.garbage += 1;
-        for (_, flight) in self.slots.iter_mut() {
-            let oid = match flight.ask.request.oids.as_slice() {
-                [only] => Some(only.clone()),
-                _ => None,
-            };
-            flight.trouble = Some(SnmpError::Malformed { address: self.address.clone(), oid, why: why.to_owned() });
-        }
-    }
-
-    fn answered(&mut self, now: Instant, pdu: &Pdu<'_>) {
-        let (slot, attempt) = match self.slots.find(pdu.request_id) {
-            Found::Live { slot, attempt } => (slot, attempt),
-            Found::Late { slot } => {
-                self.counters.late += 1;
-                tracing::trace!(address = %self.address, slot, "late SNMP answer dropped");
-                return;
-            }
-            Found::Unknown => {
-                self.counters.foreign += 1;
-                return;
-            }
-        };
-        let known = self
-            .slots
-            .get(slot)
-            .is_some_and(|flight| usize::try_from(attempt).is_ok_and(|attempt| attempt < flight.sent.len()));
-        if !known {
-            self.counters.foreign += 1;
-            return;
-        }
-        let Some(flight) = self.slots.take(slot) else { return };
-        let Some(job) = flight.job else {
-            self.counters.late += 1;
-            return;
-        };
-        self.alive = true;
-        self.ever_answered = true;
-        self.counters.answers += 1;
-        self.measure(now, &flight, attempt);
-        if let Some(entry) = self.jobs.get_mut(&job) {
-            let mut hand = Hand { now, address: &self.address, sizing: &mut self.sizing, counters: &mut self.counters };
-            entry.job.answered(pdu, &mut hand);
-            self.settle(job);
-        }
-    }
-
-    /// Learns from how long an answer took. With one id for all attempts only an answer to a first attempt says so.
-    fn measure(&mut self, now: Instant, flight: &Flight, attempt: u32) {
-        let exact = flight.sent.len() == 1;
-        let sent = usize::try_from(attempt).ok().and_then(|attempt| flight.sent.get(attempt));
-        let took = sent.map_or(Duration::ZERO, |sent| now.saturating_duration_since(*sent));
-        let (smoothed, slow) = if exact { self.times.measured(&flight.ask.kind, took) } else { (took, false) };
-        if exact {
-            self.counters.smoothed_rtt = Some(smoothed);
-            self.governor.answered(now, smoothed, slow);
-        }
-    }
 }
 
-/// The same address and port; an IPv6 zone does not matter, as the socket knows the way.
-fn same_place(one: SocketAddr, other: SocketAddr) -> bool {
-    one.ip().to_canonical() == other.ip().to_canonical() && one.port() == other.port()
-}
+#[cfg(test)]
+mod tests;

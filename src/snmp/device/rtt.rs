@@ -19,10 +19,18 @@ const NOISE: Duration = Duration::from_millis(20);
 pub(in crate::snmp) enum Kind {
     /// An SNMPv3 discovery.
     Discovery,
-    /// Single values.
-    Values,
-    /// A walk whose first column is this.
-    Column(Oid),
+    /// Rows of a walk whose first column is this, or values of which the first begins with this.
+    Below(Oid),
+}
+
+impl Kind {
+    /// Values, the first of which has this name. Where its column ends and its index begins is not known here: so
+    /// many numbers name a table in most MIBs.
+    pub(in crate::snmp) fn of_value(oid: &Oid) -> Self {
+        const TABLE: usize = 13;
+        let column = oid.arcs().split_last().map(|(_, column)| column).unwrap_or_default();
+        Self::Below(Oid::new(column.get(..TABLE).unwrap_or(column)))
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +71,17 @@ impl RoundTrips {
         wait.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX)).min(CEILING.max(self.first))
     }
 
+    /// An answer is known to have taken this long although its request was repeated before it came: the next waits
+    /// shall not be shorter.
+    pub(in crate::snmp) fn at_least(&mut self, kind: &Kind, took: Duration) {
+        match self.kinds.get_mut(kind) {
+            Some(seen) => seen.slowest = seen.slowest.max(took),
+            None => {
+                self.measured(kind, took);
+            }
+        }
+    }
+
     /// Takes in a measured time, and tells the smoothed one and whether this kind has become slow: more than twice
     /// what it usually takes.
     pub(in crate::snmp) fn measured(&mut self, kind: &Kind, took: Duration) -> (Duration, bool) {
@@ -87,6 +106,10 @@ impl RoundTrips {
 mod tests {
     use super::*;
 
+    fn values() -> Kind {
+        Kind::of_value(&"1.3.6.1.2.1.1.3.0".parse().unwrap())
+    }
+
     const fn ms(number: u64) -> Duration {
         Duration::from_millis(number)
     }
@@ -94,7 +117,7 @@ mod tests {
     #[test]
     fn the_first_wait_is_the_targets_and_doubles_to_the_ceiling() {
         let times = RoundTrips::new(ms(2000));
-        let waits: Vec<_> = (0..5).map(|attempt| times.wait(&Kind::Values, attempt)).collect();
+        let waits: Vec<_> = (0..5).map(|attempt| times.wait(&values(), attempt)).collect();
         assert_eq!(waits, [ms(2000), ms(4000), ms(8000), ms(15000), ms(15000)]);
     }
 
@@ -102,10 +125,10 @@ mod tests {
     fn waits_follow_what_was_measured_for_each_kind_alone() {
         let mut times = RoundTrips::new(ms(2000));
         for _ in 0..20 {
-            times.measured(&Kind::Values, ms(5));
+            times.measured(&values(), ms(5));
         }
-        assert_eq!(times.wait(&Kind::Values, 0), FLOOR);
-        let optics = Kind::Column("1.3.6.1".parse().unwrap());
+        assert_eq!(times.wait(&values(), 0), FLOOR);
+        let optics = Kind::Below("1.3.6.1".parse().unwrap());
         assert_eq!(times.wait(&optics, 0), ms(2000));
         times.measured(&optics, ms(3000));
         assert!(times.wait(&optics, 0) > ms(3000));
@@ -119,8 +142,8 @@ mod tests {
     fn a_kind_that_becomes_slow_is_noticed_and_a_slow_kind_is_not() {
         let mut times = RoundTrips::new(ms(2000));
         for _ in 0..50 {
-            assert!(!times.measured(&Kind::Values, ms(300)).1);
+            assert!(!times.measured(&values(), ms(300)).1);
         }
-        assert!((0..10).any(|_| times.measured(&Kind::Values, ms(1500)).1));
+        assert!((0..10).any(|_| times.measured(&values(), ms(1500)).1));
     }
 }

@@ -1,8 +1,6 @@
 //! Requests in flight: a request's id names its slot, the slot's generation and the attempt, so that an answer to
 //! anything but a live request is told at once.
 
-/// Slots that can be in use at once; the window is far below it.
-const SLOTS: usize = 64;
 const SLOT_BITS: u32 = 8;
 const ATTEMPT_BITS: u32 = 5;
 const GENERATION_MASK: u32 = (1 << (31 - SLOT_BITS - ATTEMPT_BITS)) - 1;
@@ -33,30 +31,32 @@ struct Slot<T> {
 #[derive(Debug)]
 pub(super) struct Slots<T> {
     slots: Vec<Slot<T>>,
+    /// Where the search for a free one begins: slots are used in turn, so that ids are remembered for a while.
+    next: usize,
     random: fastrand::Rng,
 }
 
 impl<T> Slots<T> {
-    pub(super) const fn new(random: fastrand::Rng) -> Self {
-        Self { slots: Vec::new(), random }
+    /// With `capacity` slots, at most 256.
+    pub(super) fn new(capacity: usize, random: fastrand::Rng) -> Self {
+        let slot = |_| Slot { generation: 0, previous: None, held: None };
+        Self { slots: (0..capacity.clamp(1, 1 << SLOT_BITS)).map(slot).collect(), next: 0, random }
     }
 
     /// Puts something into a free slot under a new generation; `None` when all are in use.
     pub(super) fn put(&mut self, held: T) -> Option<usize> {
+        let capacity = self.slots.len();
+        let position = (0..capacity)
+            .map(|step| (self.next + step) % capacity)
+            .find(|position| self.slots.get(*position).is_some_and(|slot| slot.held.is_none()))?;
+        self.next = (position + 1) % capacity;
         let generation = self.random.u32(1..=GENERATION_MASK);
-        if let Some(position) = self.slots.iter().position(|slot| slot.held.is_none()) {
-            let slot = self.slots.get_mut(position)?;
-            slot.previous = Some(slot.generation);
-            // The same generation twice would make a late answer look live.
-            slot.generation = if generation == slot.generation { generation % GENERATION_MASK + 1 } else { generation };
-            slot.held = Some(held);
-            return Some(position);
-        }
-        if self.slots.len() >= SLOTS {
-            return None;
-        }
-        self.slots.push(Slot { generation, previous: None, held: Some(held) });
-        Some(self.slots.len() - 1)
+        let slot = self.slots.get_mut(position)?;
+        slot.previous = (slot.generation != 0).then_some(slot.generation);
+        // The same generation twice would make a late answer look live.
+        slot.generation = if generation == slot.generation { generation % GENERATION_MASK + 1 } else { generation };
+        slot.held = Some(held);
+        Some(position)
     }
 
     /// The id of an attempt of what a slot holds: 31 bits, positive.
@@ -73,6 +73,7 @@ impl<T> Slots<T> {
         let position = usize::try_from((id >> ATTEMPT_BITS) & ((1 << SLOT_BITS) - 1)).unwrap_or(usize::MAX);
         let generation = id >> (SLOT_BITS + ATTEMPT_BITS);
         match self.slots.get(position) {
+            Some(_) if generation == 0 => Found::Unknown,
             Some(slot) if slot.generation == generation && slot.held.is_some() => {
                 Found::Live { slot: position, attempt: id % MAX_ATTEMPTS }
             }
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn an_id_is_live_then_late_then_unknown() {
-        let mut slots = Slots::new(fastrand::Rng::with_seed(1));
+        let mut slots = Slots::new(1, fastrand::Rng::with_seed(1));
         let slot = slots.put("a").unwrap();
         let id = slots.id(slot, 3);
         assert!(id > 0);
@@ -124,13 +125,14 @@ mod tests {
         slots.take(slot);
         slots.put("c");
         assert_eq!(slots.find(id), Found::Unknown);
+        assert_eq!(slots.find(0), Found::Unknown);
         assert_eq!(slots.find(-1), Found::Unknown);
         assert_eq!(slots.find(i32::MAX), Found::Unknown);
     }
 
     #[test]
     fn a_generation_is_never_used_twice_in_a_row_and_slots_are_bounded() {
-        let mut slots = Slots::new(fastrand::Rng::with_seed(2));
+        let mut slots = Slots::new(8, fastrand::Rng::with_seed(2));
         let mut last = 0;
         for _ in 0..1000 {
             let slot = slots.put(()).unwrap();
@@ -139,7 +141,7 @@ mod tests {
             last = id;
             slots.take(slot);
         }
-        for _ in 0..SLOTS {
+        for _ in 0..8 {
             slots.put(()).unwrap();
         }
         assert_eq!(slots.put(()), None);

@@ -2,12 +2,13 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::super::desired::Wish;
-use super::super::fake::{Fake, Reply, World, client_id, house, property_id, quick, reply};
-use super::super::limit::Timing;
-use super::super::matching::testing::onu;
 use super::*;
 use crate::model::{Dbm, Verdict};
+use crate::ozmap::Pusher;
+use crate::ozmap::desired::Wish;
+use crate::ozmap::fake::{Fake, Reply, World, client_id, house, property_id, quick, reply};
+use crate::ozmap::limit::Timing;
+use crate::ozmap::matching::testing::onu;
 
 fn houses(count: usize) -> Vec<Value> {
     (0..count).map(house).collect()
@@ -418,7 +419,7 @@ async fn a_snapshot_says_who_is_unmatched_and_holds_no_secret() {
     assert_eq!((matching.unmatched_onus.len(), matching.idle_clients.len()), (LISTED, LISTED));
     assert_eq!(matching.ambiguities[0].clients.len(), 2);
     let json = serde_json::to_string(&*snapshot).unwrap();
-    assert!(!json.contains("7f3a") && !json.contains(super::super::fake::TOKEN), "{json}");
+    assert!(!json.contains("7f3a") && !json.contains(crate::ozmap::fake::TOKEN), "{json}");
     assert!(json.contains("\"mode\":\"write\"") && json.contains("\"unmatched\":200"), "{json}");
     rig.pusher.stop().await;
     assert_eq!(fake.world(|world| writes(world).len()), 0);

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::error::Remedy;
-use super::super::fake::{Fake, Reply, TOKEN, client_id, house, property_id, quick, reply};
 use super::*;
 use crate::config::Secret;
+use crate::ozmap::error::Remedy;
+use crate::ozmap::fake::{Fake, Reply, TOKEN, client_id, house, property_id, quick, reply};
 
 fn client(fake: &Fake) -> Client {
     Client::with_timing(&fake.config(), quick()).unwrap()
@@ -39,14 +39,14 @@ async fn the_whole_list_is_read_by_pages_of_500_with_a_raw_token() {
         let filter: Value = serde_json::from_str(&seen.query["filter"]).unwrap();
         assert_eq!(filter, json!([{"property": "client", "operator": "!=", "value": null}]));
     }
-    assert_eq!(*directory.report(), super::super::ReadReport { pages: 3, passes: 1, ..Default::default() });
+    assert_eq!(*directory.report(), crate::ozmap::ReadReport { pages: 3, passes: 1, ..Default::default() });
 }
 
 #[tokio::test]
 async fn nothing_that_an_envelope_leaves_out_or_gets_wrong_loses_a_row() {
     for count in [0, 1, 9, 10, 11, 20, 35] {
         for (name, change) in [
-            ("plain", Box::new(|_: &mut super::super::fake::World| {}) as Box<dyn Fn(&mut super::super::fake::World)>),
+            ("plain", Box::new(|_: &mut crate::ozmap::fake::World| {}) as Box<dyn Fn(&mut crate::ozmap::fake::World)>),
             ("bare", Box::new(|world| world.bare_envelope = true)),
             ("capped", Box::new(|world| world.page_cap = Some(3))),
             ("capped and bare", Box::new(|world| (world.page_cap, world.bare_envelope) = (Some(3), true))),
@@ -176,7 +176,7 @@ async fn what_will_not_get_better_is_not_asked_again() {
 #[tokio::test]
 async fn an_answer_larger_than_the_bound_is_refused() {
     let fake = Fake::start(vec![]).await;
-    let body = format!("{{\"rows\": [], \"x\": \"{}\"}}", "x".repeat(super::super::answer::MAX_BODY));
+    let body = format!("{{\"rows\": [], \"x\": \"{}\"}}", "x".repeat(crate::ozmap::answer::MAX_BODY));
     fake.world(|world| world.always.push(("GET ".to_owned(), Reply { body, ..reply(200) })));
     let error = client(&fake).read_directory(|_, _| {}).await.unwrap_err().to_string();
     assert!(error.contains("32 MiB") && error.len() < 1000, "{error}");
@@ -255,6 +255,12 @@ async fn a_host_where_nobody_listens_and_one_that_never_answers_are_down() {
     let error = one.check().await.unwrap_err();
     assert!(matches!(&error, OzmapError::Unreachable { .. }) && error.to_string().contains("connect"), "{error}");
 
+    // TLS spoken to a port that speaks none.
+    let url = fake.url.replace("http://", "https://");
+    let one = Client::with_timing(&crate::config::Ozmap { url, ..fake.config() }, quick()).unwrap();
+    let error = one.check().await.unwrap_err();
+    assert!(matches!(&error, OzmapError::Unreachable { .. }) && error.to_string().contains("connect"), "{error}");
+
     let silent = Reply { delay: Duration::from_secs(600), ..reply(200) };
     fake.world(|world| world.always.push(("GET ".to_owned(), silent)));
     let timing = Timing { read: Duration::from_millis(50), tries: 2, ..quick() };
@@ -279,4 +285,4 @@ async fn statuses_are_read_back_by_id_and_every_row_is_checked() {
     assert_eq!(shown.len(), 3);
 }
 
-use super::super::limit::Timing;
+use crate::ozmap::limit::Timing;

@@ -1,0 +1,24 @@
+//! `/`: what there is. The dashboard will stand here.
+
+use axum::response::{Html, IntoResponse, Response};
+
+const PAGE: &str = r#"<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>oltwatch</title></head>
+<body>
+<h1>oltwatch</h1>
+<p>The dashboard is not built yet. What can be read already:</p>
+<ul>
+<li><a href="/api/v1/olts">/api/v1/olts</a>: every OLT, how polling it goes, its PONs and counts of its ONUs</li>
+<li><a href="/api/v1/onus">/api/v1/onus</a>: ONUs in pages (limit, cursor), by olt, pon, state, level, serial, code, box</li>
+<li><a href="/api/v1/ozmap">/api/v1/ozmap</a>: matching with OZmap, and what is or would be written</li>
+<li><a href="/metrics">/metrics</a>: numbers for Prometheus</li>
+<li><a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a>: whether the process serves, and whether it polls</li>
+</ul>
+</body>
+</html>
+"#;
+
+pub(super) async fn page() -> Response {
+    Html(PAGE).into_response()
+}

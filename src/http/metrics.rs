@@ -1,0 +1,247 @@
+//! `/metrics`: what the snapshots say, in numbers.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+
+use super::api_olt::is_answering;
+use super::exposition::{Exposition, MEDIA_TYPE, Number};
+use super::metrics_names::{self as names, Metric};
+use super::routes::Shared;
+use super::tally::{OltTally, Tally};
+use crate::daemon::{Board, OltReport};
+use crate::model::{Completeness, SweepKind, Timestamp};
+use crate::ozmap::PushSnapshot;
+use crate::poll::{Status, SweepSummary};
+use crate::snmp::Counters;
+
+/// The page. Parameters are left alone: scrapers may add their own.
+pub(super) async fn page(State(shared): State<Shared>) -> Response {
+    shared
+        .work(|board| {
+            let mut response = render(board, Timestamp::from(SystemTime::now())).into_response();
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+            Ok(response)
+        })
+        .await
+}
+
+/// An OLT with its ONUs counted.
+struct Counted {
+    report: Arc<OltReport>,
+    tally: OltTally,
+    pons: Vec<(String, Tally)>,
+}
+
+impl Counted {
+    fn new(report: Arc<OltReport>) -> Self {
+        let tally = OltTally::of(&report);
+        let pons = tally.pons.iter().map(|(pon, tally)| (pon.to_string(), *tally)).collect();
+        Self { report, tally, pons }
+    }
+
+    fn name(&self) -> &str {
+        self.report.olt.as_str()
+    }
+
+    fn profile(&self) -> &str {
+        let identity = self.report.status.as_ref().and_then(|status| status.identity.as_ref());
+        identity.map_or("", |identity| identity.profile.name())
+    }
+}
+
+/// Everything, as text.
+pub(super) fn render(board: &Board, now: Timestamp) -> String {
+    let olts: Vec<Counted> = board.olts().into_iter().map(Counted::new).collect();
+    let mut text = Exposition::default();
+    text.family(&names::BUILD_INFO, |family| family.sample([env!("CARGO_PKG_VERSION")], true));
+    text.single(&names::START_TIME, board.started());
+    text.single(&names::OLTS, olts.len());
+    standing(&mut text, &olts);
+    sweeps(&mut text, &olts);
+    snmp(&mut text, &olts);
+    pons(&mut text, &olts);
+    if let Some(push) = board.push() {
+        ozmap(&mut text, &push, now);
+    }
+    text.finish()
+}
+
+/// A metric with one sample an OLT, where there is one.
+fn per_olt<N: Into<Number>>(
+    text: &mut Exposition,
+    metric: &Metric,
+    olts: &[Counted],
+    number: impl Fn(&Counted) -> Option<N>,
+) {
+    text.family(metric, |family| {
+        for olt in olts {
+            if let Some(number) = number(olt) {
+                family.sample([olt.name()], number);
+            }
+        }
+    });
+}
+
+/// A metric with one sample for each word of each OLT.
+fn per_word<I: Iterator<Item = (&'static str, u64)>>(
+    text: &mut Exposition,
+    metric: &Metric,
+    olts: &[Counted],
+    counts: impl Fn(&Counted) -> I,
+) {
+    text.family(metric, |family| {
+        for olt in olts {
+            for (word, count) in counts(olt) {
+                family.sample([olt.name(), word], count);
+            }
+        }
+    });
+}
+
+fn standing(text: &mut Exposition, olts: &[Counted]) {
+    text.family(&names::OLT_INFO, |family| {
+        for olt in olts {
+            family.sample([olt.name(), &olt.report.address, olt.profile()], true);
+        }
+    });
+    per_olt(text, &names::OLT_UP, olts, |olt| is_answering(&olt.report));
+    per_olt(text, &names::OLT_FAILURES, olts, |olt| Some(olt.report.failures));
+    per_olt(text, &names::OLT_SUSPECT, olts, |olt| Some(olt.report.suspect.is_some()));
+    per_olt(text, &names::OLT_LAST_ANSWER, olts, |olt| olt.report.last_answer);
+    per_word(text, &names::OLT_BY_TRUTH, olts, |olt| olt.tally.whole.by_truth());
+    per_word(text, &names::OLT_BY_CAUSE, olts, |olt| olt.tally.whole.by_cause());
+    per_word(text, &names::OLT_BY_LEVEL, olts, |olt| olt.tally.whole.by_level());
+    per_word(text, &names::OLT_BY_VERDICT, olts, |olt| olt.tally.whole.by_verdict());
+    per_olt(text, &names::OLT_PONS_LEFT_OUT, olts, |olt| Some(olt.tally.pons_left_out));
+}
+
+fn sweeps(text: &mut Exposition, olts: &[Counted]) {
+    text.family(&names::SWEEP_INTERVAL, |family| {
+        for (olt, status) in olts.iter().filter_map(|olt| Some((olt, olt.report.status.as_ref()?))) {
+            for kind in SweepKind::ALL {
+                family.sample([olt.name(), kind.word()], status.intervals.of(*kind));
+            }
+        }
+    });
+    per_sweep(text, &names::SWEEP_DURATION, olts, |sweep| sweep.elapsed);
+    per_sweep(text, &names::SWEEP_SUCCESS, olts, |sweep| sweep.started + sweep.elapsed);
+    per_sweep(text, &names::SWEEP_COMPLETE, olts, |sweep| sweep.completeness.is_complete());
+    per_sweep(text, &names::SWEEP_GAPS, olts, |sweep| match &sweep.completeness {
+        Completeness::Complete => 0,
+        Completeness::Partial(gaps) => gaps.len(),
+    });
+    per_sweep(text, &names::SWEEP_PDUS, olts, |sweep| sweep.pdus);
+    per_status(text, &names::SWEEP_SKIPPED, olts, |status| status.skipped);
+}
+
+/// A metric with one sample for the last sweep of each kind of each OLT.
+fn per_sweep<N: Into<Number>>(
+    text: &mut Exposition,
+    metric: &Metric,
+    olts: &[Counted],
+    number: impl Fn(&SweepSummary) -> N,
+) {
+    text.family(metric, |family| {
+        for olt in olts {
+            for kind in SweepKind::ALL {
+                if let Some(sweep) = olt.report.view.last(*kind) {
+                    family.sample([olt.name(), kind.word()], number(sweep));
+                }
+            }
+        }
+    });
+}
+
+/// A metric with one sample for each OLT that was looked at.
+fn per_status<N: Into<Number>>(
+    text: &mut Exposition,
+    metric: &Metric,
+    olts: &[Counted],
+    number: impl Fn(&Status) -> N,
+) {
+    per_olt(text, metric, olts, |olt| olt.report.status.as_ref().map(&number));
+}
+
+fn snmp(text: &mut Exposition, olts: &[Counted]) {
+    per_status(text, &names::SNMP_PDUS, olts, |status| status.counters.sent);
+    per_status(text, &names::SNMP_RETRIES, olts, |status| status.counters.retries);
+    per_status(text, &names::SNMP_TIMEOUTS, olts, |status| status.counters.timeouts);
+    per_status(text, &names::SNMP_ANSWERS, olts, |status| status.counters.answers);
+    text.family(&names::SNMP_DROPPED, |family| {
+        for (olt, status) in olts.iter().filter_map(|olt| Some((olt, olt.report.status.as_ref()?))) {
+            let Counters { late, foreign, unauthenticated, garbage, .. } = status.counters;
+            let reasons =
+                [("late", late), ("foreign", foreign), ("unauthenticated", unauthenticated), ("garbage", garbage)];
+            for (reason, count) in reasons {
+                family.sample([olt.name(), reason], count);
+            }
+        }
+    });
+    per_status(text, &names::SNMP_VARBINDS, olts, |status| status.counters.varbinds);
+    per_status(text, &names::SNMP_TOO_BIG, olts, |status| status.counters.too_big);
+    per_status(text, &names::SNMP_POISONED, olts, |status| status.counters.poisoned);
+    per_olt(text, &names::SNMP_RTT, olts, |olt| olt.report.status.as_ref()?.counters.smoothed_rtt);
+    per_status(text, &names::SNMP_REST, olts, |status| status.counters.rest);
+    per_status(text, &names::SNMP_WINDOW, olts, |status| status.counters.window);
+    per_status(text, &names::SNMP_IN_FLIGHT, olts, |status| status.counters.in_flight);
+}
+
+fn pons(text: &mut Exposition, olts: &[Counted]) {
+    let each = |family: &mut super::exposition::Family<'_>, counts: fn(&Tally) -> Vec<(&'static str, u64)>| {
+        for olt in olts {
+            for (pon, tally) in &olt.pons {
+                for (word, count) in counts(tally) {
+                    family.sample([olt.name(), pon, word], count);
+                }
+            }
+        }
+    };
+    text.family(&names::PON_BY_TRUTH, |family| each(family, |tally| tally.by_truth().collect()));
+    text.family(&names::PON_BY_LEVEL, |family| each(family, |tally| tally.by_level().collect()));
+}
+
+fn ozmap(text: &mut Exposition, push: &PushSnapshot, now: Timestamp) {
+    let by_word = |text: &mut Exposition, metric: &Metric, counts: &mut dyn Iterator<Item = (&str, Number)>| {
+        text.family(metric, |family| {
+            for (word, count) in counts {
+                family.sample([word], count);
+            }
+        });
+    };
+    let modes = ["dry-run", "write"];
+    by_word(text, &names::OZMAP_MODE, &mut modes.into_iter().map(|mode| (mode, (mode == push.mode).into())));
+    by_word(
+        text,
+        &names::OZMAP_REQUESTS,
+        &mut push.requests.iter().map(|(outcome, count)| (*outcome, (*count).into())),
+    );
+    if let Some(directory) = &push.directory {
+        text.single(&names::OZMAP_CLIENTS, directory.clients);
+        text.single(&names::OZMAP_AGE, now.since(directory.read_at));
+    }
+    let matching = &push.matching;
+    by_word(text, &names::OZMAP_MATCHED, &mut matching.matched_by.iter().map(|(key, count)| (*key, (*count).into())));
+    text.single(&names::OZMAP_UNMATCHED, matching.unmatched);
+    text.single(&names::OZMAP_RESERVED, matching.not_implanted);
+    text.single(&names::OZMAP_AMBIGUOUS, matching.ambiguous);
+    text.single(&names::OZMAP_IDLE, matching.clients_without_onu);
+    let pending = [("status", push.pending.into()), ("power", push.pending_powers.into())];
+    by_word(text, &names::OZMAP_PENDING, &mut pending.into_iter());
+    text.single(&names::OZMAP_ASIDE, push.aside);
+    let written = &push.written;
+    let kinds = [
+        ("ok", written.ok.into()),
+        ("error", written.error.into()),
+        ("power", written.powers.into()),
+        ("unverified", written.unverified.into()),
+    ];
+    by_word(text, &names::OZMAP_WRITTEN, &mut kinds.into_iter());
+    by_word(text, &names::OZMAP_FAILED, &mut written.failed.iter().map(|(outcome, count)| (*outcome, (*count).into())));
+    text.single(&names::OZMAP_WOULD_WRITE, written.would_write);
+    text.single(&names::OZMAP_HALTED, push.halted.is_some());
+    text.single(&names::OZMAP_RESTING, push.resting_until.is_some_and(|until| until > now));
+}

@@ -1,0 +1,207 @@
+//! Every metric: its name, kind, labels and help, once.
+//!
+//! To add one: add it here, give it its samples in `metrics`, and write the documented table anew with
+//! `OLTWATCH_WRITE_DOCS=1 cargo test --lib http::metrics_names`. Tests refuse a name that breaks the conventions of
+//! Prometheus, a metric without samples, and a table that is out of date. A label must have few values: there is no series per
+//! ONU here.
+
+/// What a number does over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It only grows, and begins at 0 with the process.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+}
+
+impl Kind {
+    /// The word of the text format.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
+/// A metric.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Metric {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) labels: &'static [&'static str],
+    pub(super) help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub(super) const $constant: Metric =
+                Metric { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help };
+        )+
+
+        /// Every metric, in the order of the documented table.
+        #[cfg(test)]
+        pub(super) const ALL: &[&Metric] = &[$(&$constant),+];
+    };
+}
+
+metrics! {
+    BUILD_INFO = Gauge "oltwatch_build_info" ["version"] "Always 1; the version is in the label.";
+    START_TIME = Gauge "oltwatch_start_time_seconds" [] "When the daemon started, in seconds since 1970 UTC.";
+    OLTS = Gauge "oltwatch_olts" [] "OLTs in the config.";
+
+    OLT_INFO = Gauge "oltwatch_olt_info" ["olt", "address", "profile"]
+        "Always 1; the profile is empty until the OLT's family was recognised.";
+    OLT_UP = Gauge "oltwatch_olt_up" ["olt"]
+        "1 when the last look at the OLT was answered, else 0. Absent until the first look ended.";
+    OLT_FAILURES = Gauge "oltwatch_olt_consecutive_failures" ["olt"] "Looks at the OLT that failed in a row.";
+    OLT_SUSPECT = Gauge "oltwatch_olt_levels_suspect" ["olt"]
+        "1 while the OLT's levels cannot be right, so that all its verdicts hold, else 0.";
+    OLT_LAST_ANSWER = Gauge "oltwatch_olt_last_answer_timestamp_seconds" ["olt"]
+        "When a sweep of the OLT last ended with an answer, in seconds since 1970 UTC.";
+    OLT_BY_TRUTH = Gauge "oltwatch_olt_onus_by_truth" ["olt", "truth"]
+        "ONUs by what is held of them: up, down, or stale (not known at present).";
+    OLT_BY_CAUSE = Gauge "oltwatch_olt_onus_down_by_cause" ["olt", "cause"] "ONUs that are down, by cause.";
+    OLT_BY_LEVEL = Gauge "oltwatch_olt_onus_by_level" ["olt", "level"] "ONUs by the class of their received power.";
+    OLT_BY_VERDICT = Gauge "oltwatch_olt_onus_by_verdict" ["olt", "verdict"]
+        "ONUs by what their clients should show in OZmap.";
+    OLT_PONS_LEFT_OUT = Gauge "oltwatch_olt_pons_left_out" ["olt"]
+        "PONs without series of their own because the OLT names too many to be true.";
+
+    SWEEP_INTERVAL = Gauge "oltwatch_sweep_interval_seconds" ["olt", "sweep"]
+        "How often the sweep runs; optics sweeps that overrun run less often than the config says.";
+    SWEEP_DURATION = Gauge "oltwatch_sweep_last_duration_seconds" ["olt", "sweep"] "How long the last sweep took.";
+    SWEEP_SUCCESS = Gauge "oltwatch_sweep_last_success_timestamp_seconds" ["olt", "sweep"]
+        "When the last sweep that was answered ended, complete or not, in seconds since 1970 UTC.";
+    SWEEP_COMPLETE = Gauge "oltwatch_sweep_last_complete" ["olt", "sweep"]
+        "1 when nothing was missing from the last sweep that was answered, else 0.";
+    SWEEP_GAPS = Gauge "oltwatch_sweep_last_gaps" ["olt", "sweep"] "Parts that were missing from the last sweep that was answered.";
+    SWEEP_PDUS = Gauge "oltwatch_sweep_last_pdus" ["olt", "sweep"] "Requests that the last sweep took, retries included.";
+    SWEEP_SKIPPED = Counter "oltwatch_sweep_skipped_slots_total" ["olt"]
+        "Slots of the schedule that passed while another sweep ran.";
+
+    SNMP_PDUS = Counter "oltwatch_snmp_pdus_total" ["olt"] "Datagrams sent to the OLT, retries included.";
+    SNMP_RETRIES = Counter "oltwatch_snmp_retries_total" ["olt"] "Requests sent again because no answer came.";
+    SNMP_TIMEOUTS = Counter "oltwatch_snmp_timeouts_total" ["olt"] "Waits that ended without an answer.";
+    SNMP_ANSWERS = Counter "oltwatch_snmp_answers_total" ["olt"] "Answers that were taken.";
+    SNMP_DROPPED = Counter "oltwatch_snmp_dropped_total" ["olt", "reason"]
+        "Datagrams that were dropped: late (or twice), foreign (not for us), unauthenticated, garbage (no SNMP).";
+    SNMP_VARBINDS = Counter "oltwatch_snmp_varbinds_total" ["olt"] "Values in the answers that were taken.";
+    SNMP_TOO_BIG = Counter "oltwatch_snmp_too_big_total" ["olt"] "Answers with tooBig: we asked for less then.";
+    SNMP_POISONED = Counter "oltwatch_snmp_poisoned_cells_total" ["olt"] "Cells that the agent fails at, skipped.";
+    SNMP_RTT = Gauge "oltwatch_snmp_rtt_seconds" ["olt"]
+        "Smoothed round-trip time of a request. Absent before the first answer.";
+    SNMP_REST = Gauge "oltwatch_snmp_rest_seconds" ["olt"]
+        "How long we rest after each answer to spare an OLT whose answers slow down.";
+    SNMP_WINDOW = Gauge "oltwatch_snmp_window" ["olt"] "Requests that may be in flight at present.";
+    SNMP_IN_FLIGHT = Gauge "oltwatch_snmp_in_flight" ["olt"] "Requests in flight.";
+
+    PON_BY_TRUTH = Gauge "oltwatch_pon_onus_by_truth" ["olt", "pon", "truth"]
+        "ONUs of the PON by what is held of them: up, down, or stale (not known at present).";
+    PON_BY_LEVEL = Gauge "oltwatch_pon_onus_by_level" ["olt", "pon", "level"]
+        "ONUs of the PON by the class of their received power.";
+
+    OZMAP_MODE = Gauge "oltwatch_ozmap_mode" ["mode"] "1 for the mode that the config sets, dry-run or write, and 0 for the other.";
+    OZMAP_REQUESTS = Counter "oltwatch_ozmap_requests_total" ["outcome"] "Requests that went out to OZmap, by outcome.";
+    OZMAP_CLIENTS = Gauge "oltwatch_ozmap_directory_clients" []
+        "Clients in the directory. Absent before the first read is complete.";
+    OZMAP_AGE = Gauge "oltwatch_ozmap_directory_age_seconds" []
+        "How long ago the read of the directory in use began. Absent before the first read is complete.";
+    OZMAP_MATCHED = Gauge "oltwatch_ozmap_matched_onus" ["key"] "ONUs with one client, by the key that they share.";
+    OZMAP_UNMATCHED = Gauge "oltwatch_ozmap_unmatched_onus" [] "ONUs without a client.";
+    OZMAP_RESERVED = Gauge "oltwatch_ozmap_not_implanted_onus" [] "ONUs whose client is only a reservation.";
+    OZMAP_AMBIGUOUS = Gauge "oltwatch_ozmap_ambiguous_keys" [] "Keys that lead to more than one client or ONU.";
+    OZMAP_IDLE = Gauge "oltwatch_ozmap_clients_without_onu" [] "Clients without an ONU.";
+    OZMAP_PENDING = Gauge "oltwatch_ozmap_pending_changes" ["what"]
+        "Changes of status and power that wait to be written; in a dry run, that would be written.";
+    OZMAP_ASIDE = Gauge "oltwatch_ozmap_aside" []
+        "Clients and properties that OZmap refuses or that keep failing, left aside until the next read.";
+    OZMAP_WRITTEN = Counter "oltwatch_ozmap_written_total" ["what"]
+        "What was written: clients set to ok or error, powers, and clients whose batch could not be verified.";
+    OZMAP_FAILED = Counter "oltwatch_ozmap_failed_writes_total" ["outcome"] "Writes that failed, by outcome.";
+    OZMAP_WOULD_WRITE = Counter "oltwatch_ozmap_would_write_total" [] "Statuses that a dry run would have written.";
+    OZMAP_HALTED = Gauge "oltwatch_ozmap_writing_halted" [] "1 while nothing is written because OZmap refuses the token, else 0.";
+    OZMAP_RESTING = Gauge "oltwatch_ozmap_resting" [] "1 while OZmap is left alone because it does not answer, else 0.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    fn table() -> String {
+        let mut text = String::from(
+            "# Metrics\n\n\
+             What `/metrics` gives, in the text format of Prometheus. There is no series per ONU: the number of series depends on OLTs\n\
+             and PONs only (at most 1024 PONs an OLT).\n\n\
+             This page is written from `src/http/metrics_names.rs` by `OLTWATCH_WRITE_DOCS=1 cargo test --lib http::metrics_names`; a test\n\
+             refuses one that is out of date.\n\n\
+             | metric | kind | labels | meaning |\n|---|---|---|---|\n",
+        );
+        for metric in ALL {
+            let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+            let (name, kind, labels) = (metric.name, metric.kind.word(), labels.join(", "));
+            text.push_str(&format!("| `{name}` | {kind} | {labels} | {} |\n", metric.help));
+        }
+        text
+    }
+
+    #[test]
+    fn the_documented_table_is_up_to_date() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+        if std::env::var_os("OLTWATCH_WRITE_DOCS").is_some() {
+            std::fs::write(&path, table()).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            written == table(),
+            "docs/metrics.md is out of date; OLTWATCH_WRITE_DOCS=1 cargo test --lib http::metrics_names writes it anew"
+        );
+    }
+
+    #[test]
+    fn names_keep_to_the_conventions() {
+        let mut names = BTreeSet::new();
+        for Metric { name, kind, labels, help } in ALL {
+            assert!(names.insert(name), "{name} stands here twice");
+            assert!(name.starts_with("oltwatch_"), "{name}");
+            assert!(
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+                "{name}"
+            );
+            assert!(!name.contains("__") && !name.ends_with('_'), "{name}");
+            assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
+            let words: Vec<&str> = name.split('_').collect();
+            for word in [
+                "ms",
+                "millis",
+                "milliseconds",
+                "minutes",
+                "kb",
+                "percent",
+                "gauge",
+                "counter",
+                "count",
+                "sum",
+                "bucket",
+            ] {
+                assert!(!words.contains(&word), "{name}: base units, and no suffix that means something else");
+            }
+            for word in ["duration", "age", "interval", "rtt", "rest", "timestamp", "time"] {
+                assert!(!words.contains(&word) || name.ends_with("_seconds"), "{name} is a time, in seconds");
+            }
+            assert!(help.ends_with('.') && !help.contains('|'), "{name}: {help}");
+            let mut seen = BTreeSet::new();
+            for label in *labels {
+                assert!(seen.insert(label), "{name}: {label} twice");
+                assert!(label.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}: {label}");
+                assert!(!["le", "quantile", "job", "instance"].contains(label), "{name}: {label} is taken");
+                assert!(!["onu", "serial", "mac", "client"].contains(label), "{name}: {label} has no bound");
+            }
+        }
+    }
+}

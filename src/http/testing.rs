@@ -1,0 +1,216 @@
+//! What the room's tests stand on: boards with known reports, and a server on a free port.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::server::Limits;
+use crate::config::{self, Secret};
+use crate::daemon::{Board, OltReport, Standing};
+use crate::model::{
+    Cause, Completeness, Dbm, Gap, Level, OltId, OnuKey, OnuState, PonId, PonReading, PonState, Reading, Sweep,
+    SweepKind, Timestamp, Truth, Unread, Verdict,
+};
+use crate::ozmap::PushSnapshot;
+use crate::poll::{Identity, Intervals, Status, View};
+use crate::signal::Reason;
+use crate::snmp::{Counters, Oid};
+
+/// 2026-11-23T02:31:07Z.
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_795_401_067_000);
+
+/// An ONU of `0/1/x`, four to a PON, whose serial tells its number.
+pub(super) fn onu(number: u32) -> Reading {
+    Reading {
+        pon: Some(PonId::new(&[0, 1, (number - 1) / 3]).unwrap()),
+        onu: Some(number),
+        serial: Ok(format!("HWTC{number:08X}").parse().unwrap()),
+        name: Ok(format!("{} Maria", 10_000 + number).into()),
+        ..Reading::unread(OnuKey::new(&[4_194_304, number]), Unread::NoSuchColumn)
+    }
+}
+
+/// One that is up, with this power.
+pub(super) fn up(number: u32, rx: f64) -> Reading {
+    Reading {
+        state: Ok(OnuState::Up),
+        cause: Err(Unread::NoValue),
+        last_down_cause: Ok(Cause::Power),
+        rx: Ok(Dbm::new(rx).unwrap()),
+        ..onu(number)
+    }
+}
+
+/// One that is down.
+pub(super) fn down(number: u32, cause: Cause) -> Reading {
+    let mut reading = Reading { state: Ok(OnuState::Down), cause: Ok(cause), ..up(number, -40.0) };
+    reading.mask_levels_while_down();
+    reading
+}
+
+/// What is held of an ONU.
+pub(super) fn standing(number: u32, truth: Truth, level: Level, verdict: Verdict) -> Standing {
+    let reason = match truth {
+        Truth::Up => Reason::Up,
+        Truth::Down(cause) => Reason::Down { cause, readings: 2 },
+        Truth::Stale => Reason::NoAnswer(NOW),
+    };
+    Standing { key: OnuKey::new(&[4_194_304, number]), truth, since: NOW, level, verdict, reason }
+}
+
+/// What would be held of a reading that was believed.
+fn believed(reading: &Reading) -> Standing {
+    let number = *reading.key.numbers().last().unwrap();
+    let (truth, level, verdict) = match (reading.state, reading.rx) {
+        (Ok(OnuState::Down), _) => {
+            let cause = reading.cause.unwrap_or(Cause::Unknown);
+            let verdict = if cause == Cause::Optical { Verdict::Error } else { Verdict::Hold };
+            (Truth::Down(cause), Level::Good, verdict)
+        }
+        (Ok(OnuState::Up), Ok(rx)) if rx < Dbm::new(-27.0).unwrap() => (Truth::Up, Level::Critical, Verdict::Error),
+        (Ok(OnuState::Up), Ok(rx)) if rx < Dbm::new(-25.0).unwrap() => (Truth::Up, Level::Weak, Verdict::Ok),
+        (Ok(OnuState::Up), Ok(_)) => (Truth::Up, Level::Good, Verdict::Ok),
+        (Ok(OnuState::Up), Err(_)) => (Truth::Up, Level::Unread, Verdict::Ok),
+        _ => (Truth::Stale, Level::Good, Verdict::Hold),
+    };
+    Standing { key: reading.key.clone(), ..standing(number, truth, level, verdict) }
+}
+
+/// An OLT that was swept and answers.
+pub(super) fn olt(name: &str, onus: &[Reading]) -> OltReport {
+    let pon = |port: u32| PonReading {
+        pon: PonId::new(&[0, 1, port]).unwrap(),
+        name: Some(format!("GPON 0/1/{port}").into()),
+        state: Ok(PonState::Up),
+        tx: Dbm::new(4.1).map_err(|_| Unread::Malformed),
+        onus: Err(Unread::NoSuchColumn),
+    };
+    let mut view = View::default();
+    for (place, kind) in (0_u64..).zip(SweepKind::ALL) {
+        let gap = Gap { what: "hwGponDeviceOntOpticalInfoTable".into(), why: "no answer".into() };
+        view.merge(&Sweep {
+            olt: OltId::new(name),
+            kind: *kind,
+            started: NOW,
+            elapsed: Duration::from_millis(250 * (place + 1)),
+            completeness: match kind {
+                SweepKind::Optics => Completeness::Partial(vec![gap]),
+                _ => Completeness::Complete,
+            },
+            uptime: None,
+            pons: (0..3).map(pon).collect(),
+            onus: onus.to_vec(),
+            pdus: 37,
+        });
+    }
+    let profile = crate::mib::Library::load(None).unwrap().get("huawei-smartax").unwrap().clone();
+    let minute = Duration::from_secs(60);
+    let mut report = OltReport::new(OltId::new(name), "192.0.2.10:161".to_owned());
+    report.status = Some(Status {
+        identity: Some(Identity {
+            sys_descr: "Huawei Integrated Access Software".to_owned(),
+            sys_object_id: Oid::new(&[1, 3, 6, 1, 4, 1, 2011]),
+            profile,
+        }),
+        intervals: Intervals { state: minute, optics: 15 * minute, inventory: 60 * minute },
+        skipped: 4,
+        counters: Counters {
+            sent: 111,
+            retries: 3,
+            timeouts: 2,
+            late: 1,
+            foreign: 5,
+            window: 2,
+            smoothed_rtt: Some(Duration::from_micros(12_500)),
+            ..Counters::default()
+        },
+    });
+    report.view = Arc::new(view);
+    report.standings = Arc::new(onus.iter().map(believed).collect());
+    report.last_answer = Some(NOW + Duration::from_millis(750));
+    report
+}
+
+/// An OLT that never answered.
+pub(super) fn silent(name: &str) -> OltReport {
+    let minute = Duration::from_secs(60);
+    let mut report = OltReport::new(OltId::new(name), "192.0.2.11:161".to_owned());
+    report.status = Some(Status {
+        identity: None,
+        intervals: Intervals { state: minute, optics: 15 * minute, inventory: 60 * minute },
+        skipped: 0,
+        counters: Counters::default(),
+    });
+    report.error = Some("no answer from 192.0.2.11:161 to 3 requests in 6 s".to_owned());
+    report.failures = 3;
+    report.again_in = Some(2 * minute);
+    report
+}
+
+/// Six ONUs: two good, one weak, one down without mains, one without light, and one of which nothing is known at
+/// present, whose state the OLT does not say.
+pub(super) fn town() -> OltReport {
+    let unsaid = Reading { state: Ok(OnuState::Unknown), ..up(6, -28.0) };
+    let mut report = olt(
+        "olt-centro",
+        &[up(1, -20.0), up(2, -26.0), down(3, Cause::Power), down(4, Cause::Optical), up(5, -28.5), unsaid],
+    );
+    let mut standings = report.standings.to_vec();
+    if let Some(last) = standings.last_mut() {
+        *last = standing(6, Truth::Stale, Level::Good, Verdict::Hold);
+    }
+    report.standings = Arc::new(standings);
+    report
+}
+
+/// A server that runs until it is dropped.
+pub(super) struct Running {
+    pub(super) url: String,
+    pub(super) address: std::net::SocketAddr,
+    pub(super) client: reqwest::Client,
+    pub(super) reports: Vec<watch::Sender<Arc<OltReport>>>,
+    pub(super) shutdown: watch::Sender<bool>,
+    pub(super) task: JoinHandle<()>,
+}
+
+/// A token that is set where a test wants one.
+pub(super) const TOKEN: &str = "s3cret-t0ken";
+
+pub(super) async fn serve(reports: Vec<OltReport>) -> Running {
+    start(reports, None, None, Limits::USUAL).await
+}
+
+pub(super) async fn start(
+    reports: Vec<OltReport>,
+    push: Option<PushSnapshot>,
+    token: Option<&str>,
+    limits: Limits,
+) -> Running {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let http = config::Http { listen, token: token.map(|token| Secret::new(token.to_owned())) };
+    let mut server = super::bind(&http).await.unwrap();
+    server.limits = limits;
+    let address = server.address();
+    let (board, reports) = Board::still(NOW, reports, push);
+    let (shutdown, stopped) = watch::channel(false);
+    let task = tokio::spawn(server.run(board, stopped));
+    // Another room may have been first; one provider is as good as another.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    Running { url: format!("http://{address}"), address, client, reports, shutdown, task }
+}
+
+impl Running {
+    pub(super) async fn get(&self, path: &str) -> reqwest::Response {
+        self.client.get(format!("{}{path}", self.url)).send().await.unwrap()
+    }
+
+    /// The document, which must have come with this status.
+    pub(super) async fn json(&self, path: &str, status: u16) -> serde_json::Value {
+        let response = self.get(path).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        response.json().await.unwrap()
+    }
+}
