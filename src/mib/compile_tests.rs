@@ -7,7 +7,7 @@ fn break_it(from: &str, to: &str) -> (Vec<Problem>, usize) {
     assert!(GOOD.contains(from), "{from}");
     let broken = GOOD.replacen(from, to, 1);
     let line = GOOD.split(from).next().unwrap().matches('\n').count() + 1;
-    (compile("broken.toml", &broken).expect_err("the profile should be refused"), line)
+    (compile("broken.toml", &broken, &|_| None).expect_err("the profile should be refused"), line)
 }
 
 #[test]
@@ -62,5 +62,5 @@ fn mistakes_of_a_whole_block_name_the_block() {
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once() {
     let broken = GOOD.replace("index = \"port\"", "index = \"prot\"").replace("oid = \"P.46", "oid = \"X.46");
-    assert!(compile("broken.toml", &broken).unwrap_err().len() >= 5);
+    assert!(compile("broken.toml", &broken, &|_| None).unwrap_err().len() >= 5);
 }

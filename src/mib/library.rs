@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::compile::compile;
+use super::compile::{compile, names_in};
 use super::error::MibError;
 use super::profile::Profile;
 use crate::config::Problem;
@@ -34,8 +34,9 @@ pub struct Candidate {
     pub profile: Arc<Profile>,
     /// A subtree in which GETNEXT must find something before the profile is believed.
     pub probe: Option<Oid>,
-    /// Sub-identifiers of the sysObjectID that the rule named; more is surer.
-    specificity: (usize, bool),
+    /// Sub-identifiers of the sysObjectID that the rule named, more is surer; whether it knows the sysDescr; whether
+    /// it asks for proof.
+    specificity: (usize, bool, bool),
 }
 
 impl Library {
@@ -51,8 +52,13 @@ impl Library {
         }
         let mut profiles: BTreeMap<String, Arc<Profile>> = BTreeMap::new();
         let mut problems: Vec<Problem> = Vec::new();
+        // The last of a name is the folder's, in place of the built-in one.
+        let find = |name: &str| {
+            let of_name = |(_, text): &&(String, String)| names_in(text).0.as_deref() == Some(name);
+            files.iter().rev().find(of_name).map(|(_, text)| text.as_str())
+        };
         for (file, text) in &files {
-            match compile(file, text) {
+            match compile(file, text, &find) {
                 Ok(profile) => {
                     profiles.insert(profile.name().to_owned(), Arc::new(profile));
                 }
@@ -73,8 +79,9 @@ impl Library {
         self.profiles.values()
     }
 
-    /// The profiles that may fit an OLT, the surest first: those whose rule names the most of its sysObjectID, and
-    /// of those the ones that also know its sysDescr.
+    /// The profiles that may fit an OLT, the surest first: those whose rule names the most of its sysObjectID, of
+    /// those the ones that also know its sysDescr, and of those the ones that ask for proof. A profile may be there
+    /// more than once, with different proofs.
     #[must_use]
     pub fn candidates(&self, sys_object_id: &Oid, sys_descr: &str) -> Vec<Candidate> {
         let mut found: Vec<Candidate> = Vec::new();
@@ -95,15 +102,16 @@ impl Library {
                 found.push(Candidate {
                     profile: Arc::clone(profile),
                     probe: rule.probe.clone(),
-                    specificity: (length, rule.sys_descr.is_some()),
+                    specificity: (length, rule.sys_descr.is_some(), rule.probe.is_some()),
                 });
             }
         }
         found.sort_by_key(|candidate| std::cmp::Reverse(candidate.specificity));
-        let mut names: Vec<String> = Vec::new();
+        let mut seen: Vec<(String, Option<Oid>)> = Vec::new();
         found.retain(|candidate| {
-            let new = !names.iter().any(|name| name == candidate.profile.name());
-            names.push(candidate.profile.name().to_owned());
+            let entry = (candidate.profile.name().to_owned(), candidate.probe.clone());
+            let new = !seen.contains(&entry);
+            seen.push(entry);
             new
         });
         found

@@ -55,7 +55,7 @@ impl Scale {
                     return Err(Unread::NoValue);
                 }
                 let found = text.find.captures(given).and_then(|groups| groups.get(1)).ok_or(Unread::Malformed)?;
-                found.as_str().parse::<f64>().map_err(|_| Unread::Malformed)?
+                found.as_str().parse::<f64>().map_err(|_| Unread::Malformed)? * self.factor + self.offset
             }
             (None, raw) => self.number(raw.integer().ok_or(Unread::Malformed)?)?,
             (Some(_), _) => return Err(Unread::Malformed),
@@ -94,7 +94,10 @@ impl Scale {
     pub(super) fn encode(&self, number: f64) -> Option<Value> {
         let number = if self.magnitude { number.abs() } else { number };
         if let Some(text) = &self.text {
-            let decimals = usize::try_from(self.decimals).ok()?;
+            let number = (number - self.offset) / self.factor;
+            // A device that writes hundredths in a text writes whole ones.
+            let whole = (self.factor - 1.0).abs() > 1e-9;
+            let decimals = if whole { 0 } else { usize::try_from(self.decimals).ok()? };
             let written = text.format.replacen("{}", &format!("{number:.decimals$}"), 1);
             return Some(Value::OctetString(written.into_bytes().into_boxed_slice()));
         }
@@ -125,18 +128,22 @@ pub(super) struct NumberDecoder {
     pub(super) scales: Vec<Scale>,
     pub(super) sentinels: Vec<i64>,
     pub(super) plausible: (f64, f64),
+    /// Where most values are, to tell apart scales that are all plausible.
+    pub(super) usual: (f64, f64),
 }
 
 impl NumberDecoder {
-    /// The scale by which most of a column's values are plausible; the first of equals. Firmware differs by device,
+    /// The scale by which most of a column's values are usual, then plausible; the first of equals. Firmware differs by device,
     /// not by ONU, so the whole column decides and not each value for itself.
     pub(super) fn choose<'a>(&self, column: impl Iterator<Item = &'a Value> + Clone) -> usize {
         if self.scales.len() < 2 {
             return 0;
         }
-        let mut best = (0, 0);
+        let usual = |number: f64| number >= self.usual.0 && number <= self.usual.1;
+        let mut best = (0, (0, 0));
         for position in 0..self.scales.len() {
-            let count = column.clone().filter(|raw| self.decode(raw, position).is_ok()).count();
+            let plausible = column.clone().filter_map(|raw| self.decode(raw, position).ok());
+            let count = plausible.fold((0, 0), |(most, all), number| (most + usize::from(usual(number)), all + 1));
             if count > best.1 {
                 best = (position, count);
             }
@@ -201,12 +208,18 @@ impl WordDecoder {
     pub(super) fn encode(&self, word: Word) -> Option<Value> {
         let mut keys: Vec<&String> = self.map.iter().filter(|(_, w)| **w == word).map(|(key, _)| key).collect();
         keys.sort_by_key(|key| key.parse::<i64>().unwrap_or(i64::MAX));
-        let key = keys.first()?;
-        Some(match key.parse::<i64>() {
-            Ok(number) => Value::Integer(number),
-            Err(_) => Value::OctetString(key.as_bytes().into()),
-        })
+        keys.first().map(|key| raw_of(key))
     }
+
+    /// Every value that it knows.
+    pub(super) fn values(&self) -> Vec<Value> {
+        self.map.keys().map(|key| raw_of(key)).collect()
+    }
+}
+
+/// What a device gives for a key of an enumeration.
+fn raw_of(key: &str) -> Value {
+    key.parse().map_or_else(|_| Value::OctetString(key.as_bytes().into()), Value::Integer)
 }
 
 /// Bit `bit` of a number, counted from its least significant, or of octets, counted from the first one's most
@@ -330,7 +343,7 @@ mod tests {
     }
 
     fn rx(scales: Vec<Scale>, sentinels: Vec<i64>) -> NumberDecoder {
-        NumberDecoder { scales, sentinels, plausible: (-50.0, 10.0) }
+        NumberDecoder { scales, sentinels, plausible: (-50.0, 10.0), usual: (-40.0, -5.0) }
     }
 
     /// Worked examples of `olt-snmp.md`, by its sections.

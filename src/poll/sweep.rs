@@ -82,14 +82,22 @@ impl Poller {
 
     async fn read_joins(&mut self, profile: &Profile, session: &Session, gaps: &mut Gaps) {
         let mut all = true;
-        for join in profile.join_reads() {
+        let mut done: Vec<Oid> = Vec::new();
+        let joins = profile.join_reads();
+        for join in &joins {
             if gaps.silent {
                 return;
             }
-            let walked = session.walk(&walk(vec![join.column], Vec::new(), None)).await;
+            if done.contains(&join.column) {
+                continue;
+            }
+            done.push(join.column.clone());
+            // Several joins may read one column differently; it is walked once.
+            let readers = || joins.iter().filter(|other| other.column == join.column);
+            let walked = session.walk(&walk(vec![join.column.clone()], Vec::new(), join.stop_before.clone())).await;
             for column in walked.columns {
                 match column.end {
-                    Ok(()) => self.joins.set(profile, join.join, &column.rows),
+                    Ok(()) => readers().for_each(|join| self.joins.set(profile, join.join, &column.rows)),
                     Err(error) => {
                         // What the join said before is better than half of what it says now.
                         all = false;
@@ -102,22 +110,26 @@ impl Poller {
     }
 
     async fn read_table(&self, profile: &Profile, session: &Session, read: &TableRead, gaps: &mut Gaps) -> RawTable {
+        if profile.is_absent(read.table, &self.joins) {
+            return RawTable { table: read.table, columns: Vec::new() };
+        }
         match read.mode {
             ReadMode::GetUp => self.get_rows(profile, session, read, gaps).await,
             ReadMode::Walk => walk_into(session, read, &[Vec::new()], gaps).await,
             ReadMode::WalkByPon => {
                 let prefixes = self.pon_prefixes(profile, read);
-                // Before anyone is known the whole table is walked once.
+                // Where no join lists PONs, the whole table is walked before anyone is known.
                 let prefixes = if prefixes.is_empty() { vec![Vec::new()] } else { prefixes };
                 walk_into(session, read, &prefixes, gaps).await
             }
         }
     }
 
-    /// What the indexes of the known ONUs' PONs begin with, sorted.
+    /// What the indexes of the PONs begin with that joins list, or on which ONUs are known; sorted.
     fn pon_prefixes(&self, profile: &Profile, read: &TableRead) -> Vec<Vec<u32>> {
-        let prefixes: BTreeSet<Vec<u32>> =
-            self.view.onus().filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon)).collect();
+        let mut prefixes: BTreeSet<Vec<u32>> = profile.listed_pons(read.table, &self.joins).into_iter().collect();
+        let known = self.view.onus().filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon));
+        prefixes.extend(known);
         prefixes.into_iter().collect()
     }
 
