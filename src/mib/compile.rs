@@ -253,7 +253,8 @@ fn check_duplicates(report: &mut Reporter<'_>, written: &[Spanned<raw::Table>], 
         for (column, place) in table.columns.iter().zip(&spec.get_ref().column) {
             if let Source::Oid(oid) = &column.source {
                 // Alternative tables may lie in the same columns, and kinds of PONs may share one.
-                let entry = (table.rows, column.field, table.kind.clone(), table.group.clone(), oid.clone());
+                let alternative = table.group.as_ref().map(|_| table.object.clone());
+                let entry = (table.rows, column.field, table.kind.clone(), alternative, oid.clone());
                 if seen.contains(&entry) {
                     report.add(place.span(), format!("{} reads {oid} a second time", column.field.word()));
                 }

@@ -16,6 +16,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("huawei-smartax.toml", include_str!("../../mibs/huawei-smartax.toml")),
     ("ubiquiti-ufiber.toml", include_str!("../../mibs/ubiquiti-ufiber.toml")),
     ("vsol-epon.toml", include_str!("../../mibs/vsol-epon.toml")),
+    ("zte-c300-c320.toml", include_str!("../../mibs/zte-c300-c320.toml")),
+    ("zte-c600.toml", include_str!("../../mibs/zte-c600.toml")),
 ];
 
 /// Largest profile file that is read, in octets.
