@@ -13,9 +13,12 @@ use crate::snmp::Oid;
 /// The profiles in `mibs/`, built into the binary.
 const BUILT_IN: &[(&str, &str)] = &[
     ("calix-axos.toml", include_str!("../../mibs/calix-axos.toml")),
+    ("fiberhome-an5516.toml", include_str!("../../mibs/fiberhome-an5516.toml")),
     ("huawei-smartax.toml", include_str!("../../mibs/huawei-smartax.toml")),
+    ("nokia-isam.toml", include_str!("../../mibs/nokia-isam.toml")),
     ("ubiquiti-ufiber.toml", include_str!("../../mibs/ubiquiti-ufiber.toml")),
     ("vsol-epon.toml", include_str!("../../mibs/vsol-epon.toml")),
+    ("vsol-gpon.toml", include_str!("../../mibs/vsol-gpon.toml")),
     ("zte-c300-c320.toml", include_str!("../../mibs/zte-c300-c320.toml")),
     ("zte-c600.toml", include_str!("../../mibs/zte-c600.toml")),
 ];

@@ -57,6 +57,8 @@ impl Scale {
                 let found = text.find.captures(given).and_then(|groups| groups.get(1)).ok_or(Unread::Malformed)?;
                 found.as_str().parse::<f64>().map_err(|_| Unread::Malformed)? * self.factor + self.offset
             }
+            // Many agents write a number that their MIB calls an integer as a text.
+            (None, Value::OctetString(octets)) => self.number(written_integer(octets)?)?,
             (None, raw) => self.number(raw.integer().ok_or(Unread::Malformed)?)?,
             (Some(_), _) => return Err(Unread::Malformed),
         };
@@ -117,6 +119,16 @@ impl Scale {
     }
 }
 
+/// The integer that a text is, and nothing but that.
+fn written_integer(octets: &[u8]) -> Field<i64> {
+    let text = std::str::from_utf8(octets).map_err(|_| Unread::Malformed)?;
+    let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
+    if says_no_value(text) {
+        return Err(Unread::NoValue);
+    }
+    text.parse().map_err(|_| Unread::Malformed)
+}
+
 /// Whether a text says that there is no value.
 fn says_no_value(text: &str) -> bool {
     NO_VALUE.iter().any(|word| text.eq_ignore_ascii_case(word))
@@ -153,7 +165,8 @@ impl NumberDecoder {
 
     pub(super) fn decode(&self, raw: &Value, scale: usize) -> Field<f64> {
         present(raw)?;
-        if let Some(number) = raw.integer()
+        let number = raw.integer().or_else(|| written_integer(raw.octets()?).ok());
+        if let Some(number) = number
             && self.sentinels.contains(&number)
         {
             return Err(Unread::Sentinel(number));
