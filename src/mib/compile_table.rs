@@ -170,17 +170,14 @@ fn pon_parts(context: &Context<'_>, index: &Index) -> Option<usize> {
     })
 }
 
-/// Adds what joins give to the fields that are known.
+/// Adds what joins give to the fields that are known; a join may use what those before it give.
 fn reach_through_joins(joins: &[Join], reach: &mut Vec<Arc<str>>) {
-    // A join may feed another, so as many rounds as there are joins reach everything.
-    for _ in joins {
-        for join in joins {
-            if join.by.iter().all(|by| reach.contains(by)) {
-                reach.extend(join.index.field_names());
-                match &join.value {
-                    JoinValue::Pattern { groups, .. } => reach.extend(groups.iter().cloned()),
-                    JoinValue::Field(field) => reach.push(Arc::clone(field)),
-                }
+    for join in joins {
+        if join.by.iter().all(|by| reach.contains(by)) {
+            reach.extend(join.index.field_names());
+            match &join.value {
+                JoinValue::Pattern { groups, .. } => reach.extend(groups.iter().cloned()),
+                JoinValue::Field(field) => reach.push(Arc::clone(field)),
             }
         }
     }
