@@ -1,5 +1,7 @@
 //! From truth to the rows that an OLT of a family would answer with: the inverse of `decode`, for simulated OLTs.
 
+use std::sync::Arc;
+
 use super::index::{FieldValue, Fields, Part, Takes};
 use super::join::write_format;
 use super::profile::{Column, FieldName, Join, JoinValue, PonPart, Profile, Rows, Source, Table};
@@ -7,8 +9,9 @@ use super::value::{Decoder, NumberDecoder, Word, WordDecoder};
 use crate::model::{Cause, Field, OnuState, PonId, PonReading, Reading, Unread};
 use crate::snmp::{Oid, Value, VarBind};
 
-/// Where free numbers of simulated ONUs begin, above those of PON ports, so that both may share a table.
-const FIRST_ONU_NUMBER: u32 = 1000;
+/// Where free numbers of simulated ONUs begin, above those of PON ports, so that both may share a table; below
+/// 0x02000000, where Datacom's walks stop.
+const FIRST_ONU_NUMBER: u32 = 20_000_000;
 
 /// PON ports on a card of a simulated OLT.
 const PORTS_PER_CARD: u32 = 16;
@@ -42,10 +45,12 @@ impl Profile {
         PonId::new(&numbers).ok()
     }
 
-    /// The number on its PON of the ONU at this place (from 0).
+    /// The number of the ONU at this place on its PON and at this position on the OLT (both from 0). Families that
+    /// know ONUs by their number alone number them through.
     #[must_use]
-    pub fn example_onu(&self, place: u32) -> u32 {
-        place.saturating_add(self.first_number())
+    pub fn example_onu(&self, place: u32, position: u32) -> u32 {
+        let alone = self.number.as_ref().is_some_and(|number| *self.key == [Arc::clone(number)]);
+        self.first_number().saturating_add(if alone { position } else { place })
     }
 
     /// Families that write a frame count ports and ONUs from 0, others from 1.
@@ -63,17 +68,16 @@ impl Profile {
         slices.filter(|slice| &*slice.name == field).map(|slice| slice.base).max().unwrap_or(0)
     }
 
-    /// The rows that show a PON port, the joins' rows included. `position` is the port's place on the OLT, from 0: it
-    /// stands in for numbers that mean nothing, such as an interface's index.
+    /// The rows that show a PON port, the joins' rows included.
     #[must_use]
-    pub fn encode_pon(&self, reading: &PonReading, position: u32) -> Vec<VarBind> {
-        self.encode_pon_of(None, reading, position)
+    pub fn encode_pon(&self, reading: &PonReading) -> Vec<VarBind> {
+        self.encode_pon_of(None, reading)
     }
 
     /// The rows that show a PON port of a kind of PONs; `None` is the family's usual one.
-    fn encode_pon_of(&self, kind: Option<&str>, reading: &PonReading, position: u32) -> Vec<VarBind> {
+    fn encode_pon_of(&self, kind: Option<&str>, reading: &PonReading) -> Vec<VarBind> {
         let mut fields = self.pon_fields(reading.pon);
-        self.complete(kind, &mut fields, Rows::Pon, position.saturating_add(1));
+        self.complete(kind, &mut fields, Rows::Pon, 0);
         let mut rows = self.encode_joins(kind, &fields);
         for table in self.tables_of(kind, Rows::Pon) {
             for column in &table.columns {
@@ -173,7 +177,29 @@ impl Profile {
         }
     }
 
-    /// Fills in the fields that can be put together from others, and `free` for numbers that mean nothing.
+    /// Whether a number of an index is looked up for a PON and never for an ONU.
+    fn stands_for_pon(&self, name: &Arc<str>) -> bool {
+        let mut joins = self.joins.iter().filter(|join| *join.by == [Arc::clone(name)]).peekable();
+        let names_onu = |join: &Join| match &join.value {
+            JoinValue::Pattern { groups, .. } => {
+                groups.iter().any(|group| self.number.as_ref() == Some(group) || self.key.contains(group))
+            }
+            JoinValue::Field(field) => self.key.contains(field),
+        };
+        !self.key.contains(name) && joins.peek().is_some() && !joins.any(names_onu)
+    }
+
+    /// A PON's number where it means nothing, such as an interface's index.
+    fn pon_number(&self, fields: &Fields) -> u32 {
+        let parts = self.pon.iter().filter_map(|part| match part {
+            PonPart::Field(name) => fields.number(name),
+            PonPart::Constant(_) => None,
+        });
+        let number = parts.fold(0_u32, |number, part| number.wrapping_mul(512).wrapping_add(part));
+        number % (FIRST_ONU_NUMBER - 1) + 1
+    }
+
+    /// Fills in the fields that can be put together from others, and numbers that mean nothing: `free` for an ONU's.
     fn complete(&self, kind: Option<&str>, fields: &mut Fields, rows: Rows, free: u32) {
         // An index of a PON can also be put together from fields of an ONU, but is another number there.
         for of in [rows, Rows::Onu, Rows::Pon] {
@@ -185,7 +211,9 @@ impl Profile {
         }
         for name in self.tables_of(kind, rows).flat_map(|table| table.index.required_names()) {
             if fields.get(&name).is_none() {
-                fields.set(&name, FieldValue::Number(free));
+                let of_pon = rows == Rows::Pon || self.stands_for_pon(&name);
+                let number = if of_pon { self.pon_number(fields) } else { free };
+                fields.set(&name, FieldValue::Number(number));
             }
         }
     }
