@@ -5,6 +5,7 @@ use std::io;
 
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
+use crate::http::HttpError;
 use crate::mib::MibError;
 use crate::ozmap::OzmapError;
 use crate::poll::PollError;
@@ -47,6 +48,9 @@ pub(super) enum CliError {
     /// The daemon cannot start.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// The HTTP server cannot start.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// A simulated OLT cannot be had.
     #[error(transparent)]
     SimulatedOlt(#[from] olt::SimError),
