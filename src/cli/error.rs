@@ -91,6 +91,11 @@ impl CliError {
             Self::Profiles(error @ MibError::Profiles(problems)) => {
                 format!("{error}\n{}", wrong("profiles", problems.len()))
             }
+            Self::SimulatedOlt(error @ olt::SimError::Mistakes { mistakes, more }) => {
+                let file = mistakes.first().map_or("the capture", |mistake| mistake.file.as_str());
+                let summary = wrong(file, mistakes.len().saturating_add(*more));
+                format!("{error}\n{summary}; --lenient leaves such lines out")
+            }
             error => format!("error: {}", chain(error)),
         }
     }

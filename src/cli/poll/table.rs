@@ -80,7 +80,7 @@ fn grid(onus: &[OnuRecord]) -> Grid {
             painted(onu.level.word(), paint_of(onu.level)),
         ]);
     }
-    grid.without_empty_columns(&["ONU", "STATE", "RX dBm", "LEVEL"])
+    grid.without_empty_columns(&["STATE", "RX dBm", "LEVEL"])
 }
 
 fn state(onu: &OnuRecord) -> String {
