@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::demo::DemoArgs;
 use super::ozmap::OzmapCommand;
 use super::probe::ProbeArgs;
 use super::sim::SimCommand;
@@ -66,6 +67,8 @@ pub(super) enum ColorWhen {
 /// The subcommands, in the order in which one meets them.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// See the main job on this machine: simulated OLTs and a simulated OZmap, with nothing to configure
+    Demo(DemoArgs),
     /// Find the family of an OLT, show which of its columns answer, and print a block for the configuration
     Probe(ProbeArgs),
     /// Check the configuration and the profiles, then try each OLT and OZmap
