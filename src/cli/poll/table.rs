@@ -22,7 +22,12 @@ pub(super) fn render(document: &Document, paper: Paper) -> String {
     if let [_, _, ..] = olts.as_slice() {
         let onus = || olts.iter().flat_map(|olt| olt.onus.iter());
         let pdus: u64 = olts.iter().map(|olt| olt.pdus).sum();
-        shown.push_str(&format!("{} {}: {}; {} PDUs\n", olts.len(), painted("OLTs", Paint::Strong), tally(onus), pdus));
+        shown.push_str(&format!(
+            "{}, {}; {} PDUs\n",
+            painted(&format!("{} OLTs", olts.len()), Paint::Strong),
+            tally(onus),
+            pdus
+        ));
     } else {
         // The empty line is between sections, not behind the last.
         shown.truncate(shown.trim_end().len());
