@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::cli::error::CliError;
 use crate::cli::look::Looked;
 use crate::config::Thresholds;
-use crate::http::OnuRecord;
-use crate::model::{Dbm, Level, PonId, PonState, Reading, Unread};
+use crate::http::{OnuRecord, Unplaced};
+use crate::model::{Dbm, Level, PonId, PonState, Reading};
 use crate::signal::class_of;
 
 /// The whole document.
@@ -63,13 +63,9 @@ impl OltEntry {
         let olt = looked.olt.name.as_str();
         let mut readings: Vec<&Reading> = looked.view.onus().collect();
         readings.sort_by(|a, b| (a.pon, a.onu, &a.key).cmp(&(b.pon, b.onu, &b.key)));
-        let mut onus: Vec<OnuRecord> = readings.into_iter().map(|reading| record(reading, thresholds, olt)).collect();
-        // Where some ONUs have a PON the family shows it, and for the others this device did not say.
-        if onus.iter().any(|onu| onu.pon.is_some()) {
-            for onu in onus.iter_mut().filter(|onu| onu.pon.is_none()) {
-                onu.unread.insert("pon", Unread::NoValue.to_string());
-            }
-        }
+        let unplaced = Unplaced::of(&looked.view);
+        let onus: Vec<OnuRecord> =
+            readings.into_iter().map(|reading| record(reading, unplaced, thresholds, olt)).collect();
         Self {
             olt: olt.to_owned(),
             address: looked.olt.address.clone(),
@@ -111,10 +107,10 @@ fn pons(looked: &Looked, onus: &[OnuRecord]) -> Vec<PonEntry> {
 }
 
 /// An ONU's level is the class of this one reading: `poll` knows of none before.
-fn record(reading: &Reading, thresholds: &Thresholds, olt: &str) -> OnuRecord {
+fn record(reading: &Reading, unplaced: Unplaced, thresholds: &Thresholds, olt: &str) -> OnuRecord {
     let pon = reading.pon.map(|pon| pon.to_string());
     let rule = thresholds.rule_for(olt, pon.as_deref());
-    OnuRecord::new(reading, reading.rx.map_or(Level::Unread, |rx| class_of(rule, rx)))
+    OnuRecord::new(reading, unplaced, reading.rx.map_or(Level::Unread, |rx| class_of(rule, rx)))
 }
 
 #[cfg(test)]
@@ -123,7 +119,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, ThresholdRule};
-    use crate::model::{OnuKey, OnuState};
+    use crate::model::{OnuKey, OnuState, Unread};
     use crate::poll::View;
 
     const CONFIG: &str = "[snmp.credential.default]\nversion = \"2c\"\ncommunity = \"c\"\n\
