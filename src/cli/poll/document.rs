@@ -64,13 +64,8 @@ impl OltEntry {
         let mut readings: Vec<&Reading> = looked.view.onus().collect();
         readings.sort_by(|a, b| (a.pon, a.onu, &a.key).cmp(&(b.pon, b.onu, &b.key)));
         let unplaced = Unplaced::of(&looked.view);
-        // The level is the class of this one reading: `poll` knows of none before.
-        let record = |reading: &Reading| {
-            let pon = reading.pon.map(|pon| pon.to_string());
-            let rule = thresholds.rule_for(olt, pon.as_deref());
-            OnuRecord::new(reading, unplaced, reading.rx.map_or(Level::Unread, |rx| class_of(rule, rx)))
-        };
-        let onus: Vec<OnuRecord> = readings.into_iter().map(record).collect();
+        let onus: Vec<OnuRecord> =
+            readings.into_iter().map(|reading| record(reading, unplaced, thresholds, olt)).collect();
         Self {
             olt: olt.to_owned(),
             address: looked.olt.address.clone(),
@@ -109,6 +104,13 @@ fn pons(looked: &Looked, onus: &[OnuRecord]) -> Vec<PonEntry> {
         pons.insert(reading.pon, entry);
     }
     pons.into_values().collect()
+}
+
+/// An ONU's level is the class of this one reading: `poll` knows of none before.
+fn record(reading: &Reading, unplaced: Unplaced, thresholds: &Thresholds, olt: &str) -> OnuRecord {
+    let pon = reading.pon.map(|pon| pon.to_string());
+    let rule = thresholds.rule_for(olt, pon.as_deref());
+    OnuRecord::new(reading, unplaced, reading.rx.map_or(Level::Unread, |rx| class_of(rule, rx)))
 }
 
 #[cfg(test)]
