@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::demo::DemoArgs;
 use super::ozmap::OzmapCommand;
 use super::probe::ProbeArgs;
 use super::sim::SimCommand;
@@ -29,14 +30,14 @@ pub(super) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(super) struct Global {
-    /// How events are written to standard error
+    /// How events are written to standard error: for people, or one JSON object a line
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
-    /// Which events: error, warn, info, debug, trace, off, or filters such as warn,oltwatch::ozmap=debug [default: info
-    /// for run, warn for the others]
+    /// Which events: error, warn, info, debug, trace, off, or filters (warn,oltwatch::ozmap=debug)
+    /// [default: info for run, else warn]
     #[arg(long, global = true, env = "OLTWATCH_LOG", value_name = "LEVEL")]
     pub(super) log_level: Option<String>,
-    /// When results are coloured
+    /// When results are coloured; auto: on a terminal
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub(super) color: ColorWhen,
 }
@@ -44,28 +45,25 @@ pub(super) struct Global {
 /// `--log-format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum LogFormat {
-    /// For people
     #[default]
     Text,
-    /// One JSON object a line
     Json,
 }
 
 /// `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum ColorWhen {
-    /// On a terminal
     #[default]
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 
 /// The subcommands, in the order in which one meets them.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// See the main job on this machine: simulated OLTs and a simulated OZmap, with nothing to configure
+    Demo(DemoArgs),
     /// Find the family of an OLT, show which of its columns answer, and print a block for the configuration
     Probe(ProbeArgs),
     /// Check the configuration and the profiles, then try each OLT and OZmap
@@ -124,12 +122,9 @@ pub(super) struct PollArgs {
 /// `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum Format {
-    /// Aligned, for people
     #[default]
     Table,
-    /// One JSON document
     Json,
-    /// Comma-separated, with a header
     Csv,
 }
 

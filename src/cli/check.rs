@@ -1,5 +1,6 @@
 //! `oltwatch check`: the files, then each OLT and OZmap.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::out::Paper;
 use super::progress::Progress;
 use super::table::{Grid, Paint, clean, finish, number, painted, text};
 use super::{Outcome, out};
-use crate::config::{self, Config, OzmapMode};
+use crate::config::{self, Config, LONGEST_CONFIG, OzmapMode};
 use crate::mib::Library;
 use crate::ozmap::Client;
 use crate::poll::Poller;
@@ -34,7 +35,11 @@ struct Good {
 }
 
 pub(super) async fn run(args: &CheckArgs, paper: Paper) -> Result<Outcome, CliError> {
-    let Loaded { config, library } = load::load(&args.config.config)?;
+    let Loaded { config, library } = load::load(&args.config.config).inspect_err(|error| {
+        if let CliError::Config(_) = error {
+            tell_profile_problems(&args.config.config);
+        }
+    })?;
     out::print(&finish(&summary(&args.config.config.display().to_string(), &config, &library), paper))?;
     if args.offline {
         return Ok(Outcome::Done);
@@ -71,6 +76,21 @@ pub(super) async fn run(args: &CheckArgs, paper: Paper) -> Result<Outcome, CliEr
         }
     }
     Ok(if failed.is_empty() { Outcome::Done } else { Outcome::Failed })
+}
+
+/// A configuration that is wrong does not say where its profiles are, but mostly it can be seen; then their problems are
+/// told too, so that all of them can be mended at once.
+fn tell_profile_problems(config: &Path) {
+    let small = std::fs::metadata(config)
+        .is_ok_and(|file| usize::try_from(file.len()).is_ok_and(|size| size <= LONGEST_CONFIG));
+    let text = if small { std::fs::read_to_string(config).unwrap_or_default() } else { String::new() };
+    let root: toml::Table = toml::from_str(&text).unwrap_or_default();
+    let folder = root.get("mibs").and_then(|mibs| mibs.get("path")).and_then(toml::Value::as_str);
+    let Some(folder) = folder else { return };
+    let folder = config.parent().unwrap_or(Path::new("")).join(folder);
+    if let Err(error) = Library::load(Some(&folder)) {
+        out::note(&CliError::from(error).report());
+    }
 }
 
 /// `oltwatch.toml: good; 3 OLTs, 4 profiles, OZmap in dry-run`.

@@ -5,6 +5,7 @@ use std::io;
 
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
+use crate::http::HttpError;
 use crate::mib::MibError;
 use crate::ozmap::OzmapError;
 use crate::poll::PollError;
@@ -47,6 +48,9 @@ pub(super) enum CliError {
     /// The daemon cannot start.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
+    /// The HTTP server cannot start.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// A simulated OLT cannot be had.
     #[error(transparent)]
     SimulatedOlt(#[from] olt::SimError),
@@ -86,6 +90,11 @@ impl CliError {
             }
             Self::Profiles(error @ MibError::Profiles(problems)) => {
                 format!("{error}\n{}", wrong("profiles", problems.len()))
+            }
+            Self::SimulatedOlt(error @ olt::SimError::Mistakes { mistakes, more }) => {
+                let file = mistakes.first().map_or("the capture", |mistake| mistake.file.as_str());
+                let summary = wrong(file, mistakes.len().saturating_add(*more));
+                format!("{error}\n{summary}; --lenient leaves such lines out")
             }
             error => format!("error: {}", chain(error)),
         }

@@ -10,6 +10,7 @@
 mod args;
 mod check;
 mod completions;
+mod demo;
 mod error;
 mod load;
 mod log;
@@ -25,6 +26,7 @@ mod sim;
 mod stop;
 mod systemd;
 mod table;
+mod teller;
 
 use std::process::ExitCode;
 
@@ -79,6 +81,7 @@ fn run(cli: Cli) -> Result<Outcome, CliError> {
     let outcome = runtime.block_on(async {
         match cli.command {
             Command::Run(args) => run::run(&args).await,
+            Command::Demo(args) => demo::run(&args, paper).await,
             Command::Check(args) => check::run(&args, paper).await,
             Command::Probe(args) => probe::run(&args, paper).await,
             Command::Poll(args) => poll::run(&args, paper).await,

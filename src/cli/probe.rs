@@ -65,6 +65,9 @@ pub(super) async fn run(args: &ProbeArgs, paper: Paper) -> Result<Outcome, CliEr
         return Err(CliError::Usage(format!("there is no profile {name:?}; there are {}", known())));
     }
     let block = Block::new(args);
+    if args.v3_user.is_some() && !block::is_set(block::V3_AUTH) {
+        out::note(&format!("note: {} is not set, so it is asked without authentication", block::V3_AUTH));
+    }
     let olt = block.olt(args)?;
     let mut poller = Poller::new(olt.clone(), Arc::clone(&library));
     let (sys_descr, sys_object_id, trials) = poller.introduce().await?;

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::api_onu::OnuEntry;
+use super::api_onu::{OnuEntry, Unplaced};
 use super::cursor::Cursor;
 use super::merged::{Line, lines};
 use super::parameters::{Parameters, shown};
@@ -139,6 +139,7 @@ impl Wanted {
         let owners = push.as_ref().map(|push| &push.matching.owners);
         for report in self.olts(board)? {
             let after = self.cursor.as_ref().filter(|cursor| cursor.olt == report.olt).map(|cursor| &cursor.key);
+            let unplaced = Unplaced::of(&report.view);
             for line in lines(&report).filter(|line| after.is_none_or(|after| line.key > after)) {
                 let owner = owners.and_then(|owners| owners.of(&report.olt, line.key));
                 if !self.fits(&line, owner) {
@@ -147,7 +148,7 @@ impl Wanted {
                 if onus.len() == self.limit {
                     return Ok(Page { onus, next_cursor: last.map(|cursor| cursor.to_string()) });
                 }
-                onus.push(OnuEntry::new(&report.olt, &line, owner));
+                onus.push(OnuEntry::new(&report.olt, &line, unplaced, owner));
                 if onus.len() == self.limit {
                     last = Some(Cursor { olt: report.olt.clone(), key: line.key.clone() });
                 }

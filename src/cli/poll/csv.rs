@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::document::{Document, OnuEntry};
+use super::document::Document;
+use crate::http::OnuRecord;
 
 const HEADER: [&str; 17] = [
     "olt",
@@ -36,7 +37,7 @@ pub(super) fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> 
     csv.flush()
 }
 
-fn line(olt: &str, onu: &OnuEntry) -> [String; 17] {
+fn line(olt: &str, onu: &OnuRecord) -> [String; 17] {
     fn text<T: ToString>(value: Option<&T>) -> String {
         value.map(ToString::to_string).unwrap_or_default()
     }

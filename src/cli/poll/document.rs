@@ -8,10 +8,8 @@ use serde::Serialize;
 use crate::cli::error::CliError;
 use crate::cli::look::Looked;
 use crate::config::Thresholds;
-use crate::model::{
-    Cause, Celsius, Dbm, Field, Level, Mac, Metres, Milliamperes, OnuState, PonId, PonState, Reading, Serial, Unread,
-    Volts,
-};
+use crate::http::{OnuRecord, Unplaced};
+use crate::model::{Dbm, Level, PonId, PonState, Reading};
 use crate::signal::class_of;
 
 /// The whole document.
@@ -32,7 +30,7 @@ pub(super) struct OltEntry {
     pub(super) pdus: u64,
     pub(super) elapsed_ms: u64,
     pub(super) pons: Vec<PonEntry>,
-    pub(super) onus: Vec<OnuEntry>,
+    pub(super) onus: Vec<OnuRecord>,
 }
 
 /// One PON port.
@@ -44,28 +42,6 @@ pub(super) struct PonEntry {
     pub(super) tx_dbm: Option<Dbm>,
     /// As the OLT counts them, else as we do.
     pub(super) onus: u32,
-}
-
-/// One ONU. A value that is not known is `None`, and `unread` says why.
-#[derive(Debug, Serialize)]
-pub(super) struct OnuEntry {
-    pub(super) pon: Option<PonId>,
-    pub(super) onu: Option<u32>,
-    pub(super) serial: Option<Serial>,
-    pub(super) mac: Option<Mac>,
-    pub(super) name: Option<Arc<str>>,
-    pub(super) state: OnuState,
-    pub(super) cause: Option<Cause>,
-    pub(super) last_down_cause: Option<Cause>,
-    pub(super) rx_dbm: Option<Dbm>,
-    pub(super) olt_rx_dbm: Option<Dbm>,
-    pub(super) tx_dbm: Option<Dbm>,
-    pub(super) distance_m: Option<Metres>,
-    pub(super) temperature_c: Option<Celsius>,
-    pub(super) voltage_v: Option<Volts>,
-    pub(super) bias_ma: Option<Milliamperes>,
-    pub(super) level: Level,
-    pub(super) unread: BTreeMap<&'static str, String>,
 }
 
 impl Document {
@@ -85,19 +61,11 @@ impl Document {
 impl OltEntry {
     fn new(looked: &Looked, thresholds: &Thresholds) -> Self {
         let olt = looked.olt.name.as_str();
-        // Where no ONU has a PON, the family does not show it; where some have one, this device did not tell.
-        let shows_pons = looked.view.onus().any(|reading| reading.pon.is_some());
-        let shows_numbers = looked.view.onus().any(|reading| reading.onu.is_some());
-        let missing = |shown| if shown { Unread::NoValue } else { Unread::NoSuchColumn };
         let mut readings: Vec<&Reading> = looked.view.onus().collect();
         readings.sort_by(|a, b| (a.pon, a.onu, &a.key).cmp(&(b.pon, b.onu, &b.key)));
-        let onus: Vec<OnuEntry> = readings
-            .into_iter()
-            .map(|reading| {
-                let (no_pon, no_number) = (missing(shows_pons), missing(shows_numbers));
-                OnuEntry::new(reading, no_pon, no_number, |pon, rx| class_of(thresholds.rule_for(olt, pon), rx))
-            })
-            .collect();
+        let unplaced = Unplaced::of(&looked.view);
+        let onus: Vec<OnuRecord> =
+            readings.into_iter().map(|reading| record(reading, unplaced, thresholds, olt)).collect();
         Self {
             olt: olt.to_owned(),
             address: looked.olt.address.clone(),
@@ -114,7 +82,7 @@ impl OltEntry {
 }
 
 /// The PON ports that the OLT lists, and those that only its ONUs tell of.
-fn pons(looked: &Looked, onus: &[OnuEntry]) -> Vec<PonEntry> {
+fn pons(looked: &Looked, onus: &[OnuRecord]) -> Vec<PonEntry> {
     let mut counted: BTreeMap<PonId, u32> = BTreeMap::new();
     for pon in onus.iter().filter_map(|onu| onu.pon) {
         let count = counted.entry(pon).or_default();
@@ -138,108 +106,75 @@ fn pons(looked: &Looked, onus: &[OnuEntry]) -> Vec<PonEntry> {
     pons.into_values().collect()
 }
 
-/// Values with the reasons of those that are missing.
-#[derive(Default)]
-struct Values {
-    unread: BTreeMap<&'static str, String>,
-}
-
-impl Values {
-    fn take<T: Clone>(&mut self, field: &'static str, value: &Field<T>) -> Option<T> {
-        match value {
-            Ok(value) => Some(value.clone()),
-            Err(why) => {
-                self.unread.insert(field, why.to_string());
-                None
-            }
-        }
-    }
-}
-
-impl OnuEntry {
-    fn new(
-        reading: &Reading,
-        no_pon: Unread,
-        no_number: Unread,
-        class: impl FnOnce(Option<&str>, Dbm) -> Level,
-    ) -> Self {
-        let mut values = Values::default();
-        let state = values.take("state", &reading.state).unwrap_or(OnuState::Unknown);
-        // A cause belongs to an ONU that is down; of any other it is not unknown, there is none.
-        let cause = if state == OnuState::Down {
-            Some(values.take("cause", &reading.cause).unwrap_or(Cause::Unknown))
-        } else {
-            None
-        };
-        let last_down_cause = match &reading.last_down_cause {
-            Ok(Cause::Unknown) => {
-                values.unread.insert("last_down_cause", "the device does not say why".to_owned());
-                None
-            }
-            other => values.take("last_down_cause", other),
-        };
-        let rx_dbm = values.take("rx_dbm", &reading.rx);
-        let pon = reading.pon.map(|pon| pon.to_string());
-        Self {
-            pon: values.take("pon", &reading.pon.ok_or(no_pon)),
-            onu: values.take("onu", &reading.onu.ok_or(no_number)),
-            serial: values.take("serial", &reading.serial),
-            mac: values.take("mac", &reading.mac),
-            name: values.take("name", &reading.name),
-            state,
-            cause,
-            last_down_cause,
-            rx_dbm,
-            olt_rx_dbm: values.take("olt_rx_dbm", &reading.olt_rx),
-            tx_dbm: values.take("tx_dbm", &reading.tx),
-            distance_m: values.take("distance_m", &reading.distance),
-            temperature_c: values.take("temperature_c", &reading.temperature),
-            voltage_v: values.take("voltage_v", &reading.voltage),
-            bias_ma: values.take("bias_ma", &reading.bias),
-            level: rx_dbm.map_or(Level::Unread, |rx| class(pon.as_deref(), rx)),
-            unread: values.unread,
-        }
-    }
+/// An ONU's level is the class of this one reading: `poll` knows of none before.
+fn record(reading: &Reading, unplaced: Unplaced, thresholds: &Thresholds, olt: &str) -> OnuRecord {
+    let pon = reading.pon.map(|pon| pon.to_string());
+    let rule = thresholds.rule_for(olt, pon.as_deref());
+    OnuRecord::new(reading, unplaced, reading.rx.map_or(Level::Unread, |rx| class_of(rule, rx)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::model::OnuKey;
+    use crate::config::{Config, ThresholdRule};
+    use crate::model::{OnuKey, OnuState, Unread};
+    use crate::poll::View;
 
-    fn entry(reading: &Reading) -> OnuEntry {
-        OnuEntry::new(reading, Unread::NoSuchColumn, Unread::NoValue, |_, _| Level::Good)
-    }
+    const CONFIG: &str = "[snmp.credential.default]\nversion = \"2c\"\ncommunity = \"c\"\n\
+                          [[olt]]\nname = \"a\"\naddress = \"192.0.2.1\"\n\
+                          [[thresholds.override]]\nolt = \"a\"\npon = \"0/2\"\nclass = \"C+\"\n";
 
-    #[test]
-    fn a_value_that_is_missing_is_null_and_says_why_by_its_name_in_json() {
-        let mut reading = Reading::unread(OnuKey::new(&[1]), Unread::NoSuchColumn);
-        reading.state = Ok(OnuState::Up);
-        reading.rx = Ok(Dbm::new(-21.37).unwrap());
-        reading.last_down_cause = Ok(Cause::Unknown);
-        let json = serde_json::to_value(entry(&reading)).unwrap();
-        assert_eq!(json["rx_dbm"], -21.37);
-        assert_eq!(json["level"], "good");
-        assert!(json["mac"].is_null() && json["cause"].is_null() && json["last_down_cause"].is_null());
-        assert_eq!(json["unread"]["mac"], "no such column");
-        assert_eq!(json["unread"]["olt_rx_dbm"], "no such column");
-        assert_eq!(json["unread"]["last_down_cause"], "the device does not say why");
-        for absent in ["cause", "rx_dbm", "state"] {
-            assert!(json["unread"].get(absent).is_none(), "{absent}");
+    fn looked(config: &Config, readings: Vec<Reading>) -> Looked {
+        let mut view = View::default();
+        let sweep = crate::model::Sweep {
+            olt: config.olts[0].name.clone(),
+            kind: crate::model::SweepKind::Optics,
+            started: crate::model::Timestamp::from_millis(1),
+            elapsed: Duration::ZERO,
+            completeness: crate::model::Completeness::Complete,
+            uptime: None,
+            pons: vec![],
+            onus: readings,
+            pdus: 1,
+        };
+        view.merge(&sweep);
+        Looked {
+            olt: config.olts[0].clone(),
+            identity: None,
+            view,
+            sweeps: vec![sweep],
+            problems: vec![],
+            pdus: 1,
+            elapsed: Duration::from_millis(3),
         }
     }
 
+    fn reading(number: u32, pon: Option<&str>, rx: f64) -> Reading {
+        let mut reading = Reading::unread(OnuKey::new(&[number]), Unread::NoSuchColumn);
+        reading.pon = pon.map(|pon| pon.parse().unwrap());
+        reading.onu = Some(number);
+        reading.state = Ok(OnuState::Up);
+        reading.rx = Ok(Dbm::new(rx).unwrap());
+        reading
+    }
+
     #[test]
-    fn an_onu_that_is_down_has_a_cause_and_no_level() {
-        let mut reading = Reading::unread(OnuKey::new(&[1]), Unread::NoSuchColumn);
-        reading.state = Ok(OnuState::Down);
-        reading.rx = Ok(Dbm::new(-21.37).unwrap());
-        reading.mask_levels_while_down();
-        let down = entry(&reading);
-        assert_eq!((down.cause, down.rx_dbm, down.level), (Some(Cause::Unknown), None, Level::Unread));
-        assert_eq!(down.unread["rx_dbm"], "the ONU is down");
-        assert_eq!(down.unread["cause"], "no such column");
-        reading.cause = Ok(Cause::Power);
-        assert_eq!(entry(&reading).cause, Some(Cause::Power));
+    fn a_level_is_judged_by_the_rule_of_its_pon_and_pons_are_counted() {
+        let config = Config::parse(CONFIG, "c", std::path::Path::new(""), &|_| None).unwrap();
+        assert_eq!(config.thresholds.base, ThresholdRule::default());
+        let onus = vec![reading(3, Some("0/2"), -28.5), reading(2, Some("0/1"), -28.5), reading(1, None, -20.0)];
+        let document = Document::new(&[looked(&config, onus)], &config.thresholds);
+        let json: serde_json::Value = serde_json::from_str(&document.json().unwrap()).unwrap();
+        let olt = &json["olts"][0];
+        assert_eq!(olt["address"], "192.0.2.1:161");
+        let levels: Vec<&str> = (0..3).map(|place| olt["onus"][place]["level"].as_str().unwrap()).collect();
+        assert_eq!(levels, ["good", "critical", "weak"]);
+        assert_eq!(olt["onus"][0]["unread"]["pon"], "the device says no value");
+        assert_eq!(olt["onus"][0]["unread"]["mac"], "no such column");
+        assert_eq!(olt["pons"][1]["pon"], "0/2");
+        assert_eq!(olt["pons"][1]["onus"], 1);
+        assert!(olt["profile"].is_null() && olt["error"].is_null());
     }
 }

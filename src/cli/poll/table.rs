@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::document::{Document, OltEntry, OnuEntry};
+use super::document::{Document, OltEntry};
 use crate::cli::out::Paper;
 use crate::cli::table::{Grid, Paint, clean, finish, number, painted, text};
+use crate::http::OnuRecord;
 use crate::model::{Cause, Dbm, Level, OnuState};
 
 /// Longest name of an ONU that is shown, so that a line stays below 100 columns.
@@ -21,7 +22,12 @@ pub(super) fn render(document: &Document, paper: Paper) -> String {
     if let [_, _, ..] = olts.as_slice() {
         let onus = || olts.iter().flat_map(|olt| olt.onus.iter());
         let pdus: u64 = olts.iter().map(|olt| olt.pdus).sum();
-        shown.push_str(&format!("{} {}: {}; {} PDUs\n", olts.len(), painted("OLTs", Paint::Strong), tally(onus), pdus));
+        shown.push_str(&format!(
+            "{}, {}; {} PDUs\n",
+            painted(&format!("{} OLTs", olts.len()), Paint::Strong),
+            tally(onus),
+            pdus
+        ));
     } else {
         // The empty line is between sections, not behind the last.
         shown.truncate(shown.trim_end().len());
@@ -49,7 +55,7 @@ fn section(olt: &OltEntry) -> String {
     shown
 }
 
-fn grid(onus: &[OnuEntry]) -> Grid {
+fn grid(onus: &[OnuRecord]) -> Grid {
     let mut grid = Grid::new(vec![
         text("PON"),
         number("ONU"),
@@ -79,10 +85,10 @@ fn grid(onus: &[OnuEntry]) -> Grid {
             painted(onu.level.word(), paint_of(onu.level)),
         ]);
     }
-    grid.without_empty_columns(&["ONU", "STATE", "RX dBm", "LEVEL"])
+    grid.without_empty_columns(&["STATE", "RX dBm", "LEVEL"])
 }
 
-fn state(onu: &OnuEntry) -> String {
+fn state(onu: &OnuRecord) -> String {
     match (onu.state, onu.cause) {
         (OnuState::Up, _) => "up".to_owned(),
         (OnuState::Down, None | Some(Cause::Unknown)) => painted("down", Paint::Bad),
@@ -101,8 +107,8 @@ const fn paint_of(level: Level) -> Paint {
 }
 
 /// `32 ONUs: 30 up, 2 down (1 power); 27 good, 2 weak, 1 critical, 2 unread`.
-fn tally<'a, I: Iterator<Item = &'a OnuEntry>>(onus: impl Fn() -> I) -> String {
-    let count = |wanted: &dyn Fn(&OnuEntry) -> bool| onus().filter(|onu| wanted(onu)).count();
+fn tally<'a, I: Iterator<Item = &'a OnuRecord>>(onus: impl Fn() -> I) -> String {
+    let count = |wanted: &dyn Fn(&OnuRecord) -> bool| onus().filter(|onu| wanted(onu)).count();
     let all = onus().count();
     let mut states = Vec::new();
     for (state, paint) in [(OnuState::Up, Paint::Good), (OnuState::Down, Paint::Bad), (OnuState::Unknown, Paint::Faint)]
@@ -132,7 +138,7 @@ fn tally<'a, I: Iterator<Item = &'a OnuEntry>>(onus: impl Fn() -> I) -> String {
 }
 
 /// ` (2 optical, 1 power)`, or nothing when no cause is known.
-fn causes<'a>(onus: impl Iterator<Item = &'a OnuEntry>) -> String {
+fn causes<'a>(onus: impl Iterator<Item = &'a OnuRecord>) -> String {
     let mut counts: BTreeMap<Cause, usize> = BTreeMap::new();
     for cause in onus.filter_map(|onu| onu.cause) {
         let count = counts.entry(cause).or_default();

@@ -8,7 +8,7 @@ use crate::config::{self, Config, ConfigError};
 
 /// The variable that holds the community unless another is named.
 const COMMUNITY: &str = "OLT_COMMUNITY";
-const V3_AUTH: &str = "OLTWATCH_V3_AUTH";
+pub(super) const V3_AUTH: &str = "OLTWATCH_V3_AUTH";
 const V3_PRIV: &str = "OLTWATCH_V3_PRIV";
 
 /// The credential, as TOML; secrets only by the name of their variable.
@@ -17,13 +17,17 @@ pub(super) struct Block {
     credential: String,
 }
 
+/// Whether the environment has this variable, with something in it.
+pub(super) fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
 impl Block {
     pub(super) fn new(args: &ProbeArgs) -> Self {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let credential = match &args.v3_user {
             Some(user) => {
                 let mut credential = format!("version = \"3\"\nuser = {}\n", quoted(user));

@@ -22,8 +22,6 @@ use crate::snmp::{Oid, Value};
 
 /// Most ONUs of a generated OLT: those of the largest chassis with every port full.
 const MOST_ONUS: u32 = 65_536;
-/// How late a reply is that others overtake, unless it is said.
-const REORDER_BY: Duration = Duration::from_millis(50);
 
 /// `sim olt`.
 #[derive(Debug, Args)]
@@ -108,7 +106,7 @@ struct FaultArgs {
     reorder: Chance,
     /// How late such a reply is
     #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration)]
-    reorder_by: Option<Duration>,
+    reorder_by: Duration,
     /// Send walks that come to this row back to the row before
     #[arg(long, value_name = "OID")]
     loop_at: Option<Oid>,
@@ -158,7 +156,7 @@ impl FaultArgs {
                 loss: self.loss,
                 duplicate: self.duplicate,
                 reorder: self.reorder,
-                reorder_by: self.reorder_by.unwrap_or(REORDER_BY),
+                reorder_by: self.reorder_by,
             },
             lies: Lies {
                 loop_at: self.loop_at.clone(),
