@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::index::{FieldValue, Fields};
+use super::index::{FieldValue, Fields, Index};
 use super::join::Joins;
 use super::profile::{PonPart, Profile, Table};
 use crate::model::{OnuKey, PonId};
@@ -101,14 +101,17 @@ impl Profile {
 
     /// The fields of a row: those of its index and those that joins add. `None` when it is not of the table's layout.
     pub(super) fn fields_at(&self, table: &Table, index: &[u32], joins: &Joins) -> Option<Fields> {
-        let mut fields = table.index.decode(index)?;
-        joins.apply(self, table, &mut fields);
-        if let Some((witness, layout)) = &table.index_if
-            && fields.get(witness).is_some()
-        {
-            fields = layout.decode(index)?;
+        let with_joins = |layout: &Index| {
+            let mut fields = layout.decode(index)?;
             joins.apply(self, table, &mut fields);
+            Some(fields)
+        };
+        let fields = with_joins(&table.index);
+        let Some((witness, layout)) = &table.index_if else { return fields };
+        let is_witnessed = |fields: &Fields| fields.get(witness).is_some();
+        match fields {
+            Some(fields) if !is_witnessed(&fields) => Some(fields),
+            _ => with_joins(layout).filter(is_witnessed),
         }
-        Some(fields)
     }
 }
