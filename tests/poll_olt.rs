@@ -208,3 +208,38 @@ async fn strangers_are_told_apart() {
     let error = poller_at(&agent.address().to_string(), "vsol-epno").identify().await.unwrap_err();
     assert!(matches!(error, PollError::NoSuchProfile { .. }), "{error}");
 }
+
+async fn requests_of_a_full_round(family: &str) -> Vec<Oid> {
+    let agent = start(&generate(family));
+    let mut poller = poller(&agent);
+    for kind in [SweepKind::Inventory, SweepKind::State, SweepKind::Optics] {
+        assert_eq!(poller.sweep(kind, NOW).await.unwrap().completeness, Completeness::Complete);
+    }
+    let asked = agent.requests().into_iter().flat_map(|request| request.oids).collect();
+    agent.stop().await;
+    asked
+}
+
+#[tokio::test]
+async fn tables_of_a_technology_that_no_card_has_are_not_asked_for() {
+    let asked = requests_of_a_full_round("huawei-smartax").await;
+    let within = |subtree: &str| {
+        let subtree: Oid = format!("1.3.6.1.4.1.2011.6.128.1.1.2.{subtree}").parse().unwrap();
+        asked.iter().filter(|oid| oid.suffix_of(&subtree).is_some()).count()
+    };
+    assert!(within("43") > 0 && within("46") > 0 && within("51") > 0);
+    for epon in ["31", "33", "53", "57", "104"] {
+        assert_eq!(within(epon), 0, "table {epon}");
+    }
+}
+
+#[tokio::test]
+async fn fragile_olts_are_walked_pon_by_pon_from_the_first_sweep_on() {
+    let asked = requests_of_a_full_round("zte-c600").await;
+    let serials: Oid = "1.3.6.1.4.1.3902.1082.500.10.2.3.3.1.6".parse().unwrap();
+    let within: Vec<&[u32]> = asked.iter().filter_map(|oid| oid.suffix_of(&serials)).collect();
+    assert!(
+        !within.is_empty() && within.iter().all(|index| !index.is_empty()),
+        "the whole column was walked: {within:?}"
+    );
+}

@@ -1,7 +1,7 @@
 //! The built-in profiles against what is known of real devices: every worked example (raw value, meaning) with the
 //! section of the knowledge base that tells it, and the identities that captured devices give of themselves.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)] // a test may fail loudly
 
 mod support;
 

@@ -25,6 +25,7 @@ fn a_mistake_is_refused_with_its_line_and_what_was_expected() {
         ("index = \"interface\"", "index = \"interfaces\"", "unknown index \"interfaces\""),
         ("by = [\"ifindex\"]", "by = [\"ifname\"]", "neither in the join's index"),
         ("format = \"GPON ", "format = \"GPONN ", "which the pattern does not match"),
+        ("index = \"epon_onu\"", "or_index = [\"onus\"]\nindex = \"epon_onu\"", "unknown index \"onus\""),
     ] {
         let (problems, line) = break_it(from, to);
         let problem = problems.iter().find(|problem| problem.message.contains(expected));
@@ -47,6 +48,12 @@ fn mistakes_of_a_whole_block_name_the_block() {
             "pon = [\"frame\", \"slot\", \"hole\"]",
             "neither index nor joins give",
         ),
+        (
+            "rows = \"onu\"\nindex = \"onu\"\nread = \"get-up\"",
+            "rows = \"onu\"\nindex = \"interface\"\nread = \"walk-by-pon\"",
+            "walk-by-pon needs an index",
+        ),
+        ("key = [\"ifindex\", \"onu\"]", "key = [\"onu\"]", "get-up needs an index that follows from the key"),
         (
             "oid = \"P.21.1.16\"",
             "oid = \"P.21.1.16\"\n[[table.column]]\nfield = \"onus\"\nobject = \"x\"\noid = \"P.21.1.16\"",

@@ -111,3 +111,19 @@ fn fill_in(text: &str, number: &dyn Fn(&str) -> Option<u32>) -> Option<String> {
     written.push_str(rest);
     Some(written)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_brackets_needs_its_groups_and_the_rest_too() {
+        let format = "GPON0/{pon}[:{onu}]";
+        let pon = |group: &str| (group == "pon").then_some(2);
+        assert_eq!(write_format(format, &pon).as_deref(), Some("GPON0/2"));
+        assert_eq!(write_format(format, &|_| Some(7)).as_deref(), Some("GPON0/7:7"));
+        assert_eq!(write_format(format, &|_| None), None);
+        assert_eq!(write_format("open [{pon}", &pon), None);
+        assert_eq!(write_format("open {pon", &pon), None);
+    }
+}

@@ -220,4 +220,30 @@ mod tests {
         let error = Library::load(Some(Path::new("/nonexistent/mibs"))).unwrap_err().to_string();
         assert!(error.contains("/nonexistent/mibs"), "{error}");
     }
+
+    /// Furukawa's profile takes over Dasan's tables; what it takes over can be replaced too.
+    #[test]
+    fn a_profile_takes_over_another_ones_tables_under_its_own_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = include_str!("../../mibs/furukawa-lightera.toml");
+        let column = |library: &Library| {
+            let profile = library.get("furukawa-lightera").unwrap();
+            profile.columns().next().unwrap().oid.unwrap().to_string()
+        };
+        let library = Library::load(None).unwrap();
+        assert_eq!(column(&library), "1.3.6.1.4.1.10428.9.1.101.23.3.1.1.4");
+        let dasan = include_str!("../../mibs/dasan-dzs.toml").replacen("R.3.1.1.4", "R.3.1.1.44", 1);
+        std::fs::write(folder.path().join("dasan.toml"), dasan).unwrap();
+        assert_eq!(column(&Library::load(Some(folder.path())).unwrap()), "1.3.6.1.4.1.10428.9.1.101.23.3.1.1.44");
+        for (from, to, expected) in [
+            ("like = \"dasan-dzs\"", "like = \"dasan\"", "there is no profile \"dasan\" with tables of its own"),
+            ("like = \"dasan-dzs\"", "like = \"snr-gpon\"", "there is no profile \"snr-gpon\" with tables of its own"),
+            ("\nR = ", "\nQ = ", "has no OID name \"Q\", only R"),
+        ] {
+            assert!(text.contains(from));
+            std::fs::write(folder.path().join("mine.toml"), text.replace(from, to)).unwrap();
+            let error = Library::load(Some(folder.path())).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("mine.toml:"), "{error}");
+        }
+    }
 }

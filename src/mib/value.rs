@@ -407,6 +407,22 @@ mod tests {
         assert_eq!(bdcom.choose(fine.iter()), 1);
         assert_eq!(bdcom.decode(&fine[2], 1), Ok(-0.9));
         assert_eq!(bdcom.choose([].iter()), 0);
+        // Both are plausible; -26.4 dBm is usual and -2.64 is not.
+        let magnitude = |factor, decimals| Scale { magnitude: true, ..linear(factor, 0.0, decimals) };
+        let parks = rx(vec![magnitude(0.01, 2), magnitude(0.1, 1)], vec![0]);
+        assert_eq!(parks.choose([Value::Integer(264), Value::Integer(0)].iter()), 1);
+        assert_eq!(parks.choose([Value::Integer(2638), Value::Integer(0)].iter()), 0);
+    }
+
+    #[test]
+    fn an_integer_may_come_as_a_text() {
+        let hundredths = rx(vec![linear(0.01, 0.0, 2)], vec![0]);
+        assert_eq!(hundredths.decode(&text(" -2137 "), 0), Ok(-21.37));
+        assert_eq!(hundredths.decode(&text("0"), 0), Err(Unread::Sentinel(0)));
+        assert_eq!(hundredths.decode(&text("--"), 0), Err(Unread::NoValue));
+        assert_eq!(hundredths.decode(&text("-21.37"), 0), Err(Unread::Malformed));
+        let of_text = rx(vec![Scale { factor: 0.01, ..text_scale("dBm") }], vec![]);
+        assert_eq!(of_text.decode(&text("-2137 dBm"), 0), Ok(-21.37));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Poller {
         }
         let mut tables = Vec::new();
         for read in profile.reads(kind) {
-            tables.push(self.read_table(&profile, &session, &read, &mut gaps).await);
+            tables.push(self.read_table(&profile, &session, kind, &read, &mut gaps).await);
         }
         let Decoded { onus, pons, gaps: undecoded, unknown_values } = profile.decode(kind, &tables, &self.joins);
         gaps.list.extend(undecoded);
@@ -109,7 +109,14 @@ impl Poller {
         self.joins_read = all;
     }
 
-    async fn read_table(&self, profile: &Profile, session: &Session, read: &TableRead, gaps: &mut Gaps) -> RawTable {
+    async fn read_table(
+        &self,
+        profile: &Profile,
+        session: &Session,
+        kind: SweepKind,
+        read: &TableRead,
+        gaps: &mut Gaps,
+    ) -> RawTable {
         if profile.is_absent(read.table, &self.joins) {
             return RawTable { table: read.table, columns: Vec::new() };
         }
@@ -117,8 +124,8 @@ impl Poller {
             ReadMode::GetUp => self.get_rows(profile, session, read, gaps).await,
             ReadMode::Walk => walk_into(session, read, &[Vec::new()], gaps).await,
             ReadMode::WalkByPon => {
-                let prefixes = self.pon_prefixes(profile, read);
-                // Where no join lists PONs, the whole table is walked before anyone is known.
+                let prefixes = self.pon_prefixes(profile, kind, read);
+                // Where no join lists PONs, the whole table is walked to find out who is there.
                 let prefixes = if prefixes.is_empty() { vec![Vec::new()] } else { prefixes };
                 walk_into(session, read, &prefixes, gaps).await
             }
@@ -126,8 +133,11 @@ impl Poller {
     }
 
     /// What the indexes of the PONs begin with that joins list, or on which ONUs are known; sorted.
-    fn pon_prefixes(&self, profile: &Profile, read: &TableRead) -> Vec<Vec<u32>> {
+    fn pon_prefixes(&self, profile: &Profile, kind: SweepKind, read: &TableRead) -> Vec<Vec<u32>> {
         let mut prefixes: BTreeSet<Vec<u32>> = profile.listed_pons(read.table, &self.joins).into_iter().collect();
+        if prefixes.is_empty() && kind == SweepKind::Inventory {
+            return Vec::new(); // else ONUs on a new PON would never be found
+        }
         let known = self.view.onus().filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon));
         prefixes.extend(known);
         prefixes.into_iter().collect()
