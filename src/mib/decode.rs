@@ -233,8 +233,10 @@ impl Work<'_> {
         match table.rows {
             Rows::Onu => {
                 let key = OnuKey::new(&fields.numbers_of(&self.profile.key)?);
-                let reading =
-                    self.onus.entry(key).or_insert_with_key(|key| new_reading(self.profile, self.kind, key, fields));
+                let reading = self
+                    .onus
+                    .entry(key)
+                    .or_insert_with_key(|key| new_reading(self.profile, self.kind, table, key, fields));
                 cell.put_onu(reading)
             }
             Rows::Pon => {
@@ -269,9 +271,14 @@ impl Work<'_> {
 }
 
 /// A reading of which the names are known from the row's index. What the family never gives says so.
-fn new_reading(profile: &Profile, kind: SweepKind, key: &OnuKey, fields: &Fields) -> Reading {
+fn new_reading(profile: &Profile, kind: SweepKind, table: &Table, key: &OnuKey, fields: &Fields) -> Reading {
     let mut reading = Reading::unread(key.clone(), Unread::NotAsked);
-    let absent = |field| !profile.has_field(Rows::Onu, field);
+    // An ONU on GPON is not missing what the family gives of those on EPON.
+    let alike = |other: &&Table| other.rows == Rows::Onu && other.kind == table.kind;
+    let absent = |field| {
+        let mut columns = profile.tables.iter().filter(alike).flat_map(|table| &table.columns);
+        !columns.any(|column| column.field == field)
+    };
     macro_rules! mark {
         ($($place:ident: $field:ident),+) => {
             $(if absent(FieldName::$field) { reading.$place = Err(Unread::NoSuchColumn); })+
