@@ -10,6 +10,7 @@
 mod answer;
 mod line;
 pub mod table;
+mod true_olts;
 mod wire;
 
 use std::cmp::Reverse;
@@ -55,6 +56,9 @@ pub struct Options {
     /// Most octets of a reply
     #[arg(long, default_value_t = 1400)]
     pub cap: usize,
+    /// Serve the product's own simulated OLTs, not the fast ones
+    #[arg(long = "true")]
+    pub true_olts: bool,
 }
 
 impl Options {
@@ -121,6 +125,9 @@ struct Agent {
 
 /// Serves until the standard input ends. Says `ready <port>` first.
 pub fn run(options: &Options) -> io::Result<()> {
+    if options.true_olts {
+        return true_olts::run(options);
+    }
     // The default slack of 50 us would be added to every service time.
     let _ = std::fs::write("/proc/self/timerslack_ns", "1");
     let mut port = options.port;

@@ -32,7 +32,7 @@ pub fn profile() -> Arc<Profile> {
 /// columns are left out, so that a peer that can only walk whole subtrees reads the same cells as everybody.
 pub fn rows(onus: u32) -> Vec<(Oid, Value)> {
     // Up to 128 ONUs on a PON, as GPON allows; the generator gives the last PON its share by PON count.
-    let per_pon = (1..=128).rev().find(|per_pon| onus % per_pon == 0).unwrap_or(1);
+    let per_pon = (1..=128).rev().find(|per_pon| onus.is_multiple_of(*per_pon)).unwrap_or(1);
     let options = GeneratedOptions {
         name: "bench".to_owned(),
         pons: onus / per_pon,

@@ -65,7 +65,7 @@ pub struct AgentChild {
 
 impl AgentChild {
     pub fn start(options: &agent::Options) -> io::Result<Self> {
-        let arguments = [
+        let mut arguments = vec![
             "agent".to_owned(),
             format!("--olts={}", options.olts),
             format!("--onus={}", options.onus),
@@ -77,6 +77,9 @@ impl AgentChild {
             format!("--loss={}", options.loss),
             format!("--cap={}", options.cap),
         ];
+        if options.true_olts {
+            arguments.push("--true".to_owned());
+        }
         let mut lines = Lines::start(1, &arguments)?;
         let ready = lines.hear()?;
         let port = ready.trim().strip_prefix("ready ").and_then(|port| port.parse().ok());

@@ -44,10 +44,12 @@ pub struct Options {
 }
 
 struct Case {
-    name: &'static str,
+    name: String,
     agent: agent::Options,
     /// What the polling side is told beside where its OLTs are.
     poll: Vec<String>,
+    /// The columns that it walks.
+    columns: Vec<Oid>,
     cycles: u32,
 }
 
@@ -85,36 +87,53 @@ fn cases(options: &Options) -> Vec<Case> {
         queue: 0,
         loss: 0.0,
         cap: 1400,
+        true_olts: false,
     };
     let slow = agent::Options { service_us: 5000, rtt_us: 2000, ..quick.clone() };
     let lossy = agent::Options { service_us: 1000, rtt_us: 5000, ..quick.clone() };
-    let case = |name, agent: &agent::Options, poll: &[&str]| Case {
-        name,
+    let (olts, onus, many_onus) = (options.olts, options.onus, options.many_onus);
+    // Run state and cause of the last down: what a state sweep reads.
+    let state =
+        ["46.1.15", "46.1.24"].map(|end| format!("{}.{end}", table::HUAWEI).parse::<Oid>().expect("a constant OID"));
+    let state_columns = ["--column", &state[0].to_string(), "--column", &state[1].to_string()].map(str::to_owned);
+    let state_columns = state_columns.each_ref().map(String::as_str);
+    let case = |name: &str, agent: &agent::Options, poll: &[&str]| Case {
+        name: name.to_owned(),
         agent: agent.clone(),
         poll: poll.iter().map(ToString::to_string).collect(),
+        columns: table::columns().concat(),
         cycles: options.cycles,
     };
     vec![
         case("1 OLT, service 0", &quick, &["--check"]),
         case("1 OLT, service 0, text", &quick, &["--check", "--render"]),
+        case("the same, our true simulated OLT", &agent::Options { true_olts: true, ..quick.clone() }, &["--check"]),
         case("1 OLT, 8 KiB replies", &agent::Options { cap: 8192, ..quick.clone() }, &["--check"]),
-        case("100 OLTs, service 0", &agent::Options { olts: options.olts, ..quick.clone() }, &["--check"]),
+        case(&format!("{olts} OLTs, service 0"), &agent::Options { olts, ..quick.clone() }, &["--check"]),
         case("1 OLT, 5 ms + RTT 2 ms", &slow, &["--check"]),
-        case("100 OLTs, 5 ms + RTT 2 ms", &agent::Options { olts: options.olts, ..slow.clone() }, &["--check"]),
+        case(&format!("{olts} OLTs, 5 ms + RTT 2 ms"), &agent::Options { olts, ..slow.clone() }, &["--check"]),
         case(
-            "100 OLTs, the same, tables together",
-            &agent::Options { olts: options.olts, ..slow.clone() },
+            &format!("{olts} OLTs, tables together"),
+            &agent::Options { olts, ..slow.clone() },
             &["--check", "--together"],
         ),
         case("queue of two, 5 ms + RTT 2 ms", &agent::Options { queue: 2, ..slow.clone() }, &["--check", "--together"]),
+        Case {
+            columns: state.to_vec(),
+            ..case(
+                &format!("state only, {} × {} ONUs", olts * 5, onus / 2),
+                &agent::Options { olts: olts * 5, onus: onus / 2, ..slow },
+                &state_columns,
+            )
+        },
         case("loss 0 %, 1 ms + RTT 5 ms", &lossy, &["--check"]),
         case("loss 1 %, 1 ms + RTT 5 ms", &agent::Options { loss: 1.0, ..lossy.clone() }, &["--check"]),
         case("loss 10 %, 1 ms + RTT 5 ms", &agent::Options { loss: 10.0, ..lossy }, &["--check"]),
         Case {
             cycles: 1,
             ..case(
-                "memory: 100 × 16,000 ONUs",
-                &agent::Options { olts: options.olts, onus: options.many_onus, ..quick },
+                &format!("memory: {olts} × {many_onus} ONUs"),
+                &agent::Options { olts, onus: many_onus, ..quick },
                 &[],
             )
         },
@@ -123,16 +142,15 @@ fn cases(options: &Options) -> Vec<Case> {
 
 fn run_case(options: &Options, case: &Case) -> io::Result<()> {
     let rows = table::rows(case.agent.onus);
-    let columns: Vec<Oid> = table::columns().concat();
     let mut digest = Digest::default();
-    for column in &columns {
+    for column in &case.columns {
         for (oid, value) in &rows {
             if let Some(index) = oid.suffix_of(column) {
                 digest.row(column.arcs(), index, value);
             }
         }
     }
-    let (octets, cells) = table::Table::new(rows).weight(&columns);
+    let (octets, cells) = table::Table::new(rows).weight(&case.columns);
     let mut agent = AgentChild::start(&case.agent)?;
     let mut arguments = case.poll.clone();
     if options.together {

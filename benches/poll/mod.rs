@@ -55,6 +55,9 @@ pub struct Options {
     /// Also decode the rows with the profile, and digest them; after the measurement
     #[arg(long)]
     pub check: bool,
+    /// Give an OLT up that is not read after so many seconds
+    #[arg(long, default_value_t = 120)]
+    pub patience_s: u64,
     /// Wait for a line on the standard input before each cycle
     #[arg(long)]
     pub step: bool,
@@ -96,6 +99,7 @@ struct Poll {
     sessions: Vec<Session>,
     tables: Vec<Vec<Oid>>,
     together: bool,
+    patience: Duration,
 }
 
 /// Polls, and prints a line of JSON for each cycle.
@@ -118,7 +122,8 @@ pub async fn run(options: &Options) -> io::Result<()> {
         sessions.push(Session::open(target, &credential(options.user.as_deref())).await.map_err(io::Error::other)?);
     }
     let tables = if options.column.is_empty() { table::columns() } else { vec![options.column.clone()] };
-    let mut poll = Poll { sessions, tables, together: options.together };
+    let patience = Duration::from_secs(options.patience_s);
+    let mut poll = Poll { sessions, tables, together: options.together, patience };
     let profile = options.check.then(table::profile);
     for _ in 0..options.cycles {
         if options.step && io::stdin().lock().read_line(&mut String::new())? == 0 {
@@ -168,17 +173,25 @@ impl Poll {
         let polls: Vec<_> = self
             .sessions
             .iter()
-            .map(|session| tokio::spawn(read(session.clone(), self.tables.clone(), self.together)))
+            .map(|session| {
+                let read = read(session.clone(), self.tables.clone(), self.together);
+                tokio::spawn(tokio::time::timeout(self.patience, read))
+            })
             .collect();
-        let mut olts = Vec::new();
+        let (mut olts, mut given_up) = (Vec::new(), 0);
         for poll in polls {
-            olts.push(poll.await.expect("a poll does not panic"));
+            match poll.await.expect("a poll does not panic") {
+                Ok(olt) => olts.push(olt),
+                Err(_) => given_up += 1,
+            }
         }
         let mut cycle = Cycle {
             wall_ns: u64::try_from(start.elapsed().as_nanos()).expect("a short time"),
             cpu_ns: usage::cpu_ns() - cpu,
             whole_cpu_ns: usage::cpu_ns(),
             peak_rss_kib: usage::peak_rss_kib(),
+            incomplete: given_up,
+            why: (given_up > 0).then(|| format!("{given_up} OLTs were not read in {:?}", self.patience)),
             ..Cycle::default()
         };
         for (session, before) in self.sessions.iter().zip(before) {
