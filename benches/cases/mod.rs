@@ -171,6 +171,10 @@ fn run_case(options: &Options, case: &Case) -> io::Result<()> {
             row.print()
         }
         before = after;
+        if cycle.cells == 0 {
+            // Given up: it would go on like this.
+            break;
+        }
     }
     poll.stop()?;
     agent.stop()
@@ -256,7 +260,7 @@ impl Row<'_> {
             if wanted { format!("{value:.decimals$}") } else { "-".to_owned() }
         };
         println!(
-            "{:<38} {:>2} {:>10} {:>8} {:>7.3} {:>9.1} {:>7} {:>7.3} {:>7} {:>7} {:>7.3} {:>7.1} {:>5} {:>5} {:>4} {:>4}  {}",
+            "{:<38} {:>2} {:>10} {:>8} {:>7.3} {:>9.1} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7.1} {:>5} {:>5} {:>4} {:>4}  {}",
             self.case.name,
             self.number,
             cycle.cells,
@@ -264,10 +268,10 @@ impl Row<'_> {
             cycle.sent as f64 / self.least_pdus(),
             cycle.wall_ns as f64 / 1e6,
             figure(self.case.agent.service_us > 0, cycle.wall_ns as f64 / bound, 3),
-            cycle.cpu_ns as f64 / 1e3 / cells,
+            figure(cycle.cells > 0, cycle.cpu_ns as f64 / 1e3 / cells, 3),
             figure(cycle.decoded_onus > 0, cycle.decode_cpu_ns as f64 / 1e3 / cells, 3),
             figure(cycle.render_octets > 0, cycle.render_cpu_ns as f64 / 1e3 / cells, 3),
-            (self.after.cpu_ns - self.before.cpu_ns) as f64 / 1e3 / cells,
+            figure(cycle.cells > 0, (self.after.cpu_ns - self.before.cpu_ns) as f64 / 1e3 / cells, 3),
             cycle.peak_rss_kib as f64 / 1024.0,
             cycle.retries,
             self.after.overflowed - self.before.overflowed,

@@ -260,7 +260,7 @@ def versions():
     rust = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     today = datetime.date.today().isoformat()
-    print(f"{today}, commit {commit}, Linux {platform.release()} with {os.cpu_count()} cores; {rust}; {query.stdout.rstrip(', ')}")
+    print(f"{today}, commit {commit}, Linux {platform.release()} with {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {rust}; {query.stdout.rstrip(', ')}")
 
 
 def main():
