@@ -114,6 +114,7 @@ impl Snmpd {
             retries: 3,
             window: 1,
             pdus_per_second: f64::INFINITY,
+            varbinds_per_second: f64::INFINITY,
             max_repetitions: 40,
             any_source: false,
         }

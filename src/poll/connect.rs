@@ -7,7 +7,7 @@ use super::{Intervals, PollError, View};
 use crate::config;
 use crate::mib::{Joins, Library, Profile};
 use crate::model::OltId;
-use crate::snmp::{Counters, Oid, Session, Target, Value};
+use crate::snmp::{Counters, Engine, Oid, Session, Target, Value};
 
 const SYS_DESCR: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 1, 0];
 const SYS_OBJECT_ID: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 2, 0];
@@ -49,6 +49,7 @@ pub struct Trial {
 pub struct Poller {
     pub(super) olt: config::Olt,
     library: Arc<Library>,
+    engine: Engine,
     pub(super) session: Option<Session>,
     pub(super) identity: Option<Identity>,
     pub(super) joins: Joins,
@@ -60,12 +61,19 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Nothing is sent yet.
+    /// With an engine of its own, for a look at one OLT. Nothing is sent yet.
     #[must_use]
     pub fn new(olt: config::Olt, library: Arc<Library>) -> Self {
+        Self::with_engine(olt, library, Engine::default())
+    }
+
+    /// With the engine that all OLTs of this process share. Nothing is sent yet.
+    #[must_use]
+    pub fn with_engine(olt: config::Olt, library: Arc<Library>, engine: Engine) -> Self {
         Self {
             olt,
             library,
+            engine,
             session: None,
             identity: None,
             joins: Joins::default(),
@@ -152,7 +160,7 @@ impl Poller {
         };
         // A new session, as the first one kept to what any agent bears.
         self.close();
-        let session = Session::open(self.target(&chosen), &self.olt.credential).await?;
+        let session = self.engine.open(self.target(&chosen), &self.olt.credential).await?;
         self.session = Some(session);
         Ok(self.identity.insert(Identity { sys_descr, sys_object_id, profile: chosen }))
     }
@@ -162,7 +170,7 @@ impl Poller {
     /// # Errors
     /// [`PollError`] when it does not answer, or not as an agent does.
     pub async fn introduce(&mut self) -> Result<(String, Oid, Vec<Trial>), PollError> {
-        let session = Session::open(self.first_target(), &self.olt.credential).await?;
+        let session = self.engine.open(self.first_target(), &self.olt.credential).await?;
         let answers = session.get(&[Oid::new(&SYS_DESCR), Oid::new(&SYS_OBJECT_ID)]).await?;
         let sys_descr = answers.iter().find_map(|answer| answer.value.octets()).map(printable);
         let sys_object_id = answers.iter().find_map(|answer| match &answer.value {
@@ -209,6 +217,7 @@ impl Poller {
             retries: self.olt.retries.unwrap_or(FIRST_CONTACT_RETRIES),
             window: 1,
             pdus_per_second: self.olt.pdus_per_second.unwrap_or(FIRST_CONTACT_RATE),
+            varbinds_per_second: f64::INFINITY,
             max_repetitions: self.olt.max_repetitions.unwrap_or(FIRST_CONTACT_REPETITIONS),
             any_source: self.olt.any_source,
         }
@@ -222,6 +231,7 @@ impl Poller {
             retries: self.olt.retries.unwrap_or(defaults.retries),
             window: self.olt.window.unwrap_or(defaults.window),
             pdus_per_second: self.olt.pdus_per_second.unwrap_or(defaults.pdus_per_second),
+            varbinds_per_second: f64::INFINITY,
             max_repetitions: self.olt.max_repetitions.unwrap_or(defaults.max_repetitions),
             any_source: self.olt.any_source,
         }

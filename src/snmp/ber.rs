@@ -167,6 +167,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// Writes into a buffer, whose contents are lost.
+    pub(super) fn into(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self { reversed: buffer }
+    }
+
     /// Where the writer stands, for [`Self::wrap`].
     pub(super) const fn mark(&self) -> usize {
         self.reversed.len()

@@ -8,7 +8,8 @@ use super::ber::{self, BerError, INTEGER, NULL, OBJECT_ID, OCTET_STRING, Reader,
 use super::oid::MAX_ARCS;
 use super::{Oid, Value};
 
-const VERSION_2C: i32 = 1;
+pub(super) const VERSION_2C: i32 = 1;
+pub(super) const VERSION_3: i32 = 3;
 
 const GET: u8 = 0xa0;
 const GET_NEXT: u8 = 0xa1;
@@ -45,6 +46,17 @@ pub(super) enum Operation {
 pub(super) struct Request {
     pub(super) operation: Operation,
     pub(super) oids: Vec<Oid>,
+}
+
+impl Request {
+    /// Most varbinds that an answer can hold.
+    pub(super) fn most_varbinds(&self) -> usize {
+        let rows = match self.operation {
+            Operation::GetBulk { max_repetitions } => usize::try_from(max_repetitions).unwrap_or(usize::MAX).max(1),
+            Operation::Get | Operation::GetNext => 1,
+        };
+        self.oids.len().saturating_mul(rows)
+    }
 }
 
 /// Which kind of answer.
@@ -149,6 +161,11 @@ impl<'a> Pdu<'a> {
     }
 }
 
+/// The version of a message, as it stands on the wire.
+pub(super) fn version(datagram: &[u8]) -> Result<i32, BerError> {
+    Reader::new(Reader::new(datagram).expect(SEQUENCE)?).int32()
+}
+
 /// Reads a v2c message; octets after it are ignored.
 pub(super) fn scan_v2c(datagram: &[u8]) -> Result<Message<'_>, BerError> {
     let mut message = Reader::new(Reader::new(datagram).expect(SEQUENCE)?);
@@ -187,9 +204,9 @@ pub(super) fn encode_names(oids: &[Oid]) -> Vec<u8> {
     writer.finish()
 }
 
-/// A whole v2c request.
-pub(super) fn encode_v2c(community: &[u8], request_id: i32, request: &Request) -> Vec<u8> {
-    let mut writer = Writer::default();
+/// A whole v2c request, put into an empty buffer.
+pub(super) fn encode_v2c(buffer: &mut Vec<u8>, community: &[u8], request_id: i32, request: &Request) {
+    let mut writer = Writer::into(std::mem::take(buffer));
     let (tag, repetitions) = match request.operation {
         Operation::Get => (GET, 0),
         Operation::GetNext => (GET_NEXT, 0),
@@ -204,7 +221,7 @@ pub(super) fn encode_v2c(community: &[u8], request_id: i32, request: &Request) -
     writer.octets(OCTET_STRING, community);
     writer.integer(INTEGER, i64::from(VERSION_2C));
     writer.wrap(SEQUENCE, 0);
-    writer.finish()
+    *buffer = writer.finish();
 }
 
 /// About how many octets a name takes in a message, with its varbind's frame and a NULL.

@@ -122,8 +122,9 @@ impl Job for FetchJob {
         let oids = self.names(&run);
         let kind = oids.first().map_or(Kind::Discovery, Kind::of_value);
         let impatient = run.len() > 1;
+        let octets = run.len().saturating_mul(longest + VALUE_OCTETS);
         self.asked = run;
-        Some(Ask { request: Request { operation, oids }, impatient, kind })
+        Some(Ask { request: Request { operation, oids }, impatient, kind, octets })
     }
 
     fn is_done(&self) -> bool {

@@ -17,6 +17,8 @@ pub struct Target {
     pub window: u32,
     /// Most datagrams a second, repeated ones included; infinite for no limit, never slower than one an hour.
     pub pdus_per_second: f64,
+    /// Most varbinds asked for a second; infinite for no limit, never slower than one an hour.
+    pub varbinds_per_second: f64,
     /// Most rows asked for in one GETBULK; 0 counts as 1, as some agents hang on 0.
     pub max_repetitions: u32,
     /// Take answers from any address and port, for agents that answer from another interface.
@@ -24,7 +26,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// With the defaults of the config: 2 s, 3 retries, one request in flight, 50 datagrams a second, 40 rows.
+    /// With the defaults of the config: 2 s, 3 retries, one request in flight, 50 datagrams a second, 40 rows; any number of
+    /// varbinds a second.
     #[must_use]
     pub fn new(address: &str) -> Self {
         Self {
@@ -33,6 +36,7 @@ impl Target {
             retries: 3,
             window: 1,
             pdus_per_second: 50.0,
+            varbinds_per_second: f64::INFINITY,
             max_repetitions: 40,
             any_source: false,
         }
@@ -48,6 +52,9 @@ impl Target {
         };
         if self.pdus_per_second.is_nan() || self.pdus_per_second <= 0.0 {
             return refuse("pdus_per_second", "a number above 0 was expected");
+        }
+        if self.varbinds_per_second.is_nan() || self.varbinds_per_second <= 0.0 {
+            return refuse("varbinds_per_second", "a number above 0 was expected");
         }
         if self.timeout < Duration::from_millis(1) || self.timeout > Duration::from_secs(600) {
             return refuse("timeout", "1 ms to 10 minutes was expected");

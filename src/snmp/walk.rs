@@ -337,7 +337,8 @@ impl Job for WalkJob {
             if self.asked_next { Operation::GetNext } else { Operation::GetBulk { max_repetitions: self.asked_rows } };
         let oids = self.asked.iter().filter_map(|position| self.columns.get(*position)).map(Column::position).collect();
         let impatient = !(self.asked_next && self.asked.len() == 1);
-        Some(Ask { request: Request { operation, oids }, impatient, kind: self.kind.clone() })
+        let octets = self.asked_octets();
+        Some(Ask { request: Request { operation, oids }, impatient, kind: self.kind.clone(), octets })
     }
 
     fn is_done(&self) -> bool {

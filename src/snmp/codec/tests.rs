@@ -26,6 +26,12 @@ fn with_value(value: &[u8]) -> Vec<u8> {
     writer.finish()
 }
 
+fn encoded(community: &[u8], id: i32, request: &Request) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    encode_v2c(&mut buffer, community, id, request);
+    buffer
+}
+
 #[test]
 fn neighbours_of_what_cannot_be_decoded_survive() {
     // Where the iterator of snmp2 stops without a word.
@@ -91,7 +97,7 @@ fn requests_are_what_snmp2_reads_and_max_repetitions_is_never_0() {
         (Operation::GetBulk { max_repetitions: 300 }, snmp2::MessageType::GetBulkRequest, 300),
     ] {
         let request = Request { operation, oids: vec![oid("1.3.6.1.4.1.2011.4294967295"), oid("2.999.1")] };
-        let datagram = encode_v2c(b"public", 77, &request);
+        let datagram = encoded(b"public", 77, &request);
         let pdu = snmp2::Pdu::from_bytes(&datagram).unwrap();
         assert_eq!((pdu.community, pdu.req_id, pdu.message_type), (&b"public"[..], 77, kind));
         assert_eq!((pdu.error_status, pdu.error_index), (0, repetitions));
@@ -103,7 +109,7 @@ fn requests_are_what_snmp2_reads_and_max_repetitions_is_never_0() {
 
 #[test]
 fn other_versions_and_cut_datagrams_are_refused() {
-    let whole = encode_v2c(b"public", 1, &Request { operation: Operation::Get, oids: vec![oid("1.3.6")] });
+    let whole = encoded(b"public", 1, &Request { operation: Operation::Get, oids: vec![oid("1.3.6")] });
     for length in 0..whole.len() {
         assert!(scan_v2c(&whole[..length]).is_err(), "{length}");
     }
