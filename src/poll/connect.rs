@@ -57,6 +57,8 @@ pub struct Poller {
     pub(super) view: View,
     /// Whether the last sweep held ONUs that no inventory sweep has read yet.
     pub(super) strangers: bool,
+    /// The breaker: the OLT gave no answer at all, so one cheap request goes ahead of everything else.
+    pub(super) silent: bool,
     earlier: Counters,
 }
 
@@ -80,6 +82,7 @@ impl Poller {
             joins_read: false,
             view: View::default(),
             strangers: false,
+            silent: false,
             earlier: Counters::default(),
         }
     }
@@ -100,6 +103,13 @@ impl Poller {
     #[must_use]
     pub const fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// Whether it gave no answer at all when it was asked last, so that a single request asks whether it is back
+    /// before anything else is sent.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        self.silent
     }
 
     /// The newest known values.
@@ -210,11 +220,26 @@ impl Poller {
         }
     }
 
+    /// Makes sure that it is known and there. Of an OLT that was silent, one request asks whether it is back.
+    pub(super) async fn contact(&mut self) -> Result<(), PollError> {
+        match &self.session {
+            Some(session) if self.identity.is_some() => {
+                if self.silent {
+                    session.probe(&Oid::new(&SYS_UP_TIME)).await?;
+                }
+            }
+            _ => {
+                self.identify().await?;
+            }
+        }
+        Ok(())
+    }
+
     fn first_target(&self) -> Target {
         Target {
             address: self.olt.address.clone(),
             timeout: self.olt.timeout.unwrap_or(FIRST_CONTACT_TIMEOUT),
-            retries: self.olt.retries.unwrap_or(FIRST_CONTACT_RETRIES),
+            retries: if self.silent { 0 } else { self.olt.retries.unwrap_or(FIRST_CONTACT_RETRIES) },
             window: 1,
             pdus_per_second: self.olt.pdus_per_second.unwrap_or(FIRST_CONTACT_RATE),
             varbinds_per_second: f64::INFINITY,

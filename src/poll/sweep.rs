@@ -27,10 +27,13 @@ impl Poller {
     /// # Errors
     /// [`PollError`] when nothing was read at all; what was read before the OLT fell silent is a partial sweep.
     pub async fn sweep(&mut self, kind: SweepKind, at: Timestamp) -> Result<Sweep, PollError> {
-        if self.identity.is_none() || self.session.is_none() {
-            self.identify().await?;
-        }
-        let swept = self.read(kind, at).await?;
+        let read = match self.contact().await {
+            Ok(()) => self.read(kind, at).await,
+            Err(error) => Err(error),
+        };
+        // Anything but silence is a sign of life.
+        self.silent = read.as_ref().is_err_and(PollError::is_silence);
+        let swept = read?;
         for unknown in &swept.unknown_values {
             tracing::info!(
                 olt = %self.olt.name, object = unknown.object, value = unknown.raw, rows = unknown.count,

@@ -23,6 +23,8 @@ pub(super) struct FetchJob {
     asked: Vec<usize>,
     /// Most names in one request of this job.
     limit: usize,
+    /// One request, not repeated: it only asks whether anybody is there.
+    once: bool,
     error: Option<SnmpError>,
 }
 
@@ -32,7 +34,12 @@ impl FetchJob {
         let answers = vec![None; oids.len()];
         let all: Vec<usize> = (0..oids.len()).collect();
         let runs = if all.is_empty() { VecDeque::new() } else { VecDeque::from([all]) };
-        Self { next, oids, answers, runs, asked: Vec::new(), limit: MAX_NAMES, error: None }
+        Self { next, oids, answers, runs, asked: Vec::new(), limit: MAX_NAMES, once: false, error: None }
+    }
+
+    /// Asks for one value, once.
+    pub(super) fn probe(oid: Oid) -> Self {
+        Self { once: true, ..Self::new(false, vec![oid]) }
     }
 
     fn names(&self, positions: &[usize]) -> Vec<Oid> {
@@ -129,6 +136,10 @@ impl Job for FetchJob {
 
     fn is_done(&self) -> bool {
         self.error.is_some() || self.runs.is_empty() && self.asked.is_empty()
+    }
+
+    fn is_probe(&self) -> bool {
+        self.once
     }
 
     fn sent(&mut self) {}

@@ -63,6 +63,19 @@ impl Session {
         self.fetch(true, oids).await
     }
 
+    /// Asks for one value with a single request, which is not repeated: the cheapest way to find out whether an OLT
+    /// that fell silent is back. What it answers does not matter.
+    ///
+    /// # Errors
+    /// [`SnmpError::NoAnswer`], or that it refuses us.
+    pub async fn probe(&self, oid: &Oid) -> Result<(), SnmpError> {
+        askable(std::slice::from_ref(oid))?;
+        match self.run(AnyJob::Fetch(FetchJob::probe(oid.clone()))).await? {
+            Outcome::Fetched(fetched) => fetched.map(|_| ()),
+            Outcome::Walked(_) => Err(self.closed()),
+        }
+    }
+
     /// Reads columns, rows in lock-step. Never loses what was read before an error: each column says how it ended.
     pub async fn walk(&self, walk: &Walk) -> Walked {
         let failed = |error: SnmpError| Walked {

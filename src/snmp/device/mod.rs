@@ -81,6 +81,10 @@ pub(super) trait Job: std::fmt::Debug {
     fn ask(&mut self, hand: &mut Hand<'_>) -> Option<Ask>;
     /// Whether nothing is left to ask.
     fn is_done(&self) -> bool;
+    /// Whether it only asks if anybody is there, with a single datagram.
+    fn is_probe(&self) -> bool {
+        false
+    }
     /// A datagram was sent for it.
     fn sent(&mut self);
     /// The answer to the last request: its kind is Response.
@@ -164,6 +168,7 @@ impl<J: Job> Device<J> {
     pub(super) fn submit(&mut self, job: J) -> JobId {
         let id = self.next_job;
         self.next_job += 1;
+        self.counters.probes += u64::from(job.is_probe());
         self.jobs.insert(id, Entry { job, again: None, discoveries: 0 });
         self.settle(id);
         id
@@ -395,7 +400,7 @@ impl<J: Job> Device<J> {
     /// there are places.
     fn launch(&mut self, now: Instant, commons: &mut Commons, purpose: Purpose, ask: Ask) {
         // Room is left for attempts that only take over an engine's clock.
-        let most = self.retries.saturating_add(1).min(MAX_ATTEMPTS - 4);
+        let most = if self.is_only_probed(purpose) { 1 } else { self.retries.saturating_add(1).min(MAX_ATTEMPTS - 4) };
         let impatient = ask.impatient && self.alive;
         let tries = if impatient { most.min(2) } else { most };
         let mut flight = Flight::new(now, purpose, Ask { impatient, ..ask }, tries);
@@ -404,6 +409,16 @@ impl<J: Job> Device<J> {
         let Some(place) = self.flights.put(flight) else { return commons.gate.release(charge) };
         self.counters.most_in_flight = self.counters.most_in_flight.max(self.flights.count());
         self.send(now, commons, place);
+    }
+
+    /// Whether everyone who waits for this request only asks if the OLT is there.
+    fn is_only_probed(&self, purpose: Purpose) -> bool {
+        let is_probe = |id: &JobId| self.jobs.get(id).is_some_and(|entry| entry.job.is_probe());
+        match purpose {
+            Purpose::Job(id) => is_probe(&id),
+            Purpose::Probe => self.ready.iter().all(is_probe),
+            Purpose::Nothing => false,
+        }
     }
 
     /// Sends the next attempt of a request.

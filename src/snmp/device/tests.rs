@@ -298,3 +298,31 @@ fn a_flood_of_lies_with_live_ids_ends_every_job() {
         let _ = world.fetch(false, &[oid(ROOT), oid("1.3.6.1")]);
     }
 }
+
+#[test]
+fn a_probe_is_one_datagram_and_says_when_the_olt_is_back() {
+    let (mut device, start, ..) = asking(&Target { retries: 0, ..target() });
+    let mut now = start + Duration::from_secs(2);
+    device.advance(now);
+    assert!(matches!(device.finished(), Some((_, Outcome::Fetched(Err(_))))));
+    for back in [false, false, true] {
+        now += Duration::from_secs(60);
+        device.retries = 5;
+        device.advance(now);
+        let before = device.counters();
+        device.submit(AnyJob::Fetch(FetchJob::probe(oid(ROOT))));
+        device.advance(now);
+        let datagram = device.transmit().unwrap();
+        if back {
+            let id = codec::scan_v2c(&datagram).unwrap().pdu.request_id;
+            device.receive(now, PEER, &answer("public", id, &oid(ROOT)));
+        }
+        now += Duration::from_secs(60);
+        device.advance(now);
+        let Some((_, Outcome::Fetched(probed))) = device.finished() else { panic!() };
+        assert_eq!((probed.is_ok(), device.is_silent()), (back, !back));
+        let after = device.counters();
+        assert_eq!((after.sent - before.sent, after.probes - before.probes), (1, 1));
+    }
+    assert_eq!(device.counters().silences, 0, "it had never answered");
+}
