@@ -92,7 +92,7 @@ impl Poller {
             let walked = session.walk(&walk(vec![join.column], Vec::new(), None)).await;
             for column in walked.columns {
                 match column.end {
-                    Ok(()) => self.joins.set(profile, join.join, &column.rows),
+                    Ok(()) => self.joins.set(profile, join.join, &column.rows.iter().collect::<Vec<_>>()),
                     Err(error) => {
                         // What the join said before is better than half of what it says now.
                         all = false;
@@ -197,7 +197,7 @@ async fn walk_into(session: &Session, read: &TableRead, prefixes: &[Vec<u32>], g
         let mut failed: Option<SnmpError> = None;
         for part in walked.columns {
             if let Some(column) = columns.iter_mut().find(|column| column.oid == part.column) {
-                column.rows.extend(part.rows);
+                column.rows.extend(&part.rows);
                 if let Err(error) = part.end {
                     column.complete = false;
                     failed.get_or_insert(error);

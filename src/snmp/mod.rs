@@ -11,7 +11,7 @@
 //!  jobs         walk.rs, fetch.rs   what to ask next, what to believe of an answer
 //!  Device       device/       one OLT: requests in flight, waits and retries, the governor, sizes
 //!  messages     usm/ for SNMPv3, codec.rs
-//!  octets       ber.rs
+//!  octets       ber.rs, index.rs, rows.rs
 //! ```
 
 mod ber;
@@ -23,8 +23,10 @@ mod engine;
 mod error;
 mod fetch;
 mod fleet;
+mod index;
 mod job;
 mod oid;
+mod rows;
 mod session;
 mod sockets;
 mod target;
@@ -39,6 +41,7 @@ pub use counters::Counters;
 pub use engine::{Engine, EngineLimits, Status as EngineStatus};
 pub use error::{ErrorStatus, Refusal, Silence, SnmpError};
 pub use oid::{Oid, ParseOidError};
+pub use rows::{Iter as RowsIter, Rows};
 pub use session::Session;
 pub use target::{Target, Walk, Walked, WalkedColumn};
 pub use value::{Value, VarBind};

@@ -10,7 +10,7 @@ use super::fetch::FetchJob;
 use super::job::{AnyJob, Outcome};
 use super::walk::WalkJob;
 use super::worker::Command;
-use super::{Counters, Oid, SnmpError, Target, VarBind, Walk, Walked, WalkedColumn, codec};
+use super::{Counters, Oid, Rows, SnmpError, Target, VarBind, Walk, Walked, WalkedColumn, codec};
 use crate::config::Credential;
 
 /// A session with one OLT. Cheap to clone; callers' requests share the OLT's governor, each job with at most one
@@ -82,7 +82,7 @@ impl Session {
             columns: walk
                 .columns
                 .iter()
-                .map(|column| WalkedColumn { column: column.clone(), rows: Vec::new(), end: Err(error.clone()) })
+                .map(|column| WalkedColumn { column: column.clone(), rows: Rows::new(), end: Err(error.clone()) })
                 .collect(),
             pdus: 0,
         };

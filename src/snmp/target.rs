@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Oid, SnmpError, Value};
+use super::{Oid, Rows, SnmpError};
 
 /// Whom to speak to, and how gently.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,8 +115,9 @@ pub struct WalkedColumn {
     /// The column.
     pub column: Oid,
     /// Index after the column, and value; the index strictly increases. A cell that the agent fails at (genErr) while
-    /// its neighbours can be read is [`Value::NoSuchInstance`].
-    pub rows: Vec<(Box<[u32]>, Value)>,
+    /// its neighbours can be read is
+    /// [`super::Value::NoSuchInstance`].
+    pub rows: Rows,
     /// `Ok` when the column ended; else what is missing after the last row, and why.
     pub end: Result<(), SnmpError>,
 }

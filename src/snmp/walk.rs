@@ -7,10 +7,13 @@
 
 use std::time::Duration;
 
-use super::codec::{self, Operation, Pdu, Request};
+use super::codec::{self, Operation, Pdu, RawVarBind, Request};
 use super::device::{Ask, Failure, Hand, Job, Kind};
-use super::{ErrorStatus, Oid, SnmpError, Value, Walk, Walked, WalkedColumn};
+use super::index::{self, Step};
+use super::{ErrorStatus, Oid, Rows, SnmpError, Walk, Walked, WalkedColumn, ber};
 
+/// Names of no more octets than this have no more sub-identifiers than SNMP allows.
+const SHORT_NAME: usize = 127;
 /// Most columns in one request.
 const MAX_COLUMNS: usize = 64;
 /// Octets of values that one walk may gather.
@@ -33,16 +36,19 @@ enum State {
 #[derive(Debug)]
 struct Column {
     oid: Oid,
-    /// The index that the next row must be greater than.
-    cursor: Vec<u32>,
+    /// The column's name as on the wire.
+    prefix: Vec<u8>,
     state: State,
-    rows: Vec<(Box<[u32]>, Value)>,
+    /// What was read; the next row must be greater than their cursor.
+    rows: Rows,
     poisoned: u32,
 }
 
 impl Column {
     fn position(&self) -> Oid {
-        self.oid.child(&self.cursor)
+        let mut arcs = self.oid.arcs().to_vec();
+        index::decode(self.rows.cursor(), &mut arcs);
+        Oid::new(&arcs)
     }
 
     const fn is_active(&self) -> bool {
@@ -54,6 +60,9 @@ impl Column {
 #[derive(Debug)]
 pub(super) struct WalkJob {
     walk: Walk,
+    /// `within` and `stop_before` of the walk, as on the wire.
+    within: Vec<u8>,
+    stop_before: Option<Vec<u8>>,
     columns: Vec<Column>,
     kind: Kind,
     pdus: u64,
@@ -87,9 +96,9 @@ impl WalkJob {
             .iter()
             .map(|oid| Column {
                 oid: oid.clone(),
-                cursor: walk.within.clone(),
+                prefix: index::encode_name(oid.arcs()),
                 state: State::Active,
-                rows: Vec::new(),
+                rows: Rows::after(&walk.within),
                 poisoned: 0,
             })
             .collect();
@@ -112,6 +121,8 @@ impl WalkJob {
             failures: 0,
             silent: (0, Duration::ZERO),
             octets_per_varbind: longest + ROW_OCTETS,
+            within: index::encode(&walk.within),
+            stop_before: walk.stop_before.as_deref().map(index::encode),
             walk,
         }
     }
@@ -140,11 +151,9 @@ impl WalkJob {
         for position in 0..self.columns.len() {
             let Some(column) = self.columns.get(position) else { continue };
             let State::Parked(status) = column.state else { continue };
-            let after = |rows: &[(Box<[u32]>, Value)]| {
-                let start = rows.partition_point(|(index, _)| index.as_ref() <= column.cursor.as_slice());
-                rows.get(start).map(|(index, _)| index.clone())
-            };
-            let index = self.columns.iter().filter_map(|other| after(&other.rows)).min();
+            let cursor = column.rows.cursor();
+            let successors = self.columns.iter().filter_map(|other| other.rows.successor(cursor));
+            let index = successors.min_by(|one, other| index::compare(one, other));
             let neighbours = self.columns.iter().any(Column::is_active);
             let exhausted = column.poisoned >= MAX_POISONED;
             let oid = column.position();
@@ -154,8 +163,7 @@ impl WalkJob {
                     tracing::debug!(address = hand.address, column = %column.oid, ?index, %status, "a cell that the agent fails at is skipped");
                     hand.counters.poisoned += 1;
                     column.poisoned += 1;
-                    column.cursor = index.to_vec();
-                    column.rows.push((index, Value::NoSuchInstance));
+                    column.rows.push_missing(&index);
                     column.state = State::Active;
                 }
                 None if neighbours && !exhausted => {}
@@ -168,40 +176,73 @@ impl WalkJob {
     }
 
     /// What happens with one varbind of an answer; `false` when its column takes no more of it.
-    fn take(&mut self, position: usize, name: &[u32], value: Value, hand: &Hand<'_>) -> bool {
-        let max_rows = self.walk.max_rows;
-        let (within, stop_before) = (&self.walk.within, self.walk.stop_before.as_deref());
-        let Some(column) = self.columns.get_mut(position) else { return false };
+    fn take(&mut self, position: usize, varbind: &RawVarBind<'_>, hand: &Hand<'_>) -> bool {
+        let Some(column) = self.columns.get(position) else { return false };
         if !column.is_active() {
             return false;
         }
-        if value.is_exception() {
-            column.state = State::Ended(Ok(()));
+        let (tag, body) = varbind.parts();
+        if matches!(tag, codec::NO_SUCH_OBJECT | codec::NO_SUCH_INSTANCE | codec::END_OF_MIB_VIEW) && body.is_some() {
+            self.end(position, Ok(()));
             return false;
         }
+        let name = varbind.name().unwrap_or_default();
+        let index = name.strip_prefix(column.prefix.as_slice()).filter(|_| name.len() <= SHORT_NAME);
+        match index.map(|index| (index, index::step(column.rows.cursor(), index))) {
+            Some((index, Step::Up { shared })) => self.take_row(position, shared, index, tag, body, hand),
+            _ => self.take_odd(position, varbind, hand),
+        }
+    }
+
+    /// A name that is not simply the next one: of another column, not increasing, or strangely written.
+    fn take_odd(&mut self, position: usize, varbind: &RawVarBind<'_>, hand: &Hand<'_>) -> bool {
+        let Some(column) = self.columns.get(position) else { return false };
         let address = || hand.address.to_owned();
-        let index = name.strip_prefix(column.oid.arcs());
-        let increases = match index {
-            Some(index) => index > column.cursor.as_slice(),
-            None => name > column.oid.arcs(),
-        };
-        if !increases {
-            let (after, given) = (column.position(), Oid::new(name));
-            column.state = State::Ended(Err(SnmpError::NotIncreasing { address: address(), after, given }));
+        let mut arcs = Vec::new();
+        if varbind.name().is_none_or(|name| ber::arcs(name, &mut arcs).is_none()) {
+            let (oid, why) = (Some(column.position()), "the name of a row is no OID".to_owned());
+            self.end(position, Err(SnmpError::Malformed { address: address(), oid, why }));
             return false;
         }
-        let Some(index) = index.filter(|index| index.starts_with(within)) else {
-            column.state = State::Ended(Ok(()));
-            return false;
-        };
-        if stop_before.is_some_and(|stop| index >= stop) {
-            column.state = State::Ended(Ok(()));
+        let index = arcs.strip_prefix(column.oid.arcs()).map(index::encode);
+        let step = index.as_deref().map(|index| index::step(column.rows.cursor(), index));
+        match (index, step) {
+            (Some(index), Some(Step::Up { shared })) => {
+                let (tag, body) = varbind.parts();
+                self.take_row(position, shared, &index, tag, body, hand)
+            }
+            (None, _) if arcs.as_slice() > column.oid.arcs() => {
+                self.end(position, Ok(()));
+                false
+            }
+            _ => {
+                let (after, given) = (column.position(), Oid::new(&arcs));
+                self.end(position, Err(SnmpError::NotIncreasing { address: address(), after, given }));
+                false
+            }
+        }
+    }
+
+    /// A row whose index steps up.
+    fn take_row(
+        &mut self,
+        position: usize,
+        shared: usize,
+        index: &[u8],
+        tag: u8,
+        body: Option<&[u8]>,
+        hand: &Hand<'_>,
+    ) -> bool {
+        let past = |stop: &Vec<u8>| index::compare(index, stop) != std::cmp::Ordering::Less;
+        if !index.starts_with(&self.within) || self.stop_before.as_ref().is_some_and(past) {
+            self.end(position, Ok(()));
             return false;
         }
-        let octets = value.octets().map_or(0, <[u8]>::len);
-        if column.rows.len() >= max_rows || self.octets.saturating_add(octets) > MAX_OCTETS {
+        let Some(column) = self.columns.get_mut(position) else { return false };
+        let octets = body.map_or(0, <[u8]>::len);
+        if column.rows.len() >= self.walk.max_rows || self.octets.saturating_add(octets) > MAX_OCTETS {
             column.state = State::Ended(Err(SnmpError::Endless {
-                address: address(),
+                address: hand.address.to_owned(),
                 column: column.oid.clone(),
                 rows: column.rows.len(),
                 octets: self.octets,
@@ -210,9 +251,7 @@ impl WalkJob {
         }
         self.octets += octets;
         column.poisoned = 0;
-        column.cursor.clear();
-        column.cursor.extend_from_slice(index);
-        column.rows.push((index.into(), value));
+        column.rows.push(shared, index, tag, body);
         true
     }
 
@@ -313,20 +352,28 @@ impl Job for WalkJob {
 
     fn ask(&mut self, hand: &mut Hand<'_>) -> Option<Ask> {
         self.unpark(hand);
-        let mut active: Vec<usize> = (0..self.columns.len())
-            .filter(|position| self.columns.get(*position).is_some_and(Column::is_active))
-            .collect();
-        if active.is_empty() {
+        let mut asked = std::mem::take(&mut self.asked);
+        asked.clear();
+        let columns = &self.columns;
+        asked.extend((0..columns.len()).filter(|position| columns.get(*position).is_some_and(Column::is_active)));
+        if asked.is_empty() {
             return None;
         }
         // Those that lag behind come first: an answer that is cut short still brings them on.
-        active.sort_by(|one, other| {
-            let cursor = |position: &usize| self.columns.get(*position).map(|column| column.cursor.as_slice());
-            cursor(one).cmp(&cursor(other))
-        });
-        let alone = self.alone.take().filter(|column| active.contains(column));
+        let cursor = |position: &usize| columns.get(*position).map(|column| column.rows.cursor()).unwrap_or_default();
+        asked.sort_unstable_by(|one, other| index::compare(cursor(one), cursor(other)).then(one.cmp(other)));
+        let alone = self.alone.take().filter(|column| asked.contains(column));
         let fit = hand.sizing.values(self.octets_per_varbind).min(self.most_columns).max(1);
-        self.asked = alone.map_or_else(|| active.into_iter().take(fit).collect(), |column| vec![column]);
+        if let Some(column) = alone {
+            asked.clear();
+            asked.push(column);
+        }
+        asked.truncate(fit);
+        let mut names = hand.names();
+        for column in asked.iter().filter_map(|position| columns.get(*position)) {
+            names.push(&column.prefix, column.rows.cursor());
+        }
+        self.asked = asked;
         self.asked_next = self.next || hand.sizing.bulk_is_broken(hand.now);
         self.asked_rows = if self.asked_next || alone.is_some() {
             1
@@ -335,10 +382,9 @@ impl Job for WalkJob {
         };
         let operation =
             if self.asked_next { Operation::GetNext } else { Operation::GetBulk { max_repetitions: self.asked_rows } };
-        let oids = self.asked.iter().filter_map(|position| self.columns.get(*position)).map(Column::position).collect();
         let impatient = !(self.asked_next && self.asked.len() == 1);
         let octets = self.asked_octets();
-        Some(Ask { request: Request { operation, oids }, impatient, kind: self.kind.clone(), octets })
+        Some(Ask { request: Request { operation, names }, impatient, kind: self.kind.clone(), octets })
     }
 
     fn is_done(&self) -> bool {
@@ -356,7 +402,6 @@ impl Job for WalkJob {
         }
         let asked = std::mem::take(&mut self.asked);
         let most = asked.len().saturating_mul(usize::try_from(self.asked_rows).unwrap_or(usize::MAX));
-        let mut name = Vec::with_capacity(32);
         let (mut count, mut broken) = (0, None);
         let mut ended = false;
         for (varbind, position) in pdu.varbinds().take(most).zip(asked.iter().cycle()) {
@@ -368,16 +413,9 @@ impl Job for WalkJob {
                 }
             };
             count += 1;
-            hand.counters.varbinds += 1;
-            if varbind.name_into(&mut name).is_some() {
-                ended |= !self.take(*position, &name, varbind.value(), hand);
-            } else {
-                let oid = self.columns.get(*position).map(Column::position);
-                let why = "the name of a row is no OID".to_owned();
-                self.end(*position, Err(SnmpError::Malformed { address: hand.address.to_owned(), oid, why }));
-                ended = true;
-            }
+            ended |= !self.take(*position, &varbind, hand);
         }
+        hand.counters.varbinds += u64::try_from(count).unwrap_or(0);
         self.asked = asked;
         if let Some(octets) = pdu.varbind_octets().checked_div(count) {
             self.octets_per_varbind = (self.octets_per_varbind + octets).div_ceil(2);
@@ -432,9 +470,12 @@ impl Job for WalkJob {
     }
 
     fn finish(self) -> Walked {
-        let columns = self.columns.into_iter().map(|column| WalkedColumn {
+        let columns = self.columns.into_iter().map(|mut column| WalkedColumn {
             column: column.oid,
-            rows: column.rows,
+            rows: {
+                column.rows.shrink();
+                column.rows
+            },
             end: match column.state {
                 State::Ended(end) => end,
                 State::Active | State::Parked(_) => Err(SnmpError::Closed { address: String::new() }),

@@ -23,7 +23,7 @@ pub(super) use self::receive::Arrived;
 pub(super) use self::rtt::Kind;
 use self::rtt::RoundTrips;
 pub(super) use self::sizing::Sizing;
-use super::codec::{self, Operation, Pdu, Request};
+use super::codec::{self, Names, Operation, Pdu, Request};
 use super::commons::{Commons, Queue, Ticket};
 use super::usm::Usm;
 use super::{Counters, Refusal, Silence, SnmpError, Target};
@@ -70,6 +70,14 @@ pub(super) struct Hand<'a> {
     pub(super) address: &'a str,
     pub(super) sizing: &'a mut Sizing,
     pub(super) counters: &'a mut Counters,
+    spare: &'a mut Vec<Vec<u8>>,
+}
+
+impl Hand<'_> {
+    /// Room for the names of a request, used again where there is some.
+    pub(super) fn names(&mut self) -> Names {
+        Names::into(self.spare.pop().unwrap_or_default())
+    }
 }
 
 /// Something that needs several requests, one after the other.
@@ -126,6 +134,8 @@ pub(super) struct Device<J: Job> {
     sizing: Sizing,
     counters: Counters,
     finished: VecDeque<(JobId, J::Outcome)>,
+    /// Buffers of names that are not needed any more; as many as there were requests at once.
+    spare: Vec<Vec<u8>>,
     /// It answered since the last request that was given up after all its tries.
     alive: bool,
     ever_answered: bool,
@@ -156,6 +166,7 @@ impl<J: Job> Device<J> {
             sizing: Sizing::new(target.max_repetitions),
             counters: Counters { window: 1, ..Counters::default() },
             finished: VecDeque::new(),
+            spare: Vec::new(),
             alive: false,
             ever_answered: false,
             comeback: 0,
@@ -360,7 +371,13 @@ impl<J: Job> Device<J> {
 
     fn fail_job(&mut self, now: Instant, job: JobId, failure: Failure) {
         if let Some(entry) = self.jobs.get_mut(&job) {
-            let mut hand = Hand { now, address: &self.address, sizing: &mut self.sizing, counters: &mut self.counters };
+            let mut hand = Hand {
+                now,
+                address: &self.address,
+                sizing: &mut self.sizing,
+                counters: &mut self.counters,
+                spare: &mut self.spare,
+            };
             entry.again = None;
             entry.job.failed(failure, &mut hand);
             self.settle(job);
@@ -383,13 +400,19 @@ impl<J: Job> Device<J> {
     /// Starts the request of the job whose turn it is, or the discovery that it needs.
     fn start_next(&mut self, now: Instant, commons: &mut Commons) {
         if matches!(&self.protocol, Protocol::V3(usm) if !usm.is_ready()) {
-            let request = Request { operation: Operation::Get, oids: Vec::new() };
+            let request = Request { operation: Operation::Get, names: Names::default() };
             let ask = Ask { request, impatient: false, kind: Kind::Discovery, octets: 0 };
             return self.launch(now, commons, Purpose::Probe, ask);
         }
         let Some(id) = self.ready.pop_front() else { return };
         let Some(entry) = self.jobs.get_mut(&id) else { return };
-        let mut hand = Hand { now, address: &self.address, sizing: &mut self.sizing, counters: &mut self.counters };
+        let mut hand = Hand {
+            now,
+            address: &self.address,
+            sizing: &mut self.sizing,
+            counters: &mut self.counters,
+            spare: &mut self.spare,
+        };
         match entry.again.take().or_else(|| entry.job.ask(&mut hand)) {
             Some(ask) => self.launch(now, commons, Purpose::Job(id), ask),
             None => self.settle(id),

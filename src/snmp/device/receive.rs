@@ -174,10 +174,7 @@ impl<J: Job> Device<J> {
     }
 
     fn malformed(&self, place: usize, why: String) -> SnmpError {
-        let oid = match self.flights.get(place).map(|flight| flight.ask.request.oids.as_slice()) {
-            Some([only]) => Some(only.clone()),
-            _ => None,
-        };
+        let oid = self.flights.get(place).and_then(|flight| flight.ask.request.names.only());
         SnmpError::Malformed { address: self.address.clone(), oid, why }
     }
 
@@ -209,8 +206,15 @@ impl<J: Job> Device<J> {
         self.comeback = self.comeback.saturating_sub(1);
         self.counters.answers += 1;
         self.measure(now, ticket, &flight);
+        self.spare.push(flight.ask.request.names.into_buffer());
         if let Some(entry) = self.jobs.get_mut(&job) {
-            let mut hand = Hand { now, address: &self.address, sizing: &mut self.sizing, counters: &mut self.counters };
+            let mut hand = Hand {
+                now,
+                address: &self.address,
+                sizing: &mut self.sizing,
+                counters: &mut self.counters,
+                spare: &mut self.spare,
+            };
             entry.discoveries = 0;
             entry.job.answered(pdu, &mut hand);
             self.settle(job);

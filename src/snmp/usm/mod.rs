@@ -20,7 +20,7 @@ use snmp2::{MessageType, Varbinds};
 use self::keys::Keys;
 pub(super) use self::message::{Header, read};
 use super::ber::{OCTET_STRING, Reader, SEQUENCE};
-use super::codec::{self, Operation, Pdu, PduKind, Request};
+use super::codec::{Operation, Pdu, PduKind, Request};
 use super::{Refusal, SnmpError};
 use crate::config::{Auth, AuthProtocol, Credential, KeyExtension, Privacy, PrivacyProtocol, SnmpVersion};
 
@@ -161,11 +161,10 @@ impl Usm {
         // The crate makes no PDU of version 3 but by reading one.
         let mould = message::plain_get(0, MOULD_ENGINE);
         let mut nobody = mould_security()?;
-        let varbinds = codec::encode_names(&request.oids);
         let mut pdu =
             snmp2::Pdu::from_bytes_with_security(&mould, Some(&mut nobody)).map_err(|error| error.to_string())?;
         pdu.req_id = id;
-        pdu.varbinds = Varbinds::from_bytes(&varbinds);
+        pdu.varbinds = Varbinds::from_bytes(request.names.octets());
         (pdu.message_type, pdu.error_index) = match request.operation {
             Operation::Get => (MessageType::GetRequest, 0),
             Operation::GetNext => (MessageType::GetNextRequest, 0),
