@@ -1,5 +1,6 @@
 //! One OLT as the poller holds it: how it is reached, which family it is, and what is known of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::{Intervals, PollError, View};
 use crate::config;
 use crate::mib::{Joins, Library, Profile};
 use crate::model::OltId;
-use crate::snmp::{Counters, Engine, Oid, Session, Target, Value};
+use crate::snmp::{Counters, Engine, Oid, Plan, Session, Target, Value};
 
 const SYS_DESCR: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 1, 0];
 const SYS_OBJECT_ID: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 2, 0];
@@ -59,6 +60,8 @@ pub struct Poller {
     pub(super) strangers: bool,
     /// The breaker: the OLT gave no answer at all, so one cheap request goes ahead of everything else.
     pub(super) silent: bool,
+    /// Where to cut the walk of each table of the profile, from the rows that it had last.
+    pub(super) plans: BTreeMap<usize, Plan>,
     earlier: Counters,
 }
 
@@ -83,6 +86,7 @@ impl Poller {
             view: View::default(),
             strangers: false,
             silent: false,
+            plans: BTreeMap::new(),
             earlier: Counters::default(),
         }
     }
@@ -168,6 +172,7 @@ impl Poller {
                 }
             },
         };
+        self.plans.clear();
         // A new session, as the first one kept to what any agent bears.
         self.close();
         let session = self.engine.open(self.target(&chosen), &self.olt.credential).await?;

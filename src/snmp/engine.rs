@@ -76,6 +76,7 @@ impl Bell {
 pub(super) struct Link {
     number: u32,
     address: String,
+    window: u32,
     commands: mpsc::Sender<Command>,
     counters: Mutex<Counters>,
     bell: Arc<Bell>,
@@ -92,6 +93,10 @@ impl Link {
 
     pub(super) fn set_counters(&self, counters: Counters) {
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = counters;
+    }
+
+    pub(super) const fn window(&self) -> u32 {
+        self.window
     }
 
     pub(super) const fn number(&self) -> u32 {
@@ -177,8 +182,8 @@ impl Engine {
         let device = Box::new(Device::new(number, &target, peer, protocol));
         let (commands, bell) = self.worker(&target.address)?;
         let counters = Mutex::new(device.counters());
-        let address = target.address;
-        let link = Arc::new(Link { number, address, commands, counters, bell });
+        let Target { address, window, .. } = target;
+        let link = Arc::new(Link { number, address, window, commands, counters, bell });
         let (done, opened) = oneshot::channel();
         let closed = || SnmpError::Closed { address: link.address.clone() };
         let open = Command::Open { number, device, addresses, link: Arc::downgrade(&link), done };

@@ -8,7 +8,7 @@
 //!  Engine       engine.rs     the handle of what all OLTs share
 //!  Worker       worker.rs, sockets.rs   the sockets and the clock; everything below is sans I/O
 //!  Fleet        fleet.rs, commons/   all OLTs: routing, turns, ids in flight, budgets over all
-//!  jobs         walk.rs, fetch.rs   what to ask next, what to believe of an answer
+//!  jobs         walk.rs, fetch.rs   what to ask next, what to believe of an answer; plan.rs cuts walks
 //!  Device       device/       one OLT: requests in flight, waits and retries, the governor, sizes
 //!  messages     usm/ for SNMPv3, codec.rs
 //!  octets       ber.rs, index.rs, rows.rs
@@ -26,6 +26,7 @@ mod fleet;
 mod index;
 mod job;
 mod oid;
+mod plan;
 mod rows;
 mod session;
 mod sockets;
@@ -41,6 +42,7 @@ pub use counters::Counters;
 pub use engine::{Engine, EngineLimits, Status as EngineStatus};
 pub use error::{ErrorStatus, Refusal, Silence, SnmpError};
 pub use oid::{Oid, ParseOidError};
+pub use plan::Plan;
 pub use rows::{Iter as RowsIter, Rows};
 pub use session::Session;
 pub use target::{Target, Walk, Walked, WalkedColumn};

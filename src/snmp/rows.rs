@@ -96,6 +96,11 @@ impl Rows {
         self.count == 0
     }
 
+    /// Octets that they take.
+    pub(super) const fn octets(&self) -> usize {
+        self.packed.len()
+    }
+
     /// The index that the next row has to be greater than, as on the wire.
     pub(super) fn cursor(&self) -> &[u8] {
         &self.last
@@ -136,7 +141,6 @@ impl Rows {
     }
 
     /// The rows of another part of the column, all greater than these; `false`, and nothing is added, when they are not.
-    #[cfg(test)]
     pub(super) fn append(&mut self, other: &Self) -> bool {
         let mut first = other.packed.as_slice();
         let Some(row) = take_row(&mut first) else { return true };

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::engine::{Engine, Link};
 use super::fetch::FetchJob;
 use super::job::{AnyJob, Outcome};
+use super::plan::{self, Plan};
 use super::walk::WalkJob;
 use super::worker::Command;
 use super::{Counters, Oid, Rows, SnmpError, Target, VarBind, Walk, Walked, WalkedColumn, codec};
@@ -78,22 +79,40 @@ impl Session {
 
     /// Reads columns, rows in lock-step. Never loses what was read before an error: each column says how it ended.
     pub async fn walk(&self, walk: &Walk) -> Walked {
-        let failed = |error: SnmpError| Walked {
-            columns: walk
-                .columns
-                .iter()
-                .map(|column| WalkedColumn { column: column.clone(), rows: Rows::new(), end: Err(error.clone()) })
-                .collect(),
-            pdus: 0,
-        };
+        self.walk_by(walk, &Plan::default()).await
+    }
+
+    /// As [`Self::walk`], cut into parts by what is known of the rows, so that as many requests are at the OLT as its
+    /// window allows. What it gives is the same for every plan.
+    pub async fn walk_by(&self, walk: &Walk, plan: &Plan) -> Walked {
         let starts: Vec<Oid> = walk.columns.iter().map(|column| column.child(&walk.within)).collect();
         if let Err(error) = askable(&walk.columns).and_then(|()| askable(&starts)) {
-            return failed(error);
+            return failed(walk, &error);
         }
-        match self.run(AnyJob::Walk(Box::new(WalkJob::new(walk.clone())))).await {
-            Ok(Outcome::Walked(walked)) => walked,
-            Ok(Outcome::Fetched(_)) | Err(_) => failed(self.closed()),
+        let mut jobs = Vec::new();
+        for part in plan::parts(walk, plan, self.link.window()) {
+            let job = AnyJob::Walk(Box::new(WalkJob::part(part.walk.clone(), &part.chain)));
+            let started = self.start(job).await;
+            jobs.push((part, started));
         }
+        let mut parts = Vec::new();
+        for (part, started) in jobs {
+            let walked = match started {
+                Ok(outcome) => match outcome.await {
+                    Ok(Outcome::Walked(walked)) => walked,
+                    Ok(Outcome::Fetched(_)) | Err(_) => failed(&part.walk, &self.closed()),
+                },
+                Err(error) => failed(&part.walk, &error),
+            };
+            parts.push((part.first, walked));
+        }
+        plan::join(self.address(), walk, parts)
+    }
+
+    /// The most requests that may be in flight, as its target says.
+    #[must_use]
+    pub fn window(&self) -> u32 {
+        self.link.window()
     }
 
     /// What was counted since the session was opened.
@@ -111,18 +130,28 @@ impl Session {
     }
 
     async fn run(&self, job: AnyJob) -> Result<Outcome, SnmpError> {
+        self.start(job).await?.await.map_err(|_| self.closed())
+    }
+
+    async fn start(&self, job: AnyJob) -> Result<oneshot::Receiver<Outcome>, SnmpError> {
         let (done, outcome) = oneshot::channel();
         self.link
             .commands()
             .send(Command::Do { number: self.link.number(), job, done })
             .await
             .map_err(|_| self.closed())?;
-        outcome.await.map_err(|_| self.closed())
+        Ok(outcome)
     }
 
     fn closed(&self) -> SnmpError {
         SnmpError::Closed { address: self.address().to_owned() }
     }
+}
+
+/// A walk that did not come about.
+fn failed(walk: &Walk, error: &SnmpError) -> Walked {
+    let column = |column: &Oid| WalkedColumn { column: column.clone(), rows: Rows::new(), end: Err(error.clone()) };
+    Walked { columns: walk.columns.iter().map(column).collect(), pdus: 0 }
 }
 
 fn askable(oids: &[Oid]) -> Result<(), SnmpError> {

@@ -410,6 +410,19 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Walks in parts, as a session does.
+    pub(super) fn walk_by(&mut self, walk: &super::Walk, plan: &super::Plan, window: u32) -> Walked {
+        let parts = super::plan::parts(walk, plan, window);
+        let jobs =
+            parts.iter().map(|part| AnyJob::Walk(Box::new(super::walk::WalkJob::part(part.walk.clone(), &part.chain))));
+        let outcomes = self.run(jobs.collect());
+        let walked = outcomes.into_iter().zip(&parts).map(|(outcome, part)| match outcome {
+            Outcome::Walked(walked) => (part.first, walked),
+            Outcome::Fetched(fetched) => panic!("a walk was expected: {fetched:?}"),
+        });
+        super::plan::join(PEER, walk, walked.collect())
+    }
+
     /// Walks columns 1 to `columns` under `root` with a bound of 100000 rows.
     pub(super) fn walk_table(&mut self, root: &str, columns: u32) -> Walked {
         self.walk(table_walk(root, columns))

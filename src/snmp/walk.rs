@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::codec::{self, Operation, Pdu, RawVarBind, Request};
 use super::device::{Ask, Failure, Hand, Job, Kind};
 use super::index::{self, Step};
+use super::plan::Chain;
 use super::{ErrorStatus, Oid, Rows, SnmpError, Walk, Walked, WalkedColumn, ber};
 
 /// Names of no more octets than this have no more sub-identifiers than SNMP allows.
@@ -63,6 +64,9 @@ pub(super) struct WalkJob {
     /// `within` and `stop_before` of the walk, as on the wire.
     within: Vec<u8>,
     stop_before: Option<Vec<u8>>,
+    /// The last index of this part, and how many rows it may have.
+    until: Option<Vec<u8>>,
+    known: Option<usize>,
     columns: Vec<Column>,
     kind: Kind,
     pdus: u64,
@@ -90,7 +94,14 @@ pub(super) struct WalkJob {
 }
 
 impl WalkJob {
+    #[cfg(test)]
     pub(super) fn new(walk: Walk) -> Self {
+        Self::part(walk, &Chain::default())
+    }
+
+    /// One part of a walk.
+    pub(super) fn part(walk: Walk, chain: &Chain) -> Self {
+        let after = chain.after.as_deref().unwrap_or(&walk.within);
         let columns: Vec<Column> = walk
             .columns
             .iter()
@@ -98,7 +109,7 @@ impl WalkJob {
                 oid: oid.clone(),
                 prefix: index::encode_name(oid.arcs()),
                 state: State::Active,
-                rows: Rows::after(&walk.within),
+                rows: Rows::after(after),
                 poisoned: 0,
             })
             .collect();
@@ -123,8 +134,18 @@ impl WalkJob {
             octets_per_varbind: longest + ROW_OCTETS,
             within: index::encode(&walk.within),
             stop_before: walk.stop_before.as_deref().map(index::encode),
+            until: chain.until.as_deref().map(index::encode),
+            known: chain.rows,
             walk,
         }
+    }
+
+    /// Rows that are still to come in the columns that are asked for, and the one that shows the end, as far as rows
+    /// are known.
+    fn rows_left(&self) -> u32 {
+        let read = self.asked.iter().filter_map(|position| self.columns.get(*position)).map(|column| column.rows.len());
+        let left = self.known.and_then(|known| known.checked_sub(read.min()?));
+        left.and_then(|left| u32::try_from(left).ok()).map_or(u32::MAX, |left| left.saturating_add(1))
     }
 
     fn rows_bound(&self) -> u32 {
@@ -234,7 +255,11 @@ impl WalkJob {
         hand: &Hand<'_>,
     ) -> bool {
         let past = |stop: &Vec<u8>| index::compare(index, stop) != std::cmp::Ordering::Less;
-        if !index.starts_with(&self.within) || self.stop_before.as_ref().is_some_and(past) {
+        let over = |end: &Vec<u8>| index::compare(index, end) == std::cmp::Ordering::Greater;
+        if !index.starts_with(&self.within)
+            || self.stop_before.as_ref().is_some_and(past)
+            || self.until.as_ref().is_some_and(over)
+        {
             self.end(position, Ok(()));
             return false;
         }
@@ -320,7 +345,7 @@ impl WalkJob {
     }
 
     /// After an answer that brought something: carefully ask for more again.
-    fn grow(&mut self, varbinds: usize, ended: bool, hand: &mut Hand<'_>) {
+    fn grow(&mut self, varbinds: usize, octets: usize, ended: bool, hand: &mut Hand<'_>) {
         self.failures = 0;
         if self.next {
             // GETNEXT worked where GETBULK stayed without an answer: was it the agent's GETBULK?
@@ -341,6 +366,9 @@ impl WalkJob {
             self.patience -= 1;
         } else if full {
             hand.sizing.clean(hand.now);
+            if rows > 1 {
+                hand.sizing.full(hand.now, octets);
+            }
             self.most_rows = self.most_rows.saturating_mul(2).min(self.rows_bound());
             self.most_columns = self.most_columns.saturating_mul(2).min(MAX_COLUMNS);
         }
@@ -378,7 +406,11 @@ impl Job for WalkJob {
         self.asked_rows = if self.asked_next || alone.is_some() {
             1
         } else {
-            hand.sizing.repetitions(self.asked.len(), self.octets_per_varbind).min(self.most_rows).max(1)
+            hand.sizing
+                .repetitions(hand.now, self.asked.len(), self.octets_per_varbind)
+                .min(self.most_rows)
+                .min(self.rows_left())
+                .max(1)
         };
         let operation =
             if self.asked_next { Operation::GetNext } else { Operation::GetBulk { max_repetitions: self.asked_rows } };
@@ -421,7 +453,7 @@ impl Job for WalkJob {
             self.octets_per_varbind = (self.octets_per_varbind + octets).div_ceil(2);
         }
         match broken {
-            None if count > 0 => self.grow(count, ended, hand),
+            None if count > 0 => self.grow(count, pdu.varbind_octets(), ended, hand),
             Some(_) if count > 0 => {
                 self.patience = PATIENCE;
                 self.ask_less(2);

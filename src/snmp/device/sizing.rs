@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 const FIRST_GOAL: usize = 1_200;
 /// Highest goal: an answer that fits into one Ethernet frame.
 const CEILING: usize = 1_400;
+/// Octets of varbinds that fit into one Ethernet frame beside what stands around them in a message.
+const FRAME: usize = 1_430;
 /// Lowest goal.
 const FLOOR: usize = 100;
 /// Full answers in a row before the goal grows.
@@ -20,6 +22,8 @@ pub(in crate::snmp) struct Sizing {
     goal: usize,
     clean: u32,
     too_big: Option<(usize, Instant)>,
+    /// When it gave more than a frame holds, because we asked for it.
+    overflowed: Option<Instant>,
     bulk_broken: Option<Instant>,
     /// The target's bound.
     max_repetitions: u32,
@@ -27,13 +31,23 @@ pub(in crate::snmp) struct Sizing {
 
 impl Sizing {
     pub(in crate::snmp) fn new(max_repetitions: u32) -> Self {
-        Self { goal: FIRST_GOAL, clean: 0, too_big: None, bulk_broken: None, max_repetitions: max_repetitions.max(1) }
+        Self {
+            goal: FIRST_GOAL,
+            clean: 0,
+            too_big: None,
+            overflowed: None,
+            bulk_broken: None,
+            max_repetitions: max_repetitions.max(1),
+        }
     }
 
-    /// Rows to ask for when each row has `columns` varbinds of about `octets` each: at least 1.
-    pub(in crate::snmp) fn repetitions(&self, columns: usize, octets: usize) -> u32 {
+    /// Rows to ask for when each row has `columns` varbinds of about `octets` each: at least 1. The last row may go
+    /// beyond the goal, as agents cut an answer where it is full; one that does not is asked for whole rows only.
+    pub(in crate::snmp) fn repetitions(&self, now: Instant, columns: usize, octets: usize) -> u32 {
         let row = columns.saturating_mul(octets).max(1);
-        u32::try_from(self.goal / row).unwrap_or(u32::MAX).clamp(1, self.max_repetitions)
+        let cuts = self.overflowed.is_none_or(|when| now.saturating_duration_since(when) >= MEMORY);
+        let rows = if cuts && self.goal >= FIRST_GOAL { self.goal.div_ceil(row) } else { self.goal / row };
+        u32::try_from(rows).unwrap_or(u32::MAX).clamp(1, self.max_repetitions)
     }
 
     /// Values to ask for at once when each takes about `octets`: at least 1.
@@ -73,6 +87,13 @@ impl Sizing {
         self.goal = (self.goal + self.goal / 4).min(bound).max(self.goal.min(bound)).max(FLOOR);
     }
 
+    /// An answer came with every row that was asked for, and so many octets of varbinds.
+    pub(in crate::snmp) fn full(&mut self, now: Instant, octets: usize) {
+        if octets > FRAME {
+            self.overflowed = Some(now);
+        }
+    }
+
     /// Whether GETBULK was found not to work on this agent.
     pub(in crate::snmp) fn bulk_is_broken(&self, now: Instant) -> bool {
         self.bulk_broken.is_some_and(|when| now.saturating_duration_since(when) < BULK_MEMORY)
@@ -90,13 +111,27 @@ mod tests {
 
     #[test]
     fn never_asks_for_no_rows_nor_for_more_than_allowed() {
+        let now = Instant::now();
         let sizing = Sizing::new(0);
-        assert_eq!(sizing.repetitions(8, 30), 1);
+        assert_eq!(sizing.repetitions(now, 8, 30), 1);
         let sizing = Sizing::new(40);
-        assert_eq!(sizing.repetitions(8, 30), 5);
-        assert_eq!(sizing.repetitions(1, 1), 40);
-        assert_eq!(sizing.repetitions(64, 65_000), 1);
+        assert_eq!(sizing.repetitions(now, 8, 30), 5);
+        assert_eq!(sizing.repetitions(now, 1, 1), 40);
+        assert_eq!(sizing.repetitions(now, 64, 65_000), 1);
         assert_eq!(sizing.values(100_000), 1);
+    }
+
+    #[test]
+    fn the_last_row_may_go_beyond_the_goal_until_the_agent_is_seen_not_to_cut() {
+        let now = Instant::now();
+        let mut sizing = Sizing::new(40);
+        assert_eq!(sizing.repetitions(now, 8, 31), 5);
+        sizing.full(now, FRAME);
+        (0..8).for_each(|_| sizing.clean(now));
+        assert_eq!(sizing.repetitions(now, 8, 31), 6);
+        sizing.full(now, FRAME + 58);
+        assert_eq!(sizing.repetitions(now, 8, 31), 5);
+        assert_eq!(sizing.repetitions(now + MEMORY, 8, 31), 6);
     }
 
     #[test]
@@ -104,12 +139,12 @@ mod tests {
         let now = Instant::now();
         let mut sizing = Sizing::new(1000);
         sizing.too_big(now, 1_200);
-        assert_eq!(sizing.repetitions(1, 1), 600);
+        assert_eq!(sizing.repetitions(now, 1, 1), 600);
         (0..200).for_each(|_| sizing.clean(now));
-        assert!(sizing.repetitions(1, 1) < 1_200);
+        assert!(sizing.repetitions(now, 1, 1) < 1_200);
         let later = now + MEMORY;
         (0..200).for_each(|_| sizing.clean(later));
-        assert_eq!(sizing.repetitions(1, 1), 1000);
+        assert_eq!(sizing.repetitions(now, 1, 1), 1000);
         assert_eq!(sizing.values(1), CEILING);
     }
 
