@@ -20,7 +20,7 @@ use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
 use crate::ozmap::{Client, Pusher};
 use crate::poll::{Hint, PollTask, Poller};
-use crate::snmp::Engine;
+use crate::snmp::{Engine, EngineLimits};
 
 /// First sweeps of all OLTs are spread so that at most about ten OLTs a second are greeted, but no longer than this.
 const LONGEST_SPREAD: Duration = Duration::from_secs(60);
@@ -109,7 +109,11 @@ impl Daemon {
         let status_map = config.ozmap.as_ref().map(|ozmap| ozmap.status.clone()).unwrap_or_default();
         let count = u32::try_from(config.olts.len()).unwrap_or(u32::MAX);
         let spread = SPREAD_PER_OLT.saturating_mul(count.saturating_sub(1)).min(LONGEST_SPREAD);
-        let engine = Engine::default();
+        let engine = match &config.store {
+            // What an engine knows of SNMPv3 stands beside the database.
+            Some(store) => Engine::with_engine_file(EngineLimits::default(), &store.path.with_extension("engines")),
+            None => Engine::default(),
+        };
         let mut plans = Vec::new();
         let mut receivers = Vec::new();
         let mut hints = BTreeMap::new();

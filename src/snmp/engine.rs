@@ -1,6 +1,7 @@
 //! The handle of an engine: one task with one socket for each address family, for all OLTs of a process.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +9,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::commons::Limits;
 use super::device::{Device, Protocol};
+use super::engine_cache::{EngineCache, KnownEngine, wall_clock};
 use super::fleet::Fleet;
 use super::sockets::resolve;
 use super::usm::Usm;
@@ -126,6 +128,7 @@ struct Inner {
     running: Mutex<Option<Running>>,
     next: AtomicU32,
     status: Arc<Mutex<Status>>,
+    engines: Option<Arc<Mutex<EngineCache>>>,
 }
 
 /// An engine: all OLTs of a process share its task, its sockets and its budgets. Cheap to clone. Its task starts with
@@ -149,8 +152,19 @@ impl Engine {
     /// Nothing is opened yet.
     #[must_use]
     pub fn new(limits: EngineLimits) -> Self {
+        Self::build(limits, None)
+    }
+
+    /// Keeps SNMPv3 engines in this file, so that after a restart OLTs need no discovery. The file is read here; it
+    /// holds no secret. One that is damaged is not used, with a warning, and written anew.
+    #[must_use]
+    pub fn with_engine_file(limits: EngineLimits, path: &Path) -> Self {
+        Self::build(limits, Some(Arc::new(Mutex::new(EngineCache::load(path)))))
+    }
+
+    fn build(limits: EngineLimits, engines: Option<Arc<Mutex<EngineCache>>>) -> Self {
         let status = Arc::new(Mutex::new(Status::default()));
-        Self(Arc::new(Inner { limits, running: Mutex::new(None), next: AtomicU32::new(0), status }))
+        Self(Arc::new(Inner { limits, running: Mutex::new(None), next: AtomicU32::new(0), status, engines }))
     }
 
     /// How it is at present.
@@ -167,7 +181,12 @@ impl Engine {
     pub async fn open(&self, target: Target, credential: &Credential) -> Result<Session, SnmpError> {
         target.check()?;
         let protocol = match (&credential.version, Usm::new(credential)?) {
-            (_, Some(usm)) => Protocol::V3(Box::new(usm)),
+            (_, Some(mut usm)) => {
+                if let Some(known) = self.known_engine(&target.address) {
+                    usm.begin_with(tokio::time::Instant::now().into_std(), known.id, known.boots, known.time);
+                }
+                Protocol::V3(Box::new(usm))
+            }
             (SnmpVersion::V2c { community }, None) => Protocol::V2c(community.clone()),
             (SnmpVersion::V3 { .. }, None) => {
                 let what = format!("SNMP credential {:?}", credential.name);
@@ -192,6 +211,11 @@ impl Engine {
         Ok(Session::new(link))
     }
 
+    fn known_engine(&self, address: &str) -> Option<KnownEngine> {
+        let engines = self.0.engines.as_ref()?;
+        engines.lock().unwrap_or_else(PoisonError::into_inner).get(address, wall_clock())
+    }
+
     /// The worker, started when there is none (any more: its runtime may be gone).
     fn worker(&self, address: &str) -> Result<(mpsc::Sender<Command>, Arc<Bell>), SnmpError> {
         let mut place = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,7 +232,8 @@ impl Engine {
         // Until a socket is open nothing is sent, and then its buffer is known.
         let limits = Limits { pdus_per_second, varbinds_per_second, reply_octets: 0 };
         let fleet = Fleet::new(limits, fastrand::Rng::with_seed(seed));
-        let worker = Worker::new(fleet, received, commands.downgrade(), Arc::clone(&bell), Arc::clone(&self.0.status));
+        let (own, status, engines) = (commands.downgrade(), Arc::clone(&self.0.status), self.0.engines.clone());
+        let worker = Worker::new(fleet, received, own, Arc::clone(&bell), status, engines);
         tokio::spawn(worker.run());
         *place = Some(Running { commands: commands.clone(), bell: Arc::clone(&bell) });
         Ok((commands, bell))

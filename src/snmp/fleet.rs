@@ -8,7 +8,7 @@
 //! ```
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -16,6 +16,7 @@ use super::Counters;
 use super::commons::{Commons, Found, Limits, Outbox, Queue};
 use super::device::{Arrived, Device, JobId};
 use super::job::{AnyJob, Outcome};
+use super::usm::{Chore, Made};
 
 #[derive(Debug)]
 struct Member {
@@ -42,6 +43,20 @@ pub(super) struct Fleet {
     touched: HashSet<u32>,
     /// Datagrams that nobody was asked for.
     foreign: u64,
+    /// SNMPv3 keys to make.
+    chores: Vec<(u32, Chore)>,
+    /// Who has which SNMPv3 engine ID.
+    engines: HashMap<Vec<u8>, BTreeSet<u32>>,
+    engine_news: Vec<EngineNews>,
+}
+
+/// An SNMPv3 engine that turned out to be another than was known, or to have booted again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EngineNews {
+    pub(super) address: String,
+    pub(super) id: Vec<u8>,
+    pub(super) boots: i64,
+    pub(super) time: i64,
 }
 
 fn place(address: SocketAddr) -> (IpAddr, u16) {
@@ -60,6 +75,9 @@ impl Fleet {
             ready: Vec::new(),
             touched: HashSet::new(),
             foreign: 0,
+            chores: Vec::new(),
+            engines: HashMap::new(),
+            engine_news: Vec::new(),
         }
     }
 
@@ -75,6 +93,76 @@ impl Fleet {
         member.device.close(now, &mut self.commons);
         self.forget_place(member.device.peer(), number);
         self.touched.remove(&number);
+        self.forget_engine(number);
+    }
+
+    fn forget_engine(&mut self, number: u32) {
+        let mut alone = Vec::new();
+        self.engines.retain(|_, here| {
+            if here.remove(&number) {
+                alone.extend(here.iter().copied());
+            }
+            !here.is_empty()
+        });
+        self.tell_sharers(&alone);
+    }
+
+    /// Notes whether these, which have one engine ID, are several OLTs.
+    fn tell_sharers(&mut self, sharers: &[u32]) {
+        let peer = |number: &u32| self.members.get(number).map(|member| place(member.device.peer()));
+        let first = sharers.iter().find_map(peer);
+        let shared = sharers.iter().any(|number| peer(number) != first);
+        for number in sharers {
+            if let Some(member) = self.members.get_mut(number) {
+                member.device.set_shared_engine(shared);
+                self.touched.insert(*number);
+            }
+        }
+    }
+
+    /// Takes in what an OLT has found out about its SNMPv3 engine.
+    fn note_engine(&mut self, now: Instant, number: u32) {
+        let Some(member) = self.members.get_mut(&number) else { return };
+        let Some((id, boots, time)) = member.device.engine_news(now) else { return };
+        let id = id.to_vec();
+        let address = member.device.address().to_owned();
+        if !self.engines.get(&id).is_some_and(|here| here.contains(&number)) {
+            self.forget_engine(number);
+            let here = self.engines.entry(id.clone()).or_default();
+            here.insert(number);
+            let here: Vec<u32> = here.iter().copied().collect();
+            self.tell_sharers(&here);
+            let other = here.iter().filter_map(|other| self.members.get(other)).map(|member| member.device.address());
+            if let Some(other) = other.filter(|other| *other != address).last()
+                && self.members.get(&number).is_some_and(|member| member.device.counters().shared_engine)
+            {
+                tracing::warn!(
+                    address,
+                    other,
+                    "two OLTs have the same SNMPv3 engine ID: one of them needs another, as tools that keep clocks \
+                     by engine ID fail at both"
+                );
+            }
+        }
+        self.engine_news.push(EngineNews { address, id, boots, time });
+    }
+
+    /// SNMPv3 keys to make; they come back with [`Self::equip`].
+    pub(super) fn chores(&mut self) -> Vec<(u32, Chore)> {
+        std::mem::take(&mut self.chores)
+    }
+
+    /// Keys that were asked for are there.
+    pub(super) fn equip(&mut self, now: Instant, number: u32, made: Made) {
+        if let Some(member) = self.members.get_mut(&number) {
+            member.device.equip(now, made);
+            self.ready.push(number);
+        }
+    }
+
+    /// SNMPv3 engines that turned out to be others than were known.
+    pub(super) fn engine_news(&mut self) -> Vec<EngineNews> {
+        std::mem::take(&mut self.engine_news)
     }
 
     fn forget_place(&mut self, peer: SocketAddr, number: u32) {
@@ -212,6 +300,9 @@ impl Fleet {
             // Those before it in the queue go first; only what has ended is looked at.
             member.device.end_waits(now, &mut self.commons);
         }
+        if let Some(chore) = member.device.chore() {
+            self.chores.push((number, chore));
+        }
         if member.queued.is_none()
             && let Some(queue) = member.device.held()
         {
@@ -228,6 +319,7 @@ impl Fleet {
             member.timer = Some(deadline);
             self.timers.push(Reverse((deadline, number)));
         }
+        self.note_engine(now, number);
     }
 
     /// When [`Self::advance`] has something to do although nothing arrives.

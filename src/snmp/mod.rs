@@ -20,6 +20,7 @@ mod commons;
 mod counters;
 mod device;
 mod engine;
+mod engine_cache;
 mod error;
 mod fetch;
 mod fleet;

@@ -371,6 +371,10 @@ impl<'a> World<'a> {
         let mut outcomes = BTreeMap::new();
         loop {
             self.device.advance(self.now, &mut self.commons);
+            if let Some(chore) = self.device.chore() {
+                self.device.equip(self.now, chore.run());
+                self.device.advance(self.now, &mut self.commons);
+            }
             self.send_out();
             while let Some((id, outcome)) = self.device.finished() {
                 outcomes.insert(id, outcome);

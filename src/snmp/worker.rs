@@ -4,7 +4,7 @@
 //!  Session ──Command (bounded, callers wait)──► Worker ──bursts──► one UDP socket a family ──► OLTs
 //!  Session ◄──oneshot Outcome────────────────── Worker ◄──drained─ one UDP socket a family ◄── (anybody)
 //!  a session's last handle ──number, bell─────►   │ owns Fleet; sleeps until Fleet::deadline
-//!  resolving a name again ──Command───────────►   │
+//!  resolving a name again, making keys ─Command►  │
 //! ```
 //!
 //! The task ends when the engine and all of its sessions are gone.
@@ -14,15 +14,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::SnmpError;
 use super::device::{Device, JobId};
 use super::engine::{Bell, Link, Status};
-use super::fleet::Fleet;
+use super::engine_cache::{EngineCache, KnownEngine, wall_clock};
+use super::fleet::{EngineNews, Fleet};
 use super::job::{AnyJob, Outcome};
 use super::sockets::{Sockets, resolve};
+use super::usm::Made;
 
 /// Largest UDP payload, and one octet to see that something is larger.
 const MAX_DATAGRAM: usize = 65_536;
@@ -30,6 +32,9 @@ const MAX_DATAGRAM: usize = 65_536;
 const BURST: usize = 512;
 /// Jobs whose callers have gone away are looked for this often while there are any.
 const SWEEP: Duration = Duration::from_millis(250);
+
+/// Several engines that change at about the same time are written together.
+const SAVE_AFTER: Duration = Duration::from_secs(2);
 
 /// What a session asks for.
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub(super) enum Command {
     },
     /// Something to do for a caller.
     Do { number: u32, job: AnyJob, done: oneshot::Sender<Outcome> },
+    /// SNMPv3 keys are made.
+    Equipped { number: u32, made: Made },
     /// A name was resolved again.
     Resolved { number: u32, addresses: Vec<SocketAddr> },
 }
@@ -66,6 +73,11 @@ pub(super) struct Worker {
     pub(super) own: mpsc::WeakSender<Command>,
     pub(super) bell: Arc<Bell>,
     pub(super) status: Arc<std::sync::Mutex<Status>>,
+    /// SNMPv3 engines on disk, where somebody gave a path.
+    engines: Option<Arc<std::sync::Mutex<EngineCache>>>,
+    /// Since when there is something new to write.
+    unsaved: Option<Instant>,
+    key_bench: Arc<Semaphore>,
     entries: HashMap<u32, Entry>,
     waiting: HashMap<(u32, JobId), oneshot::Sender<Outcome>>,
 }
@@ -77,9 +89,21 @@ impl Worker {
         own: mpsc::WeakSender<Command>,
         bell: Arc<Bell>,
         status: Arc<std::sync::Mutex<Status>>,
+        engines: Option<Arc<std::sync::Mutex<EngineCache>>>,
     ) -> Self {
-        let sockets = Sockets::default();
-        Self { fleet, sockets, commands, own, bell, status, entries: HashMap::new(), waiting: HashMap::new() }
+        Self {
+            fleet,
+            sockets: Sockets::default(),
+            commands,
+            own,
+            bell,
+            status,
+            engines,
+            unsaved: None,
+            key_bench: Arc::new(Semaphore::new(1)),
+            entries: HashMap::new(),
+            waiting: HashMap::new(),
+        }
     }
 
     /// Runs until the engine and every session are gone.
@@ -99,9 +123,15 @@ impl Worker {
             }
             self.flush().await;
             self.deliver();
+            self.make_keys();
+            self.note_engines();
             let deadline = if drained { self.fleet.deadline(now.into_std()) } else { Some(now.into_std()) };
             let deadline = deadline.map(Instant::from_std);
-            let deadline = if self.waiting.is_empty() { deadline } else { earlier(deadline, swept + SWEEP) };
+            let deadline = if self.waiting.is_empty() && self.unsaved.is_none() {
+                deadline
+            } else {
+                earlier(deadline, swept + SWEEP)
+            };
             if let Some(deadline) = deadline
                 && deadline != sleep.deadline()
             {
@@ -114,7 +144,7 @@ impl Worker {
                 },
                 command = self.commands.recv() => match command {
                     Some(command) => self.obey(command),
-                    None => return,
+                    None => return self.save_engines().await,
                 },
                 () = self.bell.rung() => self.close(now),
                 () = &mut sleep, if deadline.is_some() => {}
@@ -125,6 +155,9 @@ impl Worker {
             if swept.elapsed() >= SWEEP {
                 swept = Instant::now();
                 self.forget_abandoned();
+                if self.unsaved.is_some_and(|since| since.elapsed() >= SAVE_AFTER) {
+                    tokio::spawn(self.save_engines());
+                }
             }
         }
     }
@@ -153,6 +186,7 @@ impl Worker {
                     self.waiting.insert((number, job), done);
                 }
             }
+            Command::Equipped { number, made } => self.fleet.equip(Instant::now().into_std(), number, made),
             Command::Resolved { number, addresses } => self.move_on(number, addresses),
         }
     }
@@ -213,6 +247,49 @@ impl Worker {
             receive_buffer: self.sockets.granted().unwrap_or(0),
             foreign: self.fleet.foreign(),
         };
+    }
+
+    /// Has SNMPv3 keys made where they hold nobody up, one after the other.
+    fn make_keys(&mut self) {
+        for (number, chore) in self.fleet.chores() {
+            let (own, bench) = (self.own.clone(), Arc::clone(&self.key_bench));
+            tokio::spawn(async move {
+                // The bench is never closed, and a chore does not panic: else the OLT's requests stay unanswered
+                // until their callers give up.
+                let Ok(_place) = bench.acquire_owned().await else { return };
+                let Ok(made) = tokio::task::spawn_blocking(move || chore.run()).await else { return };
+                if let Some(own) = own.upgrade() {
+                    // When the worker is gone, so are its OLTs.
+                    let _ = own.send(Command::Equipped { number, made }).await;
+                }
+            });
+        }
+    }
+
+    fn note_engines(&mut self) {
+        for EngineNews { address, id, boots, time } in self.fleet.engine_news() {
+            if let Some(engines) = &self.engines {
+                let known = KnownEngine { id, boots, time, at: wall_clock() };
+                if engines.lock().unwrap_or_else(PoisonError::into_inner).put(&address, known) {
+                    self.unsaved.get_or_insert_with(Instant::now);
+                }
+            }
+        }
+    }
+
+    /// Writes the file of engines, if there is something new to write.
+    fn save_engines(&mut self) -> impl Future<Output = ()> + Send + use<> {
+        let engines = self.engines.as_ref().filter(|_| self.unsaved.is_some());
+        let copy = engines.map(|engines| engines.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        self.unsaved = None;
+        async move {
+            let Some(copy) = copy else { return };
+            match tokio::task::spawn_blocking(move || copy.save()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the file of SNMPv3 engines cannot be written"),
+                Err(error) => tracing::warn!(%error, "the file of SNMPv3 engines was not written"),
+            }
+        }
     }
 
     fn forget_abandoned(&mut self) {

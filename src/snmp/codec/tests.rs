@@ -97,8 +97,7 @@ fn requests_are_what_snmp2_reads_and_max_repetitions_is_never_0() {
         (Operation::GetBulk { max_repetitions: 0 }, snmp2::MessageType::GetBulkRequest, 1),
         (Operation::GetBulk { max_repetitions: 300 }, snmp2::MessageType::GetBulkRequest, 300),
     ] {
-        let request =
-            Request { operation, names: Names::of(&vec![oid("1.3.6.1.4.1.2011.4294967295"), oid("2.999.1")]) };
+        let request = Request { operation, names: Names::of(&[oid("1.3.6.1.4.1.2011.4294967295"), oid("2.999.1")]) };
         let datagram = encoded(b"public", 77, &request);
         let pdu = snmp2::Pdu::from_bytes(&datagram).unwrap();
         assert_eq!((pdu.community, pdu.req_id, pdu.message_type), (&b"public"[..], 77, kind));
@@ -111,7 +110,7 @@ fn requests_are_what_snmp2_reads_and_max_repetitions_is_never_0() {
 
 #[test]
 fn other_versions_and_cut_datagrams_are_refused() {
-    let whole = encoded(b"public", 1, &Request { operation: Operation::Get, names: Names::of(&vec![oid("1.3.6")]) });
+    let whole = encoded(b"public", 1, &Request { operation: Operation::Get, names: Names::of(&[oid("1.3.6")]) });
     for length in 0..whole.len() {
         assert!(scan_v2c(&whole[..length]).is_err(), "{length}");
     }

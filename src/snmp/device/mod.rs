@@ -25,7 +25,7 @@ use self::rtt::RoundTrips;
 pub(super) use self::sizing::Sizing;
 use super::codec::{self, Names, Operation, Pdu, Request};
 use super::commons::{Commons, Queue, Ticket};
-use super::usm::Usm;
+use super::usm::{Chore, Made, Usm};
 use super::{Counters, Refusal, Silence, SnmpError, Target};
 use crate::config::Secret;
 
@@ -240,6 +240,36 @@ impl<J: Job> Device<J> {
         counters
     }
 
+    /// SNMPv3 keys to make, once; until they are there nothing is sent. Nobody waits for them while nothing is asked.
+    pub(super) fn chore(&mut self) -> Option<Chore> {
+        match &mut self.protocol {
+            Protocol::V3(usm) if !self.ready.is_empty() => usm.chore(),
+            _ => None,
+        }
+    }
+
+    /// The keys are there; those who wait go on with the next [`Self::advance`].
+    pub(super) fn equip(&mut self, now: Instant, made: Made) {
+        let Protocol::V3(usm) = &mut self.protocol else { return };
+        if let Err(why) = usm.equip(made) {
+            let error = SnmpError::Setting { what: format!("SNMP with {}", self.address), why };
+            self.fail(now, Purpose::Probe, Failure { error, ask_less: false });
+        }
+    }
+
+    /// The SNMPv3 engine's ID, boots and time, when it turned out to be another than was known.
+    pub(super) fn engine_news(&mut self, now: Instant) -> Option<(&[u8], i64, i64)> {
+        match &mut self.protocol {
+            Protocol::V3(usm) => usm.news(now),
+            Protocol::V2c(_) => None,
+        }
+    }
+
+    /// Another OLT has the same SNMPv3 engine ID, or has not any more.
+    pub(super) const fn set_shared_engine(&mut self, shared: bool) {
+        self.counters.shared_engine = shared;
+    }
+
     /// When [`Self::advance`] has something to do although nothing arrives. While it is held, its turn comes when
     /// the gate opens.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
@@ -255,7 +285,8 @@ impl<J: Job> Device<J> {
 
     /// Whether a request may begin as far as the window goes; while an engine is discovered, none.
     fn can_start(&self) -> bool {
-        !self.ready.is_empty() && self.flights.count() < self.governor.window() && !self.is_probing()
+        let keyless = matches!(&self.protocol, Protocol::V3(usm) if usm.is_waiting_for_keys());
+        !self.ready.is_empty() && self.flights.count() < self.governor.window() && !self.is_probing() && !keyless
     }
 
     fn is_probing(&self) -> bool {
