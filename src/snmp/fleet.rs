@@ -132,8 +132,9 @@ impl Fleet {
             here.insert(number);
             let here: Vec<u32> = here.iter().copied().collect();
             self.tell_sharers(&here);
-            let other = here.iter().filter_map(|other| self.members.get(other)).map(|member| member.device.address());
-            if let Some(other) = other.filter(|other| *other != address).last()
+            let mut others =
+                here.iter().rev().filter_map(|other| self.members.get(other)).map(|member| member.device.address());
+            if let Some(other) = others.find(|other| *other != address)
                 && self.members.get(&number).is_some_and(|member| member.device.counters().shared_engine)
             {
                 tracing::warn!(

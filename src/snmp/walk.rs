@@ -5,8 +5,11 @@
 //! refuses or stays silent, it is asked for fewer rows, then for fewer columns, then with GETNEXT; a cell that it fails
 //! at even alone is stepped over with the help of its neighbours' indices.
 
+mod column;
+
 use std::time::Duration;
 
+use self::column::{Column, State};
 use super::codec::{self, Operation, Pdu, RawVarBind, Request};
 use super::device::{Ask, Failure, Hand, Job, Kind};
 use super::index::{self, Step};
@@ -25,37 +28,6 @@ const ROW_OCTETS: usize = 16;
 const MAX_POISONED: u32 = 16;
 /// Answers before the next larger request after the agent refused one.
 const PATIENCE: u32 = 16;
-
-#[derive(Debug)]
-enum State {
-    Active,
-    /// The agent fails right after the cursor; waits until a neighbour shows which index to step over.
-    Parked(ErrorStatus),
-    Ended(Result<(), SnmpError>),
-}
-
-#[derive(Debug)]
-struct Column {
-    oid: Oid,
-    /// The column's name as on the wire.
-    prefix: Vec<u8>,
-    state: State,
-    /// What was read; the next row must be greater than their cursor.
-    rows: Rows,
-    poisoned: u32,
-}
-
-impl Column {
-    fn position(&self) -> Oid {
-        let mut arcs = self.oid.arcs().to_vec();
-        index::decode(self.rows.cursor(), &mut arcs);
-        Oid::new(&arcs)
-    }
-
-    const fn is_active(&self) -> bool {
-        matches!(self.state, State::Active)
-    }
-}
 
 /// See the module.
 #[derive(Debug)]

@@ -9,6 +9,7 @@
 
 mod flights;
 mod governor;
+mod job;
 mod receive;
 mod rtt;
 mod sizing;
@@ -19,11 +20,12 @@ use std::time::{Duration, Instant};
 
 use self::flights::{Flight, Flights, Purpose};
 use self::governor::Governor;
+pub(super) use self::job::{Ask, Failure, Hand, Job};
 pub(super) use self::receive::Arrived;
 pub(super) use self::rtt::Kind;
 use self::rtt::RoundTrips;
 pub(super) use self::sizing::Sizing;
-use super::codec::{self, Names, Operation, Pdu, Request};
+use super::codec::{self, Names, Operation, Request};
 use super::commons::{Commons, Queue, Ticket};
 use super::usm::{Chore, Made, Usm};
 use super::{Counters, Refusal, Silence, SnmpError, Target};
@@ -43,64 +45,6 @@ pub(super) enum Protocol {
     V2c(Secret),
     /// SNMPv3 with this user.
     V3(Box<Usm>),
-}
-
-/// A request that a job wants to have answered.
-#[derive(Debug, Clone)]
-pub(super) struct Ask {
-    pub(super) request: Request,
-    /// Fewer tries than the target allows, where asking for less may help sooner.
-    pub(super) impatient: bool,
-    pub(super) kind: Kind,
-    /// About how many octets the answer will have.
-    pub(super) octets: usize,
-}
-
-/// Why a request has no answer.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: SnmpError,
-    /// The OLT is alive: asking for less, or for something else, may help.
-    pub(super) ask_less: bool,
-}
-
-/// What a job may look at and change while it has the turn.
-pub(super) struct Hand<'a> {
-    pub(super) now: Instant,
-    pub(super) address: &'a str,
-    pub(super) sizing: &'a mut Sizing,
-    pub(super) counters: &'a mut Counters,
-    spare: &'a mut Vec<Vec<u8>>,
-}
-
-impl Hand<'_> {
-    /// Room for the names of a request, used again where there is some.
-    pub(super) fn names(&mut self) -> Names {
-        Names::into(self.spare.pop().unwrap_or_default())
-    }
-}
-
-/// Something that needs several requests, one after the other.
-pub(super) trait Job: std::fmt::Debug {
-    /// What it gives when it is done.
-    type Outcome;
-
-    /// The next request; `None` when it is done.
-    fn ask(&mut self, hand: &mut Hand<'_>) -> Option<Ask>;
-    /// Whether nothing is left to ask.
-    fn is_done(&self) -> bool;
-    /// Whether it only asks if anybody is there, with a single datagram.
-    fn is_probe(&self) -> bool {
-        false
-    }
-    /// A datagram was sent for it.
-    fn sent(&mut self);
-    /// The answer to the last request: its kind is Response.
-    fn answered(&mut self, pdu: &Pdu<'_>, hand: &mut Hand<'_>);
-    /// The last request has no answer.
-    fn failed(&mut self, failure: Failure, hand: &mut Hand<'_>);
-    /// What it gives.
-    fn finish(self) -> Self::Outcome;
 }
 
 /// Names a job of a device.
