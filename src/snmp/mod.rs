@@ -24,6 +24,8 @@ mod engine_cache;
 mod error;
 mod fetch;
 mod fleet;
+#[cfg(test)]
+mod fuzz;
 mod index;
 mod job;
 mod oid;
