@@ -45,7 +45,8 @@ fn columns(profile: &Profile, field: FieldName) -> Vec<Oid> {
 
 #[tokio::test]
 async fn every_family_is_recognised_and_read_as_it_is() {
-    for family in ["huawei-smartax", "vsol-epon", "calix-axos", "ubiquiti-ufiber"] {
+    for profile in Library::load(None).unwrap().iter() {
+        let family = profile.name();
         let mut olt = generate(family);
         olt.take_down(4, Cause::Optical);
         let agent = start(&olt);
@@ -55,11 +56,16 @@ async fn every_family_is_recognised_and_read_as_it_is() {
         for kind in [SweepKind::Inventory, SweepKind::State, SweepKind::Optics] {
             let sweep = poller.sweep(kind, NOW).await.unwrap();
             assert_eq!(sweep.completeness, Completeness::Complete, "{family} {kind}");
-            assert!(sweep.uptime.is_some() && sweep.pdus > 1);
+            assert!(sweep.uptime.is_some() && sweep.pdus > u64::from(!profile.reads(kind).is_empty()), "{family}");
         }
         assert_eq!(poller.view().onu_count(), olt.onus().len(), "{family}");
-        let up = poller.view().onus().filter(|onu| onu.state == Ok(OnuState::Up)).count();
-        assert_eq!(up, olt.onus().len() - 1, "{family}");
+        if profile.has_field(Rows::Onu, FieldName::State) {
+            let up = poller.view().onus().filter(|onu| onu.state == Ok(OnuState::Up)).count();
+            assert_eq!(up, olt.onus().len() - 1, "{family}");
+        }
+        if family == "calix-exa" {
+            continue; // it names its ONUs by a number of its own alone
+        }
         for onu in poller.view().onus() {
             let truth = olt.onus().iter().find(|truth| match (&onu.serial, onu.mac) {
                 (Ok(serial), _) => truth.serial.as_ref() == Ok(serial),
@@ -67,8 +73,13 @@ async fn every_family_is_recognised_and_read_as_it_is() {
                 _ => truth.name == onu.name,
             });
             let truth = truth.unwrap_or_else(|| panic!("{family}: {onu:?} is nobody"));
-            assert_eq!(onu.name, truth.name);
-            assert_eq!(onu.state, truth.state);
+            assert_eq!(onu.name.is_ok(), profile.has_field(Rows::Onu, FieldName::Name), "{family}");
+            assert!(onu.name.is_err() || onu.name == truth.name, "{family}");
+            // Not every family can say that an ONU is down: then it says nothing.
+            assert!(onu.state.is_err() || onu.state == truth.state, "{family}");
+            if onu.state.is_err() {
+                continue;
+            }
             if onu.state == Ok(OnuState::Down) {
                 assert_eq!(onu.rx, Err(Unread::OnuDown));
                 if profile.has_field(Rows::Onu, FieldName::LastDownCause) {
@@ -76,7 +87,8 @@ async fn every_family_is_recognised_and_read_as_it_is() {
                 }
             } else {
                 let difference = (onu.rx.unwrap() - truth.rx.unwrap()).thousandths().abs();
-                assert!(difference <= if family == "calix-axos" { 250 } else { 0 }, "{family}: {difference}");
+                // Tenths of a dBm are the coarsest; a power in milliwatts is coarse where it is weak.
+                assert!(difference <= if family == "calix-axos" { 250 } else { 50 }, "{family}: {difference}");
             }
         }
         agent.stop().await;
@@ -205,4 +217,39 @@ async fn strangers_are_told_apart() {
     // And one that does not exist is the config's mistake.
     let error = poller_at(&agent.address().to_string(), "vsol-epno").identify().await.unwrap_err();
     assert!(matches!(error, PollError::NoSuchProfile { .. }), "{error}");
+}
+
+async fn requests_of_a_full_round(family: &str) -> Vec<Oid> {
+    let agent = start(&generate(family));
+    let mut poller = poller(&agent);
+    for kind in [SweepKind::Inventory, SweepKind::State, SweepKind::Optics] {
+        assert_eq!(poller.sweep(kind, NOW).await.unwrap().completeness, Completeness::Complete);
+    }
+    let asked = agent.requests().into_iter().flat_map(|request| request.oids).collect();
+    agent.stop().await;
+    asked
+}
+
+#[tokio::test]
+async fn tables_of_a_technology_that_no_card_has_are_not_asked_for() {
+    let asked = requests_of_a_full_round("huawei-smartax").await;
+    let within = |subtree: &str| {
+        let subtree: Oid = format!("1.3.6.1.4.1.2011.6.128.1.1.2.{subtree}").parse().unwrap();
+        asked.iter().filter(|oid| oid.suffix_of(&subtree).is_some()).count()
+    };
+    assert!(within("43") > 0 && within("46") > 0 && within("51") > 0);
+    for epon in ["31", "33", "53", "57", "104"] {
+        assert_eq!(within(epon), 0, "table {epon}");
+    }
+}
+
+#[tokio::test]
+async fn fragile_olts_are_walked_pon_by_pon_from_the_first_sweep_on() {
+    let asked = requests_of_a_full_round("zte-c600").await;
+    let serials: Oid = "1.3.6.1.4.1.3902.1082.500.10.2.3.3.1.6".parse().unwrap();
+    let within: Vec<&[u32]> = asked.iter().filter_map(|oid| oid.suffix_of(&serials)).collect();
+    assert!(
+        !within.is_empty() && within.iter().all(|index| !index.is_empty()),
+        "the whole column was walked: {within:?}"
+    );
 }

@@ -115,6 +115,7 @@ impl Snmpd {
             window: 1,
             pdus_per_second: f64::INFINITY,
             varbinds_per_second: f64::INFINITY,
+            reply_octets: 1_400,
             max_repetitions: 40,
             any_source: false,
         }

@@ -228,8 +228,8 @@ struct PonEntry {
     state: Option<PonState>,
     /// Launch power of its transceiver, dBm.
     tx_dbm: Option<Dbm>,
-    /// ONUs configured on it, as the OLT counts them.
-    onus: Option<u32>,
+    /// ONUs configured on it, as the OLT counts them, else as we do.
+    onus: u64,
     /// How many ONUs we hold on it, by what is held.
     truth: Words,
     /// The same, by level.
@@ -243,7 +243,7 @@ impl PonEntry {
             name: reading.and_then(|reading| reading.name.clone()),
             state: reading.and_then(|reading| reading.state.ok()),
             tx_dbm: reading.and_then(|reading| reading.tx.ok()),
-            onus: reading.and_then(|reading| reading.onus.ok()),
+            onus: reading.and_then(|reading| reading.onus.ok()).map_or(tally.total, u64::from),
             truth: tally.by_truth().collect(),
             level: tally.by_level().collect(),
         }

@@ -10,7 +10,8 @@ use crate::model::{
     Cause, Celsius, Dbm, Field, Level, Mac, Metres, Milliamperes, OltId, OnuState, PonId, Reading, Serial, Timestamp,
     Unread, Verdict, Volts,
 };
-use crate::ozmap::{ClientId, ElementId};
+use crate::ozmap::{ClientId, ElementId, Owner};
+use crate::poll::View;
 use crate::signal::Reason;
 
 /// What was read of one ONU. A value that is not known is `null`, and [`unread`](Self::unread) says why.
@@ -52,26 +53,47 @@ pub struct OnuRecord {
     pub unread: BTreeMap<&'static str, String>,
 }
 
+/// Why ONUs of an OLT lack a PON or a number, which readings do not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unplaced {
+    /// Why there is no PON.
+    pub pon: Unread,
+    /// Why there is no number.
+    pub onu: Unread,
+}
+
+impl Unplaced {
+    /// Where no ONU has one, the family does not show it; where some have one, the device did not tell.
+    #[must_use]
+    pub fn of(view: &View) -> Self {
+        let why = |shown| if shown { Unread::NoValue } else { Unread::NoSuchColumn };
+        Self {
+            pon: why(view.onus().any(|reading| reading.pon.is_some())),
+            onu: why(view.onus().any(|reading| reading.onu.is_some())),
+        }
+    }
+}
+
 impl OnuRecord {
     /// From a reading. `level` is what its received power means; it is not used while the ONU is down.
     #[must_use]
-    pub fn new(reading: &Reading, level: Level) -> Self {
+    pub fn new(reading: &Reading, unplaced: Unplaced, level: Level) -> Self {
         let mut reading = reading.clone();
         reading.mask_levels_while_down();
         let mut unread = BTreeMap::new();
         let state = known(&mut unread, "state", &reading.state).unwrap_or(OnuState::Unknown);
         let down = state == OnuState::Down;
         let cause = down.then(|| known(&mut unread, "cause", &reading.cause).unwrap_or(Cause::Unknown));
-        let last_down_cause =
-            known(&mut unread, "last_down_cause", &reading.last_down_cause).filter(|cause| *cause != Cause::Unknown);
-        if last_down_cause.is_none() {
-            unread.entry("last_down_cause").or_insert_with(|| "the device does not say".to_owned());
-        }
-        let pon = known(&mut unread, "pon", &reading.pon.ok_or(Unread::NoSuchColumn));
-        let onu = known(&mut unread, "onu", &reading.onu.ok_or(Unread::NoSuchColumn));
+        let last_down_cause = match &reading.last_down_cause {
+            Ok(Cause::Unknown) => {
+                unread.insert("last_down_cause", "the device does not say why".to_owned());
+                None
+            }
+            other => known(&mut unread, "last_down_cause", other),
+        };
         Self {
-            pon,
-            onu,
+            pon: known(&mut unread, "pon", &reading.pon.ok_or(unplaced.pon)),
+            onu: known(&mut unread, "onu", &reading.onu.ok_or(unplaced.onu)),
             serial: known(&mut unread, "serial", &reading.serial),
             mac: known(&mut unread, "mac", &reading.mac),
             name: known(&mut unread, "name", &reading.name),
@@ -127,10 +149,14 @@ pub(super) struct OnuEntry {
 }
 
 impl OnuEntry {
-    pub(super) fn new(olt: &OltId, line: &Line<'_>) -> Self {
+    pub(super) fn new(olt: &OltId, line: &Line<'_>, unplaced: Unplaced, owner: Option<&Owner>) -> Self {
         let record = match line.reading {
-            Some(reading) => OnuRecord::new(reading, line.level()),
-            None => OnuRecord::new(&Reading::unread(line.key.clone(), Unread::NoRow), line.level()),
+            Some(reading) => OnuRecord::new(reading, unplaced, line.level()),
+            None => {
+                let why = Unread::NoRow;
+                let unplaced = Unplaced { pon: why, onu: why };
+                OnuRecord::new(&Reading::unread(line.key.clone(), why), unplaced, line.level())
+            }
         };
         Self {
             olt: olt.clone(),
@@ -139,9 +165,87 @@ impl OnuEntry {
             since: line.standing.map(|standing| standing.since),
             verdict: line.verdict(),
             reason: line.standing.map_or(Reason::NotReadYet, |standing| standing.reason),
-            client_id: None,
-            code: None,
-            box_id: None,
+            client_id: owner.map(|owner| owner.client),
+            code: owner.and_then(|owner| owner.code.clone()),
+            box_id: owner.and_then(|owner| owner.box_id),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing;
+    use super::*;
+    use crate::model::OnuKey;
+
+    const UNPLACED: Unplaced = Unplaced { pon: Unread::NoSuchColumn, onu: Unread::NoValue };
+
+    #[test]
+    fn an_onu_that_is_up_shows_what_was_read_and_why_the_rest_was_not() {
+        let reading = Reading {
+            mac: Err(Unread::NoSuchColumn),
+            olt_rx: Err(Unread::Sentinel(2_147_483_647)),
+            distance: Metres::new(1234.0).map_err(|_| Unread::Malformed),
+            tx: Dbm::new(2.21).map_err(|_| Unread::Malformed),
+            ..testing::up(3, -21.37)
+        };
+        let record = serde_json::to_value(OnuRecord::new(&reading, UNPLACED, Level::Good)).unwrap();
+        assert_eq!(
+            record,
+            json!({
+                "pon": "0/1/0", "onu": 3, "serial": "HWTC00000003", "mac": null, "name": "10003 Maria",
+                "state": "up", "cause": null, "last_down_cause": "power",
+                "rx_dbm": -21.37, "olt_rx_dbm": null, "tx_dbm": 2.21, "distance_m": 1234,
+                "temperature_c": null, "voltage_v": null, "bias_ma": null, "level": "good",
+                "unread": {
+                    "mac": "no such column", "olt_rx_dbm": "the device says no value (2147483647)",
+                    "temperature_c": "no such column", "voltage_v": "no such column", "bias_ma": "no such column",
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn an_onu_that_is_down_has_a_cause_and_no_levels_whatever_was_last_heard() {
+        let heard =
+            Reading { state: Ok(OnuState::Down), cause: Err(Unread::UnknownValue(19)), ..testing::up(1, -40.0) };
+        let record = OnuRecord::new(&heard, UNPLACED, Level::Critical);
+        assert_eq!((record.state, record.cause), (OnuState::Down, Some(Cause::Unknown)));
+        assert_eq!((record.rx_dbm, record.level), (None, Level::Unread));
+        assert_eq!(record.unread["rx_dbm"], "the ONU is down");
+        assert_eq!(record.unread["cause"], "unknown value 19");
+    }
+
+    #[test]
+    fn a_last_cause_that_the_device_does_not_know_is_null() {
+        let reading = Reading { last_down_cause: Ok(Cause::Unknown), ..testing::up(1, -20.0) };
+        let record = OnuRecord::new(&reading, UNPLACED, Level::Good);
+        assert_eq!(record.last_down_cause, None);
+        assert_eq!(record.unread["last_down_cause"], "the device does not say why");
+    }
+
+    #[test]
+    fn every_null_is_explained() {
+        let record = OnuRecord::new(&Reading::unread(OnuKey::new(&[1]), Unread::NotAsked), UNPLACED, Level::Unread);
+        assert_eq!(record.state, OnuState::Unknown);
+        let record = serde_json::to_value(record).unwrap();
+        let members = record.as_object().unwrap();
+        for (name, _) in members.iter().filter(|(_, value)| value.is_null()) {
+            assert!(name == "cause" || record["unread"][name].is_string(), "{name}: {record}");
+        }
+        assert!(members.values().filter(|value| value.is_null()).count() > 10);
+    }
+
+    #[test]
+    fn a_pon_that_no_onu_has_is_not_shown_and_one_that_some_have_was_not_told() {
+        let placed = testing::olt("olt", &[testing::up(1, -20.0)]);
+        assert_eq!(Unplaced::of(&placed.view), Unplaced { pon: Unread::NoValue, onu: Unread::NoValue });
+        let nowhere = testing::olt("olt", &[Reading { pon: None, ..testing::up(1, -20.0) }]);
+        let unplaced = Unplaced::of(&nowhere.view);
+        assert_eq!(unplaced, Unplaced { pon: Unread::NoSuchColumn, onu: Unread::NoValue });
+        let record = OnuRecord::new(nowhere.view.onus().next().unwrap(), unplaced, Level::Good);
+        assert_eq!((record.pon, record.unread["pon"].as_str()), (None, "no such column"));
     }
 }

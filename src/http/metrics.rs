@@ -245,3 +245,143 @@ fn ozmap(text: &mut Exposition, push: &PushSnapshot, now: Timestamp) {
     text.single(&names::OZMAP_HALTED, push.halted.is_some());
     text.single(&names::OZMAP_RESTING, push.resting_until.is_some_and(|until| until > now));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::time::Duration;
+
+    use super::super::server::Limits;
+    use super::super::testing::{self, NOW};
+    use super::*;
+    use crate::model::OltId;
+
+    /// A board on which every metric has a sample.
+    fn full() -> String {
+        let new = OltReport::new(OltId::new("olt-sul"), "192.0.2.12:161".to_owned());
+        let olts = vec![testing::town(), testing::silent("olt-norte"), new];
+        let (board, _ends) = Board::still(NOW, olts, Some(testing::push()));
+        render(&board, NOW + Duration::from_secs(90))
+    }
+
+    /// The name of a sample's metric.
+    fn name(line: &str) -> &str {
+        line.split(['{', ' ']).next().unwrap()
+    }
+
+    #[test]
+    fn every_metric_has_samples_and_every_sample_is_of_a_documented_metric() {
+        let text = full();
+        let rendered: BTreeSet<&str> = text.lines().filter(|line| !line.starts_with('#')).map(name).collect();
+        let named: BTreeSet<&str> = names::ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(rendered, named);
+        let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md")).unwrap();
+        for name in rendered {
+            assert!(docs.contains(&format!("| `{name}` | ")), "{name} is not in docs/metrics.md");
+        }
+    }
+
+    #[test]
+    fn each_metric_is_one_family_with_its_help_and_kind_once() {
+        let text = full();
+        let mut families: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut current = "";
+        for line in text.lines() {
+            let what = line.strip_prefix("# HELP ").or_else(|| line.strip_prefix("# TYPE ")).unwrap_or(line);
+            if line.starts_with("# HELP ") {
+                current = name(what);
+            }
+            assert_eq!(name(what), current, "outside of its family: {line}");
+            if line.starts_with('#') {
+                families.entry(name(what)).or_default().push(line.get(..6).unwrap());
+            }
+        }
+        for (name, lines) in families {
+            assert_eq!(lines, ["# HELP", "# TYPE"], "{name}");
+        }
+        let samples: Vec<&str> =
+            text.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap().0).collect();
+        assert_eq!(samples.iter().collect::<BTreeSet<_>>().len(), samples.len(), "a series stands here twice");
+    }
+
+    #[test]
+    fn samples_say_what_the_snapshots_say() {
+        let text = full();
+        for line in [
+            "oltwatch_start_time_seconds 1795401067",
+            "oltwatch_olts 3",
+            "oltwatch_olt_info{olt=\"olt-centro\",address=\"192.0.2.10:161\",profile=\"huawei-smartax\"} 1",
+            "oltwatch_olt_up{olt=\"olt-centro\"} 1",
+            "oltwatch_olt_up{olt=\"olt-norte\"} 0",
+            "oltwatch_olt_consecutive_failures{olt=\"olt-norte\"} 3",
+            "oltwatch_olt_last_answer_timestamp_seconds{olt=\"olt-centro\"} 1795401067.75",
+            "oltwatch_olt_onus_by_truth{olt=\"olt-centro\",truth=\"down\"} 2",
+            "oltwatch_olt_onus_by_truth{olt=\"olt-norte\",truth=\"down\"} 0",
+            "oltwatch_olt_onus_down_by_cause{olt=\"olt-centro\",cause=\"optical\"} 1",
+            "oltwatch_olt_onus_by_level{olt=\"olt-centro\",level=\"critical\"} 1",
+            "oltwatch_sweep_last_duration_seconds{olt=\"olt-centro\",sweep=\"state\"} 0.5",
+            "oltwatch_sweep_last_success_timestamp_seconds{olt=\"olt-centro\",sweep=\"state\"} 1795401067.5",
+            "oltwatch_sweep_last_complete{olt=\"olt-centro\",sweep=\"optics\"} 0",
+            "oltwatch_sweep_last_gaps{olt=\"olt-centro\",sweep=\"optics\"} 1",
+            "oltwatch_sweep_interval_seconds{olt=\"olt-norte\",sweep=\"optics\"} 900",
+            "oltwatch_sweep_skipped_slots_total{olt=\"olt-centro\"} 4",
+            "oltwatch_snmp_pdus_total{olt=\"olt-centro\"} 111",
+            "oltwatch_snmp_dropped_total{olt=\"olt-centro\",reason=\"foreign\"} 5",
+            "oltwatch_snmp_rtt_seconds{olt=\"olt-centro\"} 0.0125",
+            "oltwatch_pon_onus_by_truth{olt=\"olt-centro\",pon=\"0/1/1\",truth=\"stale\"} 1",
+            "oltwatch_pon_onus_by_level{olt=\"olt-centro\",pon=\"0/1/2\",level=\"good\"} 0",
+            "oltwatch_ozmap_mode{mode=\"dry-run\"} 0",
+            "oltwatch_ozmap_mode{mode=\"write\"} 1",
+            "oltwatch_ozmap_requests_total{outcome=\"busy\"} 2",
+            "oltwatch_ozmap_directory_age_seconds 90",
+            "oltwatch_ozmap_matched_onus{key=\"serial\"} 2",
+            "oltwatch_ozmap_pending_changes{what=\"power\"} 8",
+            "oltwatch_ozmap_written_total{what=\"error\"} 22",
+            "oltwatch_ozmap_failed_writes_total{outcome=\"refused\"} 4",
+            "oltwatch_ozmap_writing_halted 1",
+            "oltwatch_ozmap_resting 0",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
+        }
+        for absent in ["oltwatch_olt_up{olt=\"olt-sul\"}", "oltwatch_snmp_rtt_seconds{olt=\"olt-norte\"}"] {
+            assert!(!text.contains(absent), "{absent}: silence is not evidence");
+        }
+    }
+
+    #[test]
+    fn the_number_of_series_does_not_depend_on_the_number_of_onus() {
+        let lines = |onus: u32| {
+            // All on the three PONs that the OLT lists.
+            let onus: Vec<_> = (0..onus)
+                .map(|number| crate::model::Reading {
+                    key: crate::model::OnuKey::new(&[number]),
+                    ..testing::up(1 + number % 9, -20.0)
+                })
+                .collect();
+            let (board, _ends) = Board::still(NOW, vec![testing::olt("olt", &onus)], None);
+            render(&board, NOW).lines().count()
+        };
+        assert_eq!(lines(9), lines(3000));
+    }
+
+    #[test]
+    fn names_from_the_config_and_the_device_cannot_add_lines() {
+        let mut report = testing::town();
+        report.olt = OltId::new("a\"} 1\noltwatch_olts 99\n\\");
+        let (board, _ends) = Board::still(NOW, vec![report], None);
+        let text = render(&board, NOW);
+        assert!(text.contains("oltwatch_olt_up{olt=\"a\\\"} 1\\noltwatch_olts 99\\n\\\\\"} 1\n"), "{text}");
+        assert!(!text.lines().any(|line| line == "oltwatch_olts 99"));
+    }
+
+    #[tokio::test]
+    async fn the_page_has_the_media_type_of_the_format_and_ignores_a_scraper_s_parameters() {
+        let server = testing::start(vec![testing::town()], None, None, Limits::USUAL).await;
+        let response = server.get("/metrics?module=x").await;
+        assert_eq!(response.status().as_u16(), 200);
+        assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+        let text = response.text().await.unwrap();
+        assert!(text.ends_with('\n') && text.contains("\noltwatch_olts 1\n"), "{text}");
+        assert!(!text.contains("oltwatch_ozmap"), "without [ozmap] there is nothing to count");
+    }
+}

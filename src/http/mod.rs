@@ -31,7 +31,7 @@ mod routes;
 mod server;
 mod tally;
 
-pub use api_onu::OnuRecord;
+pub use api_onu::{OnuRecord, Unplaced};
 pub use error::HttpError;
 pub use server::Server;
 

@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(olt["onus"]["cause"]["power"], 1);
         assert_eq!(
             olt["pons"][0],
-            json!({"pon": "0/1/0", "name": "GPON 0/1/0", "state": "up", "tx_dbm": 4.1, "onus": null,
+            json!({"pon": "0/1/0", "name": "GPON 0/1/0", "state": "up", "tx_dbm": 4.1, "onus": 3,
                    "truth": {"up": 2, "down": 1, "stale": 0},
                    "level": {"good": 1, "weak": 1, "critical": 0, "overload": 0, "unread": 1}})
         );

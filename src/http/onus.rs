@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::api_onu::OnuEntry;
+use super::api_onu::{OnuEntry, Unplaced};
 use super::cursor::Cursor;
 use super::merged::{Line, lines};
 use super::parameters::{Parameters, shown};
@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::routes::{Shared, json};
 use crate::daemon::{Board, OltReport};
 use crate::model::{Level, OnuState, PonId, Serial, Truth};
+use crate::ozmap::Owner;
 
 /// Entries of a page unless told otherwise, and the most that can be asked for.
 const USUAL_LIMIT: usize = 100;
@@ -71,6 +72,9 @@ struct Wanted {
     state: Option<StateFilter>,
     level: Option<Level>,
     serial: Option<Serial>,
+    code: Option<String>,
+    /// Of an element of OZmap: boxes' names are not known yet.
+    box_id: Option<String>,
     limit: usize,
     cursor: Option<Cursor>,
 }
@@ -88,17 +92,24 @@ impl Wanted {
             state: parameters.parsed("state", StateFilter::parse)?,
             level: parameters.parsed("level", str::parse)?,
             serial: parameters.parsed("serial", str::parse)?,
+            code: parameters.get("code").map(|code| code.trim().to_owned()),
+            box_id: parameters.get("box").map(|id| id.trim().to_ascii_lowercase()),
             limit: limit.unwrap_or(USUAL_LIMIT),
             cursor: parameters.parsed("cursor", str::parse)?,
         })
     }
 
-    fn fits(&self, line: &Line<'_>) -> bool {
+    fn fits(&self, line: &Line<'_>, owner: Option<&Owner>) -> bool {
         let serial = || line.reading.and_then(|reading| reading.serial.as_ref().ok());
         self.pon.is_none_or(|pon| line.pon() == Some(pon))
             && self.state.is_none_or(|state| state.fits(line))
             && self.level.is_none_or(|level| line.level() == level)
             && self.serial.as_ref().is_none_or(|wanted| serial() == Some(wanted))
+            && self.code.as_ref().is_none_or(|code| owner.and_then(|owner| owner.code.as_deref()) == Some(code))
+            && self
+                .box_id
+                .as_ref()
+                .is_none_or(|wanted| owner.and_then(|owner| owner.box_id).is_some_and(|id| id.to_string() == *wanted))
     }
 
     /// The OLTs that the page may come from, in order.
@@ -123,16 +134,21 @@ impl Wanted {
     fn page(&self, board: &Board) -> Result<Page, Problem> {
         let mut onus: Vec<OnuEntry> = Vec::new();
         let mut last: Option<Cursor> = None;
+        // Without [ozmap], or before the first matching, no ONU has a client.
+        let push = board.push();
+        let owners = push.as_ref().map(|push| &push.matching.owners);
         for report in self.olts(board)? {
             let after = self.cursor.as_ref().filter(|cursor| cursor.olt == report.olt).map(|cursor| &cursor.key);
+            let unplaced = Unplaced::of(&report.view);
             for line in lines(&report).filter(|line| after.is_none_or(|after| line.key > after)) {
-                if !self.fits(&line) {
+                let owner = owners.and_then(|owners| owners.of(&report.olt, line.key));
+                if !self.fits(&line, owner) {
                     continue;
                 }
                 if onus.len() == self.limit {
                     return Ok(Page { onus, next_cursor: last.map(|cursor| cursor.to_string()) });
                 }
-                onus.push(OnuEntry::new(&report.olt, &line));
+                onus.push(OnuEntry::new(&report.olt, &line, unplaced, owner));
                 if onus.len() == self.limit {
                     last = Some(Cursor { olt: report.olt.clone(), key: line.key.clone() });
                 }
@@ -147,5 +163,158 @@ pub(super) async fn page(State(shared): State<Shared>, parameters: Parameters) -
     match Wanted::read(&parameters) {
         Ok(wanted) => shared.work(move |board| Ok(json(StatusCode::OK, &wanted.page(board)?))).await,
         Err(problem) => problem.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::server::Limits;
+    use super::super::testing::{self, Running};
+    use crate::model::Reading;
+
+    fn serials(page: &Value) -> Vec<&str> {
+        page["onus"].as_array().unwrap().iter().map(|onu| onu["serial"].as_str().unwrap()).collect()
+    }
+
+    /// The ONUs' numbers on a page of `town` and its like, which must be the only one.
+    async fn numbers(server: &Running, query: &str) -> Vec<u64> {
+        let page = server.json(&format!("/api/v1/onus?{query}"), 200).await;
+        assert_eq!(page["next_cursor"], json!(null), "{query}");
+        page["onus"].as_array().unwrap().iter().map(|onu| onu["onu"].as_u64().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn an_entry_shows_what_was_read_and_what_is_held() {
+        let server = testing::start(vec![testing::town()], Some(testing::push()), None, Limits::USUAL).await;
+        let page = server.json("/api/v1/onus", 200).await;
+        let onus = page["onus"].as_array().unwrap();
+        assert_eq!(onus.len(), 6);
+        assert_eq!(
+            onus[3],
+            json!({
+                "olt": "olt-centro", "pon": "0/1/1", "onu": 4, "serial": "HWTC00000004", "mac": null,
+                "name": "10004 Maria", "state": "down", "cause": "optical", "last_down_cause": "power",
+                "rx_dbm": null, "olt_rx_dbm": null, "tx_dbm": null, "distance_m": null, "temperature_c": null,
+                "voltage_v": null, "bias_ma": null, "level": "unread",
+                "unread": {
+                    "mac": "no such column", "distance_m": "no such column", "rx_dbm": "the ONU is down",
+                    "olt_rx_dbm": "the ONU is down", "tx_dbm": "the ONU is down", "temperature_c": "the ONU is down",
+                    "voltage_v": "the ONU is down", "bias_ma": "the ONU is down",
+                },
+                "truth": "down", "since": "2026-11-23T02:31:07Z", "verdict": "error",
+                "reason": "down (optical) in 2 consecutive state readings",
+                "client_id": "65a000000000000000000004", "code": "10004", "box_id": "65a0000000000000000000b1",
+            })
+        );
+        assert_eq!((&onus[5]["truth"], &onus[5]["state"]), (&json!("stale"), &json!("unknown")));
+        assert_eq!((&onus[5]["code"], &onus[5]["client_id"]), (&json!(null), &json!(null)));
+    }
+
+    #[tokio::test]
+    async fn filters_narrow_and_combine() {
+        let other = testing::olt("olt-norte", &[testing::up(8, -20.0), testing::up(9, -30.0)]);
+        let server = testing::start(vec![testing::town(), other], Some(testing::push()), None, Limits::USUAL).await;
+        let cases: [(&str, &[u64]); 21] = [
+            ("", &[1, 2, 3, 4, 5, 6, 8, 9]),
+            ("olt=olt-norte", &[8, 9]),
+            ("pon=0/1/1", &[4, 5, 6]),
+            ("state=up", &[1, 2, 5, 8, 9]),
+            ("state=down", &[3, 4]),
+            ("state=stale", &[6]),
+            ("state=unknown", &[6]),
+            ("level=critical", &[5, 9]),
+            ("level=unread", &[3, 4]),
+            ("level=overload", &[]),
+            ("olt=olt-centro&level=critical&state=up&pon=0%2F1%2F1", &[5]),
+            ("serial=HWTC00000005", &[5]),
+            ("serial=hwtc-0000+0005", &[5]),
+            ("serial=0x4857544300000005", &[5]),
+            ("serial=48:57:54:43:00:00:00:05", &[5]),
+            ("serial=HWTC0000FFFF", &[]),
+            ("code=10003", &[3]),
+            ("code=9999", &[]),
+            ("box=65a0000000000000000000b1", &[3, 4]),
+            ("box=65A0000000000000000000B1&state=down&code=10004", &[4]),
+            ("box=CTO+12", &[]),
+        ];
+        for (query, found) in cases {
+            assert_eq!(numbers(&server, query).await, found, "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_matching_no_onu_has_a_code_or_a_box() {
+        let server = testing::serve(vec![testing::town()]).await;
+        assert_eq!(numbers(&server, "code=10003").await, [] as [u64; 0]);
+        assert_eq!(numbers(&server, "box=65a0000000000000000000b1").await, [] as [u64; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_asked_for_is_refused_with_its_name() {
+        let server = testing::serve(vec![testing::town(), testing::silent("olt-norte")]).await;
+        let page = server.json("/api/v1/onus?limit=1", 200).await;
+        let cursor = page["next_cursor"].as_str().unwrap().to_owned();
+        for (query, status, says) in [
+            ("limit=0".to_owned(), 400, "limit: \"0\" is no number from 1 to 1000"),
+            ("limit=1001".to_owned(), 400, "limit:"),
+            ("limit=-1".to_owned(), 400, "limit:"),
+            ("limit=".to_owned(), 400, "limit:"),
+            ("limit=99999999999999999999999".to_owned(), 400, "limit:"),
+            ("state=broken".to_owned(), 400, "state: unknown word \"broken\"; one of up, down, stale, unknown"),
+            ("level=bad".to_owned(), 400, "level: unknown word \"bad\"; one of good, weak"),
+            ("pon=x".to_owned(), 400, "pon: \"x\" is not a PON port"),
+            ("serial=;".to_owned(), 400, "serial: \";\" is not a serial number"),
+            ("cursor=zz".to_owned(), 400, "cursor: not a cursor"),
+            ("cursor=".to_owned(), 400, "cursor: not a cursor"),
+            (format!("olt=olt-norte&cursor={cursor}"), 400, "cursor: its OLT"),
+            ("colour=red".to_owned(), 400, "unknown parameter \"colour\": expected olt, pon, state"),
+            ("level=good&level=weak".to_owned(), 400, "level is given twice"),
+            ("olt=olt-sul".to_owned(), 404, "olt: the config has no OLT \"olt-sul\""),
+            (format!("code={}", "9".repeat(2048)), 414, "the query is longer than 2048 octets"),
+        ] {
+            let response = server.get(&format!("/api/v1/onus?{query}")).await;
+            assert_eq!(response.headers()["content-type"], "application/problem+json", "{query}");
+            let problem: Value = response.json().await.unwrap();
+            assert_eq!((&problem["status"], &problem["type"]), (&json!(status), &json!("about:blank")), "{query}");
+            assert!(problem["detail"].as_str().unwrap().contains(says), "{query}: {problem}");
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_hold_every_onu_once_also_of_ten_thousand() {
+        let many = |name: &str| {
+            let onus: Vec<Reading> = (1..=5000).map(|number| testing::up(number, -20.0)).collect();
+            testing::olt(name, &onus)
+        };
+        let server = testing::serve(vec![many("olt-z"), many("olt-a")]).await;
+        let (mut seen, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+        loop {
+            let page = server.json(&format!("/api/v1/onus?limit=999{cursor}"), 200).await;
+            pages += 1;
+            let olt = |onu: &Value| (onu["olt"].as_str().unwrap().to_owned(), onu["onu"].as_u64().unwrap());
+            seen.extend(page["onus"].as_array().unwrap().iter().map(olt));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!((seen.len(), pages), (10_000, 11));
+        let wanted = ["olt-z", "olt-a"].map(|olt| (1..=5000).map(move |number| (olt.to_owned(), number)));
+        assert!(seen.into_iter().eq(wanted.into_iter().flatten()), "in the config's order, each once");
+    }
+
+    #[tokio::test]
+    async fn a_page_goes_on_behind_an_onu_that_went_away_meanwhile() {
+        let server = testing::serve(vec![testing::town()]).await;
+        let first = server.json("/api/v1/onus?limit=2", 200).await;
+        assert_eq!(serials(&first), ["HWTC00000001", "HWTC00000002"]);
+        let left = [testing::up(1, -20.0), testing::up(4, -20.0), testing::up(5, -20.0)];
+        server.reports[0].send_replace(testing::olt("olt-centro", &left).into());
+        let next = first["next_cursor"].as_str().unwrap();
+        let second = server.json(&format!("/api/v1/onus?limit=2&cursor={next}"), 200).await;
+        assert_eq!(serials(&second), ["HWTC00000004", "HWTC00000005"]);
+        assert_eq!(second["next_cursor"], json!(null), "a full last page is the last");
     }
 }

@@ -105,3 +105,131 @@ async fn nowhere() -> Problem {
 async fn wrong_method() -> Problem {
     Problem::method_not_allowed()
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Method;
+    use serde_json::json;
+
+    use super::super::testing::{self, TOKEN};
+    use super::*;
+
+    const GUARDED: [&str; 5] = ["/", "/metrics", "/api/v1/olts", "/api/v1/onus", "/api/v1/ozmap"];
+
+    #[tokio::test]
+    async fn with_a_token_every_page_but_health_needs_it() {
+        let push = Some(testing::push());
+        let server = testing::start(vec![testing::town()], push, Some(TOKEN), Limits::USUAL).await;
+        for path in GUARDED.into_iter().chain(["/nowhere", "/healthz/", "/HEALTHZ", "//healthz", "/healthz%2F"]) {
+            for wrong in [None, Some("Bearer wrong"), Some("Basic czNjcmV0"), Some("s3cret-t0ken")] {
+                let mut request = server.client.get(format!("{}{path}", server.url));
+                if let Some(wrong) = wrong {
+                    request = request.header("authorization", wrong);
+                }
+                let response = request.send().await.unwrap();
+                assert_eq!(response.status().as_u16(), 401, "{path} {wrong:?}");
+                assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"oltwatch\"");
+                assert_eq!(response.headers()["content-type"], "application/problem+json");
+                assert!(!response.text().await.unwrap().contains("olt-centro"));
+            }
+        }
+        for path in GUARDED {
+            let response = server.client.get(format!("{}{path}", server.url)).bearer_auth(TOKEN).send().await.unwrap();
+            assert_eq!(response.status().as_u16(), 200, "{path}");
+        }
+        for path in ["/healthz", "/readyz"] {
+            assert_eq!(server.get(path).await.status().as_u16(), 200, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_token_pages_are_open_to_this_machine() {
+        let server = testing::start(vec![testing::town()], Some(testing::push()), None, Limits::USUAL).await;
+        for path in GUARDED {
+            assert_eq!(server.get(path).await.status().as_u16(), 200, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_answer_carries_the_headers_that_keep_browsers_in_bounds() {
+        let server = testing::start(vec![testing::town()], None, Some(TOKEN), Limits::USUAL).await;
+        for (path, token, status) in [("/", TOKEN, 200), ("/healthz", "", 200), ("/", "wrong", 401), ("/x", TOKEN, 404)]
+        {
+            let response = server.client.get(format!("{}{path}", server.url)).bearer_auth(token).send().await.unwrap();
+            assert_eq!(response.status().as_u16(), status, "{path}");
+            for (name, value) in [
+                ("x-content-type-options", "nosniff"),
+                ("x-frame-options", "DENY"),
+                ("referrer-policy", "no-referrer"),
+                ("cache-control", "no-store"),
+                ("cross-origin-resource-policy", "same-origin"),
+            ] {
+                assert_eq!(response.headers()[name], value, "{path}");
+            }
+            let policy = response.headers()["content-security-policy"].to_str().unwrap();
+            assert!(policy.starts_with("default-src 'none'"), "{policy}");
+            assert!(!response.headers().contains_key("access-control-allow-origin"));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_exist_and_what_would_change_something_are_problems() {
+        let server = testing::serve(vec![testing::town()]).await;
+        for path in ["/nowhere", "/api", "/api/v1/", "/api/v1/onus/", "/../etc/passwd"] {
+            let problem = server.json(path, 404).await;
+            let expected = json!({"type": "about:blank", "title": "Not Found", "status": 404,
+                "detail": "there is no such page; / lists what there is"});
+            assert_eq!(problem, expected, "{path}");
+        }
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+            let request = server.client.request(method.clone(), format!("{}/api/v1/olts", server.url)).body("{}");
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status().as_u16(), 405, "{method}");
+            assert_eq!(response.headers()["allow"], "GET, HEAD");
+            let problem: serde_json::Value = response.json().await.unwrap();
+            assert_eq!(problem["detail"], "GET or HEAD was expected");
+        }
+        for path in ["/api/v1/olts?olt=x", "/api/v1/ozmap?x"] {
+            let problem = server.json(path, 400).await;
+            assert!(problem["detail"].as_str().unwrap().contains("this page takes none"), "{problem}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_refused_and_head_is_answered_without_one() {
+        let server = testing::serve(vec![testing::town()]).await;
+        let url = format!("{}/api/v1/olts", server.url);
+        let response = server.client.get(&url).body("{}").send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 413);
+        let response = server.client.head(&url).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+        assert_eq!(response.text().await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn ozmap_is_the_pusher_s_snapshot_and_missing_without_it() {
+        let server = testing::start(Vec::new(), Some(testing::push()), None, Limits::USUAL).await;
+        let document = server.json("/api/v1/ozmap", 200).await;
+        assert_eq!(document, serde_json::to_value(testing::push()).unwrap());
+        assert_eq!(document["matching"]["matched_by"]["serial"], 2);
+        assert_eq!(document["halted"]["why"], "the token was refused");
+        let server = testing::serve(Vec::new()).await;
+        let problem = server.json("/api/v1/ozmap", 404).await;
+        assert!(problem["detail"].as_str().unwrap().contains("no [ozmap] section"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn the_front_page_lists_every_other_and_says_that_there_is_no_dashboard_yet() {
+        let server = testing::start(Vec::new(), Some(testing::push()), None, Limits::USUAL).await;
+        let response = server.get("/").await;
+        assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+        let page = response.text().await.unwrap();
+        assert!(page.contains("The dashboard is not built yet"));
+        for path in page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert_ne!(server.get(path).await.status().as_u16(), 404, "{path}");
+        }
+        for path in GUARDED.into_iter().skip(1).chain(["/healthz", "/readyz"]) {
+            assert!(page.contains(&format!("href=\"{path}\"")), "{path}");
+        }
+    }
+}

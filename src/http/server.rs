@@ -101,31 +101,36 @@ impl Server {
 
     /// Answers until `shutdown` becomes true or its sender is gone. Then no new client is taken, answers in hand are
     /// finished, and it comes back after ten seconds at the latest.
-    pub async fn run(self, board: Board, mut shutdown: watch::Receiver<bool>) {
+    pub async fn run(self, board: Board, shutdown: watch::Receiver<bool>) {
         let Self { listener, token, limits, .. } = self;
         let router = routes::router(board, token, limits, shutdown.clone());
-        let mut tasks = JoinSet::new();
-        loop {
-            tokio::select! {
-                biased;
-                () = stopped(&mut shutdown) => break,
-                Some(ended) = tasks.join_next(), if !tasks.is_empty() => note(ended),
-                accepted = listener.accept(), if tasks.len() < limits.connections => match accepted {
-                    Ok((stream, _)) => {
-                        tasks.spawn(converse(stream, router.clone(), limits, shutdown.clone()));
-                    }
-                    Err(error) if is_of_one_client(&error) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, "no HTTP client can be taken at present");
-                        sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-            }
+        answer(listener, router, limits, shutdown).await;
+    }
+}
+
+/// Takes clients until shutdown, and sees the last ones out.
+async fn answer(listener: TcpListener, router: Router, limits: Limits, mut shutdown: watch::Receiver<bool>) {
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = stopped(&mut shutdown) => break,
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => note(ended),
+            accepted = listener.accept(), if tasks.len() < limits.connections => match accepted {
+                Ok((stream, _)) => {
+                    tasks.spawn(converse(stream, router.clone(), limits, shutdown.clone()));
+                }
+                Err(error) if is_of_one_client(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "no HTTP client can be taken at present");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
         }
-        drop(listener);
-        while let Some(ended) = tasks.join_next().await {
-            note(ended);
-        }
+    }
+    drop(listener);
+    while let Some(ended) = tasks.join_next().await {
+        note(ended);
     }
 }
 
@@ -181,5 +186,170 @@ async fn converse(stream: TcpStream, router: Router, limits: Limits, mut shutdow
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "an HTTP client broke off, was too slow, or did not speak HTTP");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+
+    use super::super::testing::{self, Running, TOKEN};
+    use super::*;
+
+    /// Longer than anything here takes on a slow machine.
+    const LONG: Duration = Duration::from_secs(60);
+
+    async fn connect(server: &Running) -> TcpStream {
+        TcpStream::connect(server.address).await.unwrap()
+    }
+
+    /// What comes until the server closes.
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut text = Vec::new();
+        // A reset is an end too: the server need not read what it has refused.
+        let _ = timeout(LONG, stream.read_to_end(&mut text)).await.expect("the server never closed");
+        String::from_utf8(text).unwrap()
+    }
+
+    async fn ends(task: tokio::task::JoinHandle<()>) {
+        timeout(LONG, task).await.expect("the server never ended").unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_named() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listen = taken.local_addr().unwrap();
+        let error = Server::bind(&config::Http { listen, token: None }).await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("http.listen: cannot listen on {listen}: ")), "{error}");
+    }
+
+    #[tokio::test]
+    async fn without_a_token_only_loopback_is_listened_on() {
+        for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+            let http = config::Http { listen: listen.parse().unwrap(), token: None };
+            let error = Server::bind(&http).await.unwrap_err();
+            assert!(matches!(error, HttpError::NoToken { address } if address == http.listen), "{error}");
+        }
+        let http = config::Http { listen: "0.0.0.0:0".parse().unwrap(), token: Some(Secret::new(TOKEN.to_owned())) };
+        let server = Server::bind(&http).await.unwrap();
+        assert_ne!(server.address().port(), 0);
+        assert!(!format!("{server:?}").contains(TOKEN));
+    }
+
+    #[tokio::test]
+    async fn at_shutdown_the_answer_in_hand_is_finished_and_idle_clients_are_sent_away() {
+        let (begun, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (tell, wait) = (begun.clone(), release.clone());
+        let page = move || async move {
+            tell.notify_one();
+            wait.notified().await;
+            "the whole answer"
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (shutdown, stop) = watch::channel(false);
+        let task = tokio::spawn(answer(listener, Router::new().route("/", get(page)), Limits::USUAL, stop));
+        let idle = TcpStream::connect(address).await.unwrap();
+        let mut busy = TcpStream::connect(address).await.unwrap();
+        busy.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        begun.notified().await;
+        shutdown.send_replace(true);
+        assert_eq!(rest(idle).await, "");
+        release.notify_one();
+        let answer = rest(busy).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("the whole answer"), "{answer}");
+        ends(task).await;
+        assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_that_nobody_can_ask_for_any_more_is_one() {
+        let Running { task, shutdown, .. } = testing::serve(Vec::new()).await;
+        drop(shutdown);
+        ends(task).await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_ends_its_request_is_sent_away_and_others_are_served_meanwhile() {
+        let limits = Limits { patience: Duration::from_millis(300), ..Limits::USUAL };
+        let server = testing::start(vec![testing::town()], None, None, limits).await;
+        let mut slow = connect(&server).await;
+        slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
+        let silent = connect(&server).await;
+        assert_eq!(server.json("/healthz", 200).await["status"], "ok");
+        let answer = rest(slow).await;
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(rest(silent).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_long_or_has_too_many_headers_is_refused() {
+        let server = testing::serve(vec![testing::town()]).await;
+        let long_line = format!("GET /?{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(20_000));
+        let long_header = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "a".repeat(20_000));
+        let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-Many: 1\r\n".repeat(100));
+        let endless = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Endless: {}", "a".repeat(60_000));
+        for head in [long_line, long_header, many, endless] {
+            let mut stream = connect(&server).await;
+            // It may be refused before all of it was taken.
+            let _ = stream.write_all(head.as_bytes()).await;
+            let answer = rest(stream).await;
+            assert!(answer.starts_with("HTTP/1.1 4"), "{:?} was answered by {answer:?}", head.get(..40));
+        }
+        assert_eq!(server.json("/healthz", 200).await["status"], "ok");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_http_is_refused_and_harms_nobody() {
+        let server = testing::serve(vec![testing::town()]).await;
+        for noise in [
+            &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+            b"\0\0\0\0\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"SSH-2.0-x\r\n\r\n",
+        ] {
+            let mut stream = connect(&server).await;
+            stream.write_all(noise).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let answer = rest(stream).await;
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+        }
+        assert_eq!(server.json("/healthz", 200).await["status"], "ok");
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_bound_wait_for_one_to_end() {
+        let server = testing::start(Vec::new(), None, None, Limits { connections: 1, ..Limits::USUAL }).await;
+        let mut first = connect(&server).await;
+        first.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert_eq!(first.read_u8().await.unwrap(), b'H');
+        let mut second = connect(&server).await;
+        second.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        assert!(timeout(Duration::from_millis(200), second.read_u8()).await.is_err(), "it has to wait");
+        drop(first);
+        assert!(rest(second).await.ends_with(r#"{"status":"ok","reasons":[]}"#));
+    }
+
+    #[tokio::test]
+    async fn a_connection_does_not_live_for_ever() {
+        let limits = Limits { life: Duration::from_millis(100), ..Limits::USUAL };
+        let server = testing::start(Vec::new(), None, None, limits).await;
+        assert_eq!(rest(connect(&server).await).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_page_that_has_no_turn_in_time_says_that_we_are_busy_and_health_does_not_wait() {
+        let limits = Limits { workers: 0, answer: Duration::from_millis(100), ..Limits::USUAL };
+        let server = testing::start(vec![testing::town()], None, None, limits).await;
+        let response = server.get("/metrics").await;
+        assert_eq!(response.status().as_u16(), 503);
+        assert_eq!(response.headers()["retry-after"], "5");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(server.json("/healthz", 200).await["status"], "ok");
+        assert_eq!(server.json("/readyz", 200).await["status"], "ready");
     }
 }

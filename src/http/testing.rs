@@ -10,10 +10,10 @@ use super::server::Limits;
 use crate::config::{self, Secret};
 use crate::daemon::{Board, OltReport, Standing};
 use crate::model::{
-    Cause, Completeness, Dbm, Gap, Level, OltId, OnuKey, OnuState, PonId, PonReading, PonState, Reading, Sweep,
+    Cause, Completeness, Dbm, Gap, Level, OltId, OnuId, OnuKey, OnuState, PonId, PonReading, PonState, Reading, Sweep,
     SweepKind, Timestamp, Truth, Unread, Verdict,
 };
-use crate::ozmap::PushSnapshot;
+use crate::ozmap::{DirectoryView, Halted, LastError, MatchView, Owner, PushSnapshot, ReadReport, Written};
 use crate::poll::{Identity, Intervals, Status, View};
 use crate::signal::Reason;
 use crate::snmp::{Counters, Oid};
@@ -163,6 +163,43 @@ pub(super) fn town() -> OltReport {
     }
     report.standings = Arc::new(standings);
     report
+}
+
+/// A pusher that has done everything, and that knows the clients of the ONUs 3 and 4 of `town`.
+pub(super) fn push() -> PushSnapshot {
+    let owner = |number: u32| Owner {
+        client: format!("65a0{number:020}").parse().unwrap(),
+        code: Some((10_000 + number).to_string().into()),
+        box_id: Some("65a0000000000000000000b1".parse().unwrap()),
+    };
+    let onu = |number: u32| OnuId { olt: OltId::new("olt-centro"), key: OnuKey::new(&[4_194_304, number]) };
+    PushSnapshot {
+        at: NOW,
+        mode: "write",
+        host: "isp.ozmap.example:9994".to_owned(),
+        directory: Some(DirectoryView { clients: 12, read_at: NOW, report: ReadReport::default() }),
+        reading: None,
+        olts: 1,
+        complete_olts: 1,
+        matching: MatchView {
+            matched: 2,
+            matched_by: [("serial", 2), ("mac", 0), ("code", 0)].into(),
+            unmatched: 3,
+            ambiguous: 1,
+            clients_without_onu: 10,
+            owners: Arc::new([3, 4].map(|number| (onu(number), owner(number))).into_iter().collect()),
+            ..MatchView::default()
+        },
+        pending: 7,
+        pending_changes: Vec::new(),
+        pending_powers: 8,
+        aside: 1,
+        written: Written { ok: 21, error: 22, failed: [("refused", 4)].into(), ..Written::default() },
+        requests: [("ok", 40), ("busy", 2)].into(),
+        last_error: Some(LastError { at: NOW, message: "PATCH refused".to_owned() }),
+        halted: Some(Halted { since: NOW, why: "the token was refused".to_owned() }),
+        resting_until: Some(NOW + Duration::from_secs(30)),
+    }
 }
 
 /// A server that runs until it is dropped.

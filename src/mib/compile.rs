@@ -8,12 +8,10 @@ use std::time::Duration;
 use regex::Regex;
 use toml::Spanned;
 
-use super::compile_column::compile_column;
 use super::compile_index::compile_index;
+use super::compile_table::{Context, check_reach, compile_join, compile_table};
 use super::index::{Index, Part, Takes};
-use super::profile::{
-    Confidence, Defaults, DetectRule, FieldName, Join, JoinValue, PonPart, Profile, ReadMode, Rows, Source, Table,
-};
+use super::profile::{Confidence, Defaults, DetectRule, Join, PonPart, Profile, Rows, Source, Table};
 use super::raw;
 use crate::config::Problem;
 use crate::snmp::Oid;
@@ -38,14 +36,19 @@ impl Reporter<'_> {
 /// Short names for OID prefixes.
 pub(super) type Prefixes = BTreeMap<String, Oid>;
 
-/// Reads a profile.
+/// Reads a profile. `find` gives the text of another profile, for one that is `like` it.
 ///
 /// # Errors
 /// Every problem in the file.
-pub(super) fn compile(file: &str, text: &str) -> Result<Profile, Vec<Problem>> {
+pub(super) fn compile<'t>(
+    file: &str,
+    text: &str,
+    find: &dyn Fn(&str) -> Option<&'t str>,
+) -> Result<Profile, Vec<Problem>> {
     let mut report = Reporter { file, text, problems: Vec::new() };
-    let parsed: raw::File = match toml::from_str(text) {
-        Ok(parsed) => parsed,
+    let parsed = match parse(&mut report, text, find) {
+        Ok(Some(parsed)) => parsed,
+        Ok(None) => return Err(report.problems),
         Err(error) => {
             report.add(error.span().unwrap_or(0..0), error.message().to_owned());
             return Err(report.problems);
@@ -56,6 +59,45 @@ pub(super) fn compile(file: &str, text: &str) -> Result<Profile, Vec<Problem>> {
         Some(profile) if report.problems.is_empty() => Ok(profile),
         _ => Err(report.problems),
     }
+}
+
+/// The name of a profile, and of the one that it is like, as far as the text can be read.
+pub(super) fn names_in(text: &str) -> (Option<String>, Option<String>) {
+    let table: Option<toml::Table> = toml::from_str(text).ok();
+    let word = |key: &str| Some(table.as_ref()?.get("profile")?.get(key)?.as_str()?.to_owned());
+    (word("name"), word("like"))
+}
+
+/// The file as it is written, with what it takes over from another profile. `None` when that is told in the report.
+fn parse<'t>(
+    report: &mut Reporter<'_>,
+    text: &str,
+    find: &dyn Fn(&str) -> Option<&'t str>,
+) -> Result<Option<raw::File>, toml::de::Error> {
+    if names_in(text).1.is_none() {
+        return toml::from_str(text).map(Some);
+    }
+    let own: raw::LikeFile = toml::from_str(text)?;
+    let Some(like) = &own.profile.like else { return Ok(None) };
+    // One that is itself like another has no tables of its own, so it cannot be read here, and no circle can be made.
+    let other = find(like.get_ref()).and_then(|text| toml::from_str::<raw::File>(text).ok());
+    let Some(mut whole) = other else {
+        report.add(like.span(), format!("there is no profile {:?} with tables of its own", like.get_ref()));
+        return Ok(None);
+    };
+    for (name, oid) in own.oid {
+        if !whole.oid.contains_key(&name) {
+            let known: Vec<&str> = whole.oid.keys().map(String::as_str).collect();
+            report.add(oid.span(), format!("{:?} has no OID name {name:?}, only {}", like.get_ref(), known.join(", ")));
+        }
+        whole.oid.insert(name, oid);
+    }
+    whole.profile = own.profile;
+    whole.detect = own.detect;
+    if let Some(poll) = own.poll {
+        whole.poll = poll;
+    }
+    Ok(Some(whole))
 }
 
 fn compile_file(report: &mut Reporter<'_>, file: &raw::File) -> Option<Profile> {
@@ -75,9 +117,8 @@ fn compile_file(report: &mut Reporter<'_>, file: &raw::File) -> Option<Profile> 
         }
     }
     let detect = file.detect.iter().map(|rule| compile_detect(report, &prefixes, rule)).collect();
-    let joins: Vec<Option<Join>> =
-        file.join.iter().map(|join| compile_join(report, &prefixes, &indexes, join)).collect();
-    let joins: Vec<Join> = joins.into_iter().flatten().collect();
+    let joins: Vec<Join> =
+        file.join.iter().filter_map(|join| compile_join(report, &prefixes, &indexes, join)).collect();
     let key: Vec<Arc<str>> = names(file.onu.key.get_ref());
     let written_pon = file.onu.pon.as_ref().map_or(&[][..], |pon| pon.get_ref());
     let pon: Vec<PonPart> = written_pon.iter().map(|part| pon_part(part)).collect();
@@ -90,9 +131,10 @@ fn compile_file(report: &mut Reporter<'_>, file: &raw::File) -> Option<Profile> 
     }
     let mut tables = Vec::new();
     let mut key_octets = None;
+    let context = Context { prefixes: &prefixes, indexes: &indexes, joins: &joins, key: &key, pon: &pon };
     for table in &file.table {
-        if let Some(compiled) = compile_table(report, &prefixes, &indexes, &pon, table) {
-            check_reach(report, table, &compiled, &joins, &key, &pon, file);
+        if let Some(compiled) = compile_table(report, &context, table) {
+            check_reach(report, &context, table, &compiled, file);
             if compiled.rows == Rows::Onu {
                 key_octets = key_octets.or_else(|| string_in_key(&compiled.index, &key));
             }
@@ -128,7 +170,7 @@ fn pon_part(written: &str) -> PonPart {
 }
 
 /// The fields that a PON's name is made of.
-fn pon_fields(pon: &[PonPart]) -> Vec<Arc<str>> {
+pub(super) fn pon_fields(pon: &[PonPart]) -> Vec<Arc<str>> {
     let field = |part: &PonPart| match part {
         PonPart::Field(name) => Some(Arc::clone(name)),
         PonPart::Constant(_) => None,
@@ -205,178 +247,14 @@ fn compile_detect(report: &mut Reporter<'_>, prefixes: &Prefixes, rule: &Spanned
     }
 }
 
-fn find_index<'i>(
-    report: &mut Reporter<'_>,
-    indexes: &'i BTreeMap<String, Index>,
-    name: &Spanned<String>,
-) -> Option<&'i Index> {
-    let found = indexes.get(name.get_ref());
-    if found.is_none() {
-        let known: Vec<&str> = indexes.keys().map(String::as_str).collect();
-        report.add(name.span(), format!("unknown index {:?}: [index] has {}", name.get_ref(), known.join(", ")));
-    }
-    found
-}
-
-fn compile_join(
-    report: &mut Reporter<'_>,
-    prefixes: &Prefixes,
-    indexes: &BTreeMap<String, Index>,
-    written: &Spanned<raw::Join>,
-) -> Option<Join> {
-    let spec = written.get_ref();
-    let index = find_index(report, indexes, &spec.index)?.clone();
-    let oid = compile_oid(report, prefixes, &spec.oid)?;
-    let value = match (&spec.pattern, &spec.value) {
-        (Some(pattern), None) => {
-            let regex = compile_regex(report, pattern)?;
-            let groups: Vec<Arc<str>> = regex.capture_names().flatten().map(Arc::from).collect();
-            if groups.is_empty() {
-                report.add(pattern.span(), "the pattern needs named groups, such as (?<slot>\\d+)".to_owned());
-            }
-            if let Some(format) = &spec.format {
-                let sample = groups
-                    .iter()
-                    .fold(format.get_ref().clone(), |text, group| text.replace(&format!("{{{group}}}"), "7"));
-                if !regex.is_match(&sample) {
-                    report.add(format.span(), format!("the format gives {sample:?}, which the pattern does not match"));
-                }
-            }
-            JoinValue::Pattern { regex, groups }
-        }
-        (None, Some(field)) => JoinValue::Field(Arc::from(field.as_str())),
-        _ => {
-            report.add(written.span(), "a join has either a pattern or a value".to_owned());
-            return None;
-        }
-    };
-    let mut available = index.field_names();
-    match &value {
-        JoinValue::Pattern { groups, .. } => available.extend(groups.iter().cloned()),
-        JoinValue::Field(field) => available.push(Arc::clone(field)),
-    }
-    for by in &spec.by {
-        if !available.iter().any(|name| **name == **by.get_ref()) {
-            report.add(by.span(), format!("{:?} is neither in the join's index nor in its value", by.get_ref()));
-        }
-    }
-    let by = spec.by.iter().map(|by| Arc::from(by.get_ref().as_str())).collect();
-    let format = spec.format.as_ref().map(|format| format.get_ref().clone());
-    Some(Join { object: spec.object.clone(), oid, index, by, value, format })
-}
-
-fn compile_table(
-    report: &mut Reporter<'_>,
-    prefixes: &Prefixes,
-    indexes: &BTreeMap<String, Index>,
-    pon: &[PonPart],
-    written: &Spanned<raw::Table>,
-) -> Option<Table> {
-    let spec = written.get_ref();
-    let index = find_index(report, indexes, &spec.index)?.clone();
-    let rows = match spec.rows.get_ref().as_str() {
-        "onu" => Rows::Onu,
-        "pon" => Rows::Pon,
-        other => {
-            report.add(spec.rows.span(), format!("unknown rows {other:?}: onu or pon was expected"));
-            return None;
-        }
-    };
-    let read = match &spec.read {
-        None => ReadMode::Walk,
-        Some(read) => match read.get_ref().as_str() {
-            "walk" => ReadMode::Walk,
-            "walk-by-pon" => ReadMode::WalkByPon,
-            "get-up" if rows == Rows::Onu => ReadMode::GetUp,
-            other => {
-                report.add(
-                    read.span(),
-                    format!("unknown read {other:?}: walk, walk-by-pon or (for onu rows) get-up was expected"),
-                );
-                return None;
-            }
-        },
-    };
-    let pon_parts = index.parts_until(&pon_fields(pon)).filter(|parts| *parts < index.parts.len());
-    if read == ReadMode::WalkByPon && pon_parts.is_none() {
-        let place = spec.read.as_ref().map_or_else(|| written.span(), Spanned::span);
-        report.add(place, "walk-by-pon needs an index whose first parts name the PON".to_owned());
-    }
-    let stop_before = spec.stop_before.as_ref().and_then(|stop| {
-        let arcs: Result<Vec<u32>, _> = stop.get_ref().split('.').map(str::parse).collect();
-        arcs.map_err(|_| report.add(stop.span(), "stop_before: numbers with dots were expected".to_owned())).ok()
-    });
-    let columns: Vec<_> =
-        spec.column.iter().filter_map(|column| compile_column(report, prefixes, rows, &index, column)).collect();
-    if columns.len() < spec.column.len() {
-        return None;
-    }
-    Some(Table {
-        object: spec.object.clone(),
-        rows,
-        index,
-        read,
-        group: spec.group.clone(),
-        stop_before,
-        columns,
-        pon_parts,
-    })
-}
-
-/// Whether the fields that rows need can be had from the table's index, joins and columns.
-fn check_reach(
-    report: &mut Reporter<'_>,
-    written: &Spanned<raw::Table>,
-    table: &Table,
-    joins: &[Join],
-    key: &[Arc<str>],
-    pon: &[PonPart],
-    file: &raw::File,
-) {
-    let mut reach = table.index.field_names();
-    // A join may feed another, so as many rounds as there are joins reach everything.
-    for _ in joins {
-        for join in joins {
-            if join.by.iter().all(|by| reach.contains(by)) {
-                reach.extend(join.index.field_names());
-                match &join.value {
-                    JoinValue::Pattern { groups, .. } => reach.extend(groups.iter().cloned()),
-                    JoinValue::Field(field) => reach.push(Arc::clone(field)),
-                }
-            }
-        }
-    }
-    let pon_from_column = file
-        .table
-        .iter()
-        .flat_map(|table| &table.get_ref().column)
-        .any(|column| column.get_ref().field.get_ref() == FieldName::Pon.word());
-    let needed: Vec<Arc<str>> = match table.rows {
-        Rows::Onu if pon_from_column => key.to_vec(),
-        Rows::Onu => key.iter().cloned().chain(pon_fields(pon)).collect(),
-        Rows::Pon => pon_fields(pon),
-    };
-    for name in &needed {
-        if !reach.contains(name) {
-            let message =
-                format!("rows of {} need the field {name:?}, which neither index nor joins give", table.object);
-            report.add(written.get_ref().index.span(), message);
-        }
-    }
-    if table.rows == Rows::Onu
-        && let Some(number) = &file.onu.number
-        && !reach.iter().any(|name| **name == **number.get_ref())
-    {
-        report.add(number.span(), format!("{:?} is no field of {}", number.get_ref(), table.object));
-    }
-}
-
 fn check_duplicates(report: &mut Reporter<'_>, written: &[Spanned<raw::Table>], tables: &[Table]) {
-    let mut seen: Vec<(Rows, super::profile::FieldName, Oid)> = Vec::new();
+    let mut seen = Vec::new();
     for (table, spec) in tables.iter().zip(written) {
         for (column, place) in table.columns.iter().zip(&spec.get_ref().column) {
             if let Source::Oid(oid) = &column.source {
-                let entry = (table.rows, column.field, oid.clone());
+                // Alternative tables may lie in the same columns, and kinds of PONs may share one.
+                let alternative = table.group.as_ref().map(|_| table.object.clone());
+                let entry = (table.rows, column.field, table.kind.clone(), alternative, oid.clone());
                 if seen.contains(&entry) {
                     report.add(place.span(), format!("{} reads {oid} a second time", column.field.word()));
                 }

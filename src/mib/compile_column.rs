@@ -150,6 +150,7 @@ fn compile_number(report: &mut Reporter<'_>, field: FieldName, written: &Spanned
             }
         },
     };
+    let usual = field.usual().unwrap_or(plausible);
     let mut scales = Vec::new();
     for scale in &spec.scale {
         scales.push(compile_scale(report, scale)?);
@@ -165,7 +166,7 @@ fn compile_number(report: &mut Reporter<'_>, field: FieldName, written: &Spanned
             decimals: 0,
         });
     }
-    Some(Decoder::Number(NumberDecoder { scales, sentinels: spec.sentinels.clone(), plausible }))
+    Some(Decoder::Number(NumberDecoder { scales, sentinels: spec.sentinels.clone(), plausible, usual }))
 }
 
 fn compile_scale(report: &mut Reporter<'_>, written: &Spanned<raw::Scale>) -> Option<Scale> {

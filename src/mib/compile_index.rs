@@ -39,7 +39,7 @@ pub(super) fn compile_index(report: &mut Reporter<'_>, written: &Spanned<Vec<raw
         report.add(written.span(), "an index needs at least one part".to_owned());
         return None;
     }
-    Some(Index { parts })
+    Some(Index { parts, or: Vec::new() })
 }
 
 fn compile_takes(value: &toml::Value) -> Option<Takes> {

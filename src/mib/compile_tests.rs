@@ -7,7 +7,7 @@ fn break_it(from: &str, to: &str) -> (Vec<Problem>, usize) {
     assert!(GOOD.contains(from), "{from}");
     let broken = GOOD.replacen(from, to, 1);
     let line = GOOD.split(from).next().unwrap().matches('\n').count() + 1;
-    (compile("broken.toml", &broken).expect_err("the profile should be refused"), line)
+    (compile("broken.toml", &broken, &|_| None).expect_err("the profile should be refused"), line)
 }
 
 #[test]
@@ -25,6 +25,7 @@ fn a_mistake_is_refused_with_its_line_and_what_was_expected() {
         ("index = \"interface\"", "index = \"interfaces\"", "unknown index \"interfaces\""),
         ("by = [\"ifindex\"]", "by = [\"ifname\"]", "neither in the join's index"),
         ("format = \"GPON ", "format = \"GPONN ", "which the pattern does not match"),
+        ("index = \"epon_onu\"", "or_index = [\"onus\"]\nindex = \"epon_onu\"", "unknown index \"onus\""),
     ] {
         let (problems, line) = break_it(from, to);
         let problem = problems.iter().find(|problem| problem.message.contains(expected));
@@ -48,6 +49,12 @@ fn mistakes_of_a_whole_block_name_the_block() {
             "neither index nor joins give",
         ),
         (
+            "rows = \"onu\"\nindex = \"onu\"\nread = \"get-up\"",
+            "rows = \"onu\"\nindex = \"interface\"\nread = \"walk-by-pon\"",
+            "walk-by-pon needs an index",
+        ),
+        ("key = [\"ifindex\", \"onu\"]", "key = [\"onu\"]", "get-up needs an index that follows from the key"),
+        (
             "oid = \"P.21.1.16\"",
             "oid = \"P.21.1.16\"\n[[table.column]]\nfield = \"onus\"\nobject = \"x\"\noid = \"P.21.1.16\"",
             "a second time",
@@ -62,5 +69,5 @@ fn mistakes_of_a_whole_block_name_the_block() {
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once() {
     let broken = GOOD.replace("index = \"port\"", "index = \"prot\"").replace("oid = \"P.46", "oid = \"X.46");
-    assert!(compile("broken.toml", &broken).unwrap_err().len() >= 5);
+    assert!(compile("broken.toml", &broken, &|_| None).unwrap_err().len() >= 5);
 }

@@ -149,14 +149,8 @@ impl Work<'_> {
             if rows.contains_key(&**index) || refused.contains_key(&**index) {
                 continue;
             }
-            let fields = table.index.decode(index).map(|mut fields| {
-                self.joins.apply(self.profile, &mut fields);
-                fields
-            });
-            let named = |fields: &Fields| match table.rows {
-                Rows::Onu => fields.numbers_of(&self.profile.key).is_some(),
-                Rows::Pon => self.profile.pon_of(fields).is_some(),
-            };
+            let fields = self.profile.fields_at(table, index, self.joins);
+            let named = |fields: &Fields| self.is_named(table, fields);
             match fields {
                 Some(fields) if named(&fields) => {
                     rows.insert(index, fields);
@@ -168,6 +162,7 @@ impl Work<'_> {
         }
         // A table of all ports holds uplinks too, so PON tables leave out what is no PON without a word.
         if table.rows == Rows::Onu
+            && !table.mixed
             && let Some((first, ())) = refused.first_key_value()
         {
             let first: Vec<String> = first.iter().take(32).map(ToString::to_string).collect();
@@ -182,6 +177,17 @@ impl Work<'_> {
             });
         }
         rows
+    }
+
+    /// Whether a row's fields name what the table's rows are.
+    fn is_named(&self, table: &Table, fields: &Fields) -> bool {
+        let number = self.profile.number.as_ref().map(|name| fields.number(name).is_some());
+        match table.rows {
+            Rows::Onu if table.mixed && number == Some(false) => false,
+            Rows::Onu => fields.numbers_of(&self.profile.key).is_some(),
+            // Interfaces of ONUs stand beside those of PONs.
+            Rows::Pon => number != Some(true) && self.profile.pon_of(fields).is_some(),
+        }
     }
 
     fn column(&mut self, table: &Table, column: &Column, given: &RawColumn, rows: &RowFields<'_>) {

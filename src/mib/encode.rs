@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::index::{FieldValue, Fields};
+use super::index::{FieldValue, Fields, Part, Takes};
+use super::join::write_format;
 use super::profile::{Column, FieldName, Join, JoinValue, PonPart, Profile, Rows, Source, Table};
-use super::value::{Decoder, NumberDecoder, Word};
-use crate::model::{Field, OnuState, PonId, PonReading, Reading, Unread};
+use super::value::{Decoder, NumberDecoder, Word, WordDecoder};
+use crate::model::{Cause, Field, OnuState, PonId, PonReading, Reading, Unread};
 use crate::snmp::{Oid, Value, VarBind};
 
-/// Where free numbers of simulated ONUs begin, above those of PON ports, so that both may share a table.
-const FIRST_ONU_NUMBER: u32 = 1000;
+/// Where free numbers of simulated ONUs begin, above those of PON ports, so that both may share a table; below
+/// 0x02000000, where Datacom's walks stop.
+const FIRST_ONU_NUMBER: u32 = 20_000_000;
 
 /// PON ports on a card of a simulated OLT.
 const PORTS_PER_CARD: u32 = 16;
@@ -30,33 +32,54 @@ impl Profile {
     #[must_use]
     pub fn example_pon(&self, place: u32) -> Option<PonId> {
         let (card, port) = (place / PORTS_PER_CARD, place % PORTS_PER_CARD);
-        let with_frame = self.pon.len() >= 3;
         let alone = self.pon.iter().filter(|part| matches!(part, PonPart::Field(_))).count() == 1;
         let last = self.pon.len().checked_sub(1)?;
         let number = |(position, part): (usize, &PonPart)| match part {
             PonPart::Constant(number) => *number,
             PonPart::Field(_) if alone => place + 1,
-            PonPart::Field(_) if position == last => port + u32::from(!with_frame),
+            PonPart::Field(_) if position == last => port + self.first_number(),
             PonPart::Field(_) if position + 1 == last => card + 1,
-            PonPart::Field(_) => 0,
+            PonPart::Field(name) => self.lowest(name),
         };
         let numbers: Vec<u32> = self.pon.iter().enumerate().map(number).collect();
         PonId::new(&numbers).ok()
     }
 
-    /// The rows that show a PON port, the joins' rows included. `position` is the port's place on the OLT, from 0: it
-    /// stands in for numbers that mean nothing, such as an interface's index.
+    /// The number of the ONU at this place on its PON and at this position on the OLT (both from 0). Families that
+    /// know ONUs by their number alone number them through.
     #[must_use]
-    pub fn encode_pon(&self, reading: &PonReading, position: u32) -> Vec<VarBind> {
-        let mut fields = Fields::default();
-        for (part, number) in self.pon.iter().zip(reading.pon.parts()) {
-            if let PonPart::Field(name) = part {
-                fields.set(name, FieldValue::Number(u32::from(*number)));
-            }
-        }
-        self.complete(&mut fields, Rows::Pon, position.saturating_add(1));
-        let mut rows = self.encode_joins(&fields);
-        for table in self.tables.iter().filter(|table| table.rows == Rows::Pon) {
+    pub fn example_onu(&self, place: u32, position: u32) -> u32 {
+        let alone = self.number.as_ref().is_some_and(|number| *self.key == [Arc::clone(number)]);
+        self.first_number().saturating_add(if alone { position } else { place })
+    }
+
+    /// Families that write a frame count ports and ONUs from 0, others from 1.
+    fn first_number(&self) -> u32 {
+        u32::from(!self.pon.iter().any(|part| matches!(part, PonPart::Field(name) if &**name == "frame")))
+    }
+
+    /// The lowest number that a field inside of an index can be.
+    fn lowest(&self, field: &str) -> u32 {
+        let parts = self.tables.iter().flat_map(|table| &table.index.parts);
+        let slices = parts.flat_map(|part| match part {
+            Part::Named { slices, .. } => slices.as_slice(),
+            Part::Constant(_) => &[],
+        });
+        slices.filter(|slice| &*slice.name == field).map(|slice| slice.base).max().unwrap_or(0)
+    }
+
+    /// The rows that show a PON port, the joins' rows included.
+    #[must_use]
+    pub fn encode_pon(&self, reading: &PonReading) -> Vec<VarBind> {
+        self.encode_pon_of(None, reading)
+    }
+
+    /// The rows that show a PON port of a kind of PONs; `None` is the family's usual one.
+    fn encode_pon_of(&self, kind: Option<&str>, reading: &PonReading) -> Vec<VarBind> {
+        let mut fields = self.pon_fields(reading.pon);
+        self.complete(kind, &mut fields, Rows::Pon, 0);
+        let mut rows = self.encode_joins(kind, &fields);
+        for table in self.tables_of(kind, Rows::Pon) {
             for column in &table.columns {
                 let value = match column.field {
                     FieldName::Name => reading.name.as_ref().map(|name| Value::OctetString(name.as_bytes().into())),
@@ -65,86 +88,154 @@ impl Profile {
                     FieldName::Onus => encode_number(column, reading.onus.map(f64::from)),
                     _ => None,
                 };
-                push_row(&mut rows, table, column, &fields, value);
+                let row = row(table, column, &fields, value);
+                // A join's name and a name column may be the same object: the first stands.
+                if let Some(row) = row.filter(|row| !rows.iter().any(|other| other.oid == row.oid)) {
+                    rows.push(row);
+                }
             }
         }
-        rows.retain({
-            // A join's name and a name column may be the same object: the first stands.
-            let mut seen: Vec<Oid> = Vec::new();
-            move |row: &VarBind| {
-                let new = !seen.contains(&row.oid);
-                seen.push(row.oid.clone());
-                new
-            }
-        });
         rows
     }
 
     /// The rows that show an ONU, the joins' rows included. `position` is the ONU's place on the OLT, from 0.
     #[must_use]
     pub fn encode_onu(&self, reading: &Reading, position: u32) -> Vec<VarBind> {
-        let mut fields = Fields::default();
-        if let Some(pon) = reading.pon {
-            for (part, number) in self.pon.iter().zip(pon.parts()) {
-                if let PonPart::Field(name) = part {
-                    fields.set(name, FieldValue::Number(u32::from(*number)));
-                }
-            }
-        }
+        self.encode_onu_of(None, reading, position)
+    }
+
+    /// The rows that show an ONU on a kind of PONs; `None` is the family's usual one.
+    fn encode_onu_of(&self, kind: Option<&str>, reading: &Reading, position: u32) -> Vec<VarBind> {
+        let mut fields = reading.pon.map(|pon| self.pon_fields(pon)).unwrap_or_default();
         if let (Some(name), Some(number)) = (&self.number, reading.onu) {
             fields.set(name, FieldValue::Number(number));
         }
-        if let (Some(place), Ok(serial)) = (self.key_octets, &reading.serial)
-            && let Some(name) = self.key.get(place)
-        {
-            let octets: Arc<[u32]> = serial.as_str().bytes().map(u32::from).collect();
-            fields.set(name, FieldValue::Octets(octets));
-        }
-        self.complete(&mut fields, Rows::Onu, FIRST_ONU_NUMBER.saturating_add(position));
-        let mut rows = self.encode_joins(&fields);
-        for table in self.tables.iter().filter(|table| table.rows == Rows::Onu) {
+        self.set_strings(reading, &mut fields);
+        self.complete(kind, &mut fields, Rows::Onu, FIRST_ONU_NUMBER.saturating_add(position));
+        let mut rows = self.encode_joins(kind, &fields);
+        let joined = rows.len();
+        for table in self.tables_of(kind, Rows::Onu) {
             // Of alternative tables a device has one: the first.
             let first = self.tables.iter().find(|other| other.group.is_some() && other.group == table.group);
             if first.is_some_and(|first| first.object != table.object) {
                 continue;
             }
             for column in &table.columns {
-                let value = encode_onu_value(column, reading);
-                push_row(&mut rows, table, column, &fields, value);
+                let Some(row) = row(table, column, &fields, encode_onu_value(column, reading)) else { continue };
+                let same = rows.iter_mut().enumerate().find(|(_, other)| other.oid == row.oid);
+                match same {
+                    None => rows.push(row),
+                    Some((place, other)) if column.field == FieldName::Name && place < joined => {
+                        other.value = one_after_the_other(other, &row);
+                    }
+                    Some((_, other)) if column.field == FieldName::Name => other.value = row.value,
+                    Some((_, other)) => {
+                        if let Some(value) = word_for_all(table, column, reading) {
+                            other.value = value;
+                        }
+                    }
+                }
             }
         }
         rows
     }
 
-    /// Fills in the fields that can be put together from others, and `free` for numbers that mean nothing.
-    fn complete(&self, fields: &mut Fields, rows: Rows, free: u32) {
-        for index in self.tables.iter().map(|table| &table.index) {
-            for (name, number) in index.wholes(fields) {
-                fields.set(&name, FieldValue::Number(number));
+    fn tables_of<'p>(&'p self, kind: Option<&'p str>, rows: Rows) -> impl Iterator<Item = &'p Table> {
+        self.tables.iter().filter(move |table| table.rows == rows && table.kind.as_deref() == kind)
+    }
+
+    fn pon_fields(&self, pon: PonId) -> Fields {
+        let mut fields = Fields::default();
+        for (part, number) in self.pon.iter().zip(pon.parts()) {
+            if let PonPart::Field(name) = part {
+                fields.set(name, FieldValue::Number(u32::from(*number)));
             }
         }
-        let tables = self.tables.iter().filter(|table| table.rows == rows);
-        for name in tables.flat_map(|table| table.index.required_names()) {
+        fields
+    }
+
+    /// Serials and MACs that are part of an index, or that a join gives.
+    fn set_strings(&self, reading: &Reading, fields: &mut Fields) {
+        let in_index = self.tables.iter().flat_map(|table| &table.index.parts).filter_map(|part| match part {
+            Part::Named { name, takes, .. } if *takes != Takes::One => Some((name, *takes)),
+            _ => None,
+        });
+        let in_joins = self.joins.iter().filter_map(|join| match &join.value {
+            JoinValue::Field(name) => Some((name, Takes::Rest)),
+            JoinValue::Pattern { .. } => None,
+        });
+        for (name, takes) in in_index.chain(in_joins) {
+            let octets: Option<Box<[u8]>> = match (&**name, &reading.serial, reading.mac) {
+                ("serial", Ok(serial), _) if takes == Takes::Octets(8) => serial_octets(serial.as_str()),
+                ("serial", Ok(serial), _) => Some(serial.as_str().as_bytes().into()),
+                ("mac", _, Ok(mac)) => Some(mac.octets().into()),
+                _ => None,
+            };
+            if let Some(octets) = octets {
+                fields.set(name, FieldValue::Octets(octets.iter().map(|octet| u32::from(*octet)).collect()));
+            }
+        }
+    }
+
+    /// Whether a number of an index is looked up for a PON and never for an ONU.
+    fn stands_for_pon(&self, name: &Arc<str>) -> bool {
+        let mut joins = self.joins.iter().filter(|join| *join.by == [Arc::clone(name)]).peekable();
+        let names_onu = |join: &Join| match &join.value {
+            JoinValue::Pattern { groups, .. } => {
+                groups.iter().any(|group| self.number.as_ref() == Some(group) || self.key.contains(group))
+            }
+            JoinValue::Field(field) => self.key.contains(field),
+        };
+        !self.key.contains(name) && joins.peek().is_some() && !joins.any(names_onu)
+    }
+
+    /// A PON's number where it means nothing, such as an interface's index.
+    fn pon_number(&self, fields: &Fields) -> u32 {
+        let parts = self.pon.iter().filter_map(|part| match part {
+            PonPart::Field(name) => fields.number(name),
+            PonPart::Constant(_) => None,
+        });
+        let number = parts.fold(0_u32, |number, part| number.wrapping_mul(512).wrapping_add(part));
+        number % (FIRST_ONU_NUMBER - 1) + 1
+    }
+
+    /// Fills in the fields that can be put together from others, and numbers that mean nothing: `free` for an ONU's.
+    fn complete(&self, kind: Option<&str>, fields: &mut Fields, rows: Rows, free: u32) {
+        // An index of a PON can also be put together from fields of an ONU, but is another number there.
+        for of in [rows, Rows::Onu, Rows::Pon] {
+            for index in self.tables_of(kind, of).map(|table| &table.index) {
+                for (name, number) in index.wholes(fields) {
+                    fields.set(&name, FieldValue::Number(number));
+                }
+            }
+        }
+        for name in self.tables_of(kind, rows).flat_map(|table| table.index.required_names()) {
             if fields.get(&name).is_none() {
-                fields.set(&name, FieldValue::Number(free));
+                let of_pon = rows == Rows::Pon || self.stands_for_pon(&name);
+                let number = if of_pon { self.pon_number(fields) } else { free };
+                fields.set(&name, FieldValue::Number(number));
             }
         }
     }
 
     /// The joins' rows by which these fields would be found.
-    fn encode_joins(&self, fields: &Fields) -> Vec<VarBind> {
-        self.joins.iter().filter_map(|join| encode_join(join, fields)).collect()
+    fn encode_joins(&self, kind: Option<&str>, fields: &Fields) -> Vec<VarBind> {
+        let of_kind = |join: &&Join| join.kind.is_none() || join.kind.as_deref() == kind;
+        let mut rows: Vec<VarBind> = Vec::new();
+        for row in self.joins.iter().filter(of_kind).filter_map(|join| encode_join(join, fields)) {
+            if !rows.iter().any(|other| other.oid == row.oid) {
+                rows.push(row);
+            }
+        }
+        rows
     }
 }
 
 fn encode_join(join: &Join, fields: &Fields) -> Option<VarBind> {
     let index = join.index.encode(fields)?;
     let value = match &join.value {
-        JoinValue::Pattern { groups, .. } => {
-            let mut text = join.format.clone()?;
-            for group in groups {
-                text = text.replace(&format!("{{{group}}}"), &fields.number(group)?.to_string());
-            }
+        JoinValue::Pattern { .. } => {
+            let text = write_format(join.format.as_ref()?, &|group| fields.number(group))?;
             Value::OctetString(text.into_bytes().into_boxed_slice())
         }
         JoinValue::Field(name) => match fields.get(name)? {
@@ -157,10 +248,47 @@ fn encode_join(join: &Join, fields: &Fields) -> Option<VarBind> {
     Some(VarBind { oid: join.oid.child(&index), value })
 }
 
-fn push_row(rows: &mut Vec<VarBind>, table: &Table, column: &Column, fields: &Fields, value: Option<Value>) {
-    if let (Source::Oid(oid), Some(value), Some(index)) = (&column.source, value, table.index.encode(fields)) {
-        rows.push(VarBind { oid: oid.child(&index), value });
+fn row(table: &Table, column: &Column, fields: &Fields, value: Option<Value>) -> Option<VarBind> {
+    match (&column.source, value, table.index.encode(fields)) {
+        (Source::Oid(oid), Some(value), Some(index)) => Some(VarBind { oid: oid.child(&index), value }),
+        _ => None,
     }
+}
+
+/// A name behind the words that a join reads in the same object.
+fn one_after_the_other(first: &VarBind, second: &VarBind) -> Value {
+    match (first.value.octets(), second.value.octets()) {
+        (Some(first), Some(second)) => Value::OctetString([first, b" ", second].concat().into_boxed_slice()),
+        _ => first.value.clone(),
+    }
+}
+
+/// Where one number is both a state and a cause: the one that says the right thing for as many as possible.
+fn word_for_all(table: &Table, column: &Column, reading: &Reading) -> Option<Value> {
+    let Source::Oid(oid) = &column.source else { return None };
+    let same = |other: &&Column| matches!(&other.source, Source::Oid(own) if own == oid);
+    let words: Vec<(&Column, &WordDecoder)> = table
+        .columns
+        .iter()
+        .filter(same)
+        .filter_map(|column| match &column.decoder {
+            Decoder::Word(decoder) => Some((column, decoder)),
+            _ => None,
+        })
+        .collect();
+    let truths: Vec<_> =
+        words.iter().map(|(column, decoder)| decoder.decode(&encode_onu_value(column, reading)?).ok()).collect();
+    let right = |value: &Value| {
+        words.iter().zip(&truths).filter(|((_, decoder), truth)| decoder.decode(value).ok() == **truth).count()
+    };
+    let mut best: Option<(Value, usize)> = None;
+    for value in words.iter().flat_map(|(_, decoder)| decoder.values()) {
+        let count = right(&value);
+        if best.as_ref().is_none_or(|(_, most)| count > *most) {
+            best = Some((value, count));
+        }
+    }
+    best.map(|(value, _)| value)
 }
 
 fn encode_onu_value(column: &Column, reading: &Reading) -> Option<Value> {
@@ -217,138 +345,22 @@ fn sentinel(decoder: &NumberDecoder) -> Option<Value> {
     decoder.sentinels.first().map(|number| Value::Integer(*number))
 }
 
+/// What a device makes of a cause that it has no word for.
+fn told_as(decoder: &WordDecoder, word: Word) -> Word {
+    match word {
+        Word::Cause(_) if decoder.encode(word).is_none() => Word::Cause(Cause::Unknown),
+        word => word,
+    }
+}
+
+/// A word, or the device's way to say that there is none: "none", else a sentinel, else no row.
 fn encode_word(column: &Column, word: Field<Word>) -> Option<Value> {
     let Decoder::Word(decoder) = &column.decoder else { return None };
-    match word {
-        Ok(word) => decoder.encode(word),
-        Err(_) => {
-            decoder.encode(Word::None).or_else(|| decoder.sentinels.first().map(|number| Value::Integer(*number)))
-        }
-    }
+    let known = word.ok().and_then(|word| decoder.encode(told_as(decoder, word)));
+    let none = || decoder.encode(Word::None);
+    known.or_else(none).or_else(|| decoder.sentinels.first().map(|number| Value::Integer(*number)))
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::decode::{RawColumn, RawTable};
-    use super::super::join::Joins;
-    use super::super::library::Library;
-    use super::*;
-    use crate::model::{Cause, Celsius, Dbm, Metres, Milliamperes, OnuKey, PonId, PonState, SweepKind, Volts};
-
-    /// Reads rows as an OLT would be read, without a wire.
-    fn read(profile: &Profile, rows: &[VarBind], kind: SweepKind) -> crate::mib::Decoded {
-        let column = |oid: &Oid| RawColumn {
-            oid: oid.clone(),
-            rows: rows.iter().filter_map(|row| Some((row.oid.suffix_of(oid)?.into(), row.value.clone()))).collect(),
-            complete: true,
-        };
-        let mut joins = Joins::default();
-        for join in profile.join_reads() {
-            joins.set(profile, join.join, &column(&join.column).rows);
-        }
-        let tables: Vec<RawTable> = profile
-            .reads(kind)
-            .iter()
-            .map(|read| RawTable { table: read.table, columns: read.columns.iter().map(column).collect() })
-            .collect();
-        profile.decode(kind, &tables, &joins)
-    }
-
-    fn truth(pon: PonId, onu: u32, up: bool, hundredths: i32) -> Reading {
-        let level = f64::from(hundredths) / 100.0;
-        let mut reading = Reading::unread(OnuKey::new(&[]), Unread::NotAsked);
-        reading.pon = Some(pon);
-        reading.onu = Some(onu);
-        reading.serial = Ok(format!("HWTC{:08X}", onu * 7919).parse().unwrap());
-        reading.mac = Ok("aa:bb:cc:00:01:02".parse().unwrap());
-        reading.name = Ok(Arc::from(format!("{onu}")));
-        reading.state = Ok(if up { OnuState::Up } else { OnuState::Down });
-        reading.cause = if up { Err(Unread::NoValue) } else { Ok(Cause::Optical) };
-        reading.last_down_cause = Ok(Cause::Optical);
-        reading.rx = Dbm::new(level).map_err(|_| Unread::Implausible);
-        reading.olt_rx = Dbm::new(level + 1.0).map_err(|_| Unread::Implausible);
-        reading.tx = Ok(Dbm::new(2.21).unwrap());
-        reading.distance = Ok(Metres::new(1234.0).unwrap());
-        reading.temperature = Ok(Celsius::new(41.0).unwrap());
-        reading.voltage = Ok(Volts::new(3.28).unwrap());
-        reading.bias = Ok(Milliamperes::new(12.0).unwrap());
-        reading.mask_levels_while_down();
-        reading
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        /// For every family, every field that it has, and every port and number that its index can hold.
-        #[test]
-        fn decoding_what_was_encoded_gives_the_truth(
-            slot in 0_u32..63, port in 0_u32..31, onu in 1_u32..127, up: bool, hundredths in -3000_i32..-800
-        ) {
-            let library = Library::load(None).unwrap();
-            for profile in library.iter() {
-                let parts: Vec<u32> = profile.pon.iter().map(|part| match part {
-                    PonPart::Constant(number) => *number,
-                    PonPart::Field(name) if &**name == "frame" => 0,
-                    PonPart::Field(name) if &**name == "slot" => slot,
-                    PonPart::Field(_) => port + 1,
-                }).collect();
-                let pon = PonId::new(&parts).unwrap_or_else(|_| PonId::new(&[1]).unwrap());
-                let wanted = truth(pon, onu, up, hundredths);
-                let pon_truth = PonReading {
-                    pon, name: Some(Arc::from("GPON")), state: Ok(PonState::Up),
-                    tx: Ok(Dbm::new(4.1).unwrap()), onus: Ok(1),
-                };
-                let mut rows = profile.encode_pon(&pon_truth, 0);
-                rows.extend(profile.encode_onu(&wanted, 0));
-                for kind in SweepKind::ALL {
-                    let decoded = read(profile, &rows, *kind);
-                    prop_assert!(decoded.gaps.is_empty(), "{} {kind}: {:?}", profile.name(), decoded.gaps);
-                    prop_assert!(decoded.unknown_values.is_empty());
-                    if !up && *kind == SweepKind::Optics && decoded.onus.is_empty() {
-                        continue; // a family without sentinels has no row of levels for an ONU that is down
-                    }
-                    prop_assert_eq!(decoded.onus.len(), 1, "{} {}", profile.name(), kind);
-                    let got = &decoded.onus[0];
-                    let has = |field| profile.columns().any(|c| c.rows == Rows::Onu && c.field == field && c.sweep == *kind);
-                    let name = profile.name();
-                    if has(FieldName::Serial) { prop_assert_eq!(&got.serial, &wanted.serial, "{}", name); }
-                    if has(FieldName::Mac) { prop_assert_eq!(got.mac, wanted.mac, "{}", name); }
-                    if has(FieldName::Name) { prop_assert_eq!(&got.name, &wanted.name, "{}", name); }
-                    if has(FieldName::State) { prop_assert_eq!(got.state, wanted.state, "{}", name); }
-                    if has(FieldName::LastDownCause) {
-                        prop_assert_eq!(got.last_down_cause, wanted.last_down_cause, "{}", name);
-                        if !up { prop_assert_eq!(got.cause, wanted.cause, "{}", name); }
-                    }
-                    if has(FieldName::Distance) { prop_assert_eq!(got.distance, wanted.distance, "{}", name); }
-                    if has(FieldName::Rx) && up {
-                        let slack = (got.rx.unwrap() - wanted.rx.unwrap()).thousandths().abs();
-                        // A power in tenths of a microwatt is coarse where it is weak.
-                        let bound = if name == "calix-axos" { 250 } else { 0 };
-                        prop_assert!(slack <= bound, "{}: {:?} {:?}", name, got.rx, wanted.rx);
-                        prop_assert_eq!(got.tx.map(|tx| (tx.thousandths() + 5) / 10), Ok(221), "{}", name);
-                    }
-                    if has(FieldName::OltRx) && up && name != "calix-axos" {
-                        prop_assert_eq!(got.olt_rx, wanted.olt_rx, "{}", name);
-                    }
-                    if has(FieldName::Temperature) && up {
-                        prop_assert_eq!(got.temperature, wanted.temperature, "{}", name);
-                        prop_assert_eq!(got.voltage, wanted.voltage, "{}", name);
-                        prop_assert_eq!(got.bias, wanted.bias, "{}", name);
-                    }
-                    if !profile.pon.is_empty() && name != "ubiquiti-ufiber" {
-                        prop_assert_eq!(got.pon, Some(pon), "{}", name);
-                        prop_assert_eq!(got.onu, Some(onu), "{}", name);
-                    }
-                    // The key leads back to the row, which is how single rows are asked for.
-                    for spec in profile.reads(*kind).iter().filter(|spec| spec.rows == Rows::Onu) {
-                        let index = profile.row_index(spec.table, &got.key, got.pon).unwrap();
-                        prop_assert!(rows.iter().any(|row| spec.columns.iter().any(|c| c.child(&index) == row.oid))
-                            || profile.tables[spec.table].group.is_some(), "{}", name);
-                    }
-                }
-            }
-        }
-    }
-}
+#[path = "encode_tests.rs"]
+mod tests;

@@ -105,11 +105,17 @@ pub(super) enum Part {
 #[derive(Debug, Clone)]
 pub(super) struct Index {
     pub(super) parts: Vec<Part>,
+    /// Layouts to try where the first does not fit.
+    pub(super) or: Vec<Index>,
 }
 
 impl Index {
     /// The fields of an index, or `None` when it is not of this layout.
-    pub(super) fn decode(&self, mut arcs: &[u32]) -> Option<Fields> {
+    pub(super) fn decode(&self, arcs: &[u32]) -> Option<Fields> {
+        self.decode_first(arcs).or_else(|| self.or.iter().find_map(|other| other.decode_first(arcs)))
+    }
+
+    fn decode_first(&self, mut arcs: &[u32]) -> Option<Fields> {
         let mut fields = Fields::default();
         for part in &self.parts {
             match part {
@@ -179,20 +185,6 @@ impl Index {
         self.encode_prefix(fields, self.parts.len())
     }
 
-    /// How many leading parts are needed until all of `names` are known, or `None` when the index does not hold them.
-    pub(super) fn parts_until(&self, names: &[Arc<str>]) -> Option<usize> {
-        let mut missing: Vec<&Arc<str>> = names.iter().collect();
-        for (position, part) in self.parts.iter().enumerate() {
-            if let Part::Named { name, slices, .. } = part {
-                missing.retain(|wanted| *wanted != name && !slices.iter().any(|slice| slice.name == **wanted));
-            }
-            if missing.is_empty() {
-                return Some(position + 1);
-            }
-        }
-        None
-    }
-
     /// Whole numbers that can be put together from the fields inside of them.
     pub(super) fn wholes(&self, fields: &Fields) -> Vec<(Arc<str>, u32)> {
         let whole = |part: &Part| match part {
@@ -213,16 +205,35 @@ impl Index {
         self.parts.iter().filter_map(name).collect()
     }
 
-    /// Every field that a decoded index has.
+    /// Every field that a decoded index has, whichever of its layouts it is of.
     pub(super) fn field_names(&self) -> Vec<Arc<str>> {
+        let mut names = self.names_of_parts(self.parts.len());
+        names.retain(|name| self.or.iter().all(|other| other.field_names().contains(name)));
+        names
+    }
+
+    /// The fields of the first `parts` parts of the first layout.
+    pub(super) fn names_of_parts(&self, parts: usize) -> Vec<Arc<str>> {
         let mut names = Vec::new();
-        for part in &self.parts {
+        for part in self.parts.iter().take(parts) {
             if let Part::Named { name, slices, .. } = part {
                 names.push(Arc::clone(name));
                 names.extend(slices.iter().map(|slice| Arc::clone(&slice.name)));
             }
         }
         names
+    }
+
+    /// Whether the index of a row can be put together from these fields.
+    pub(super) fn follows_from(&self, known: &[Arc<str>]) -> bool {
+        self.parts.iter().all(|part| match part {
+            Part::Constant(_) => true,
+            Part::Named { name, slices, .. } => {
+                known.contains(name)
+                    || !slices.is_empty()
+                        && slices.iter().all(|slice| slice.require.is_some() || known.contains(&slice.name))
+            }
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::index::{FieldValue, Fields};
-use super::profile::{JoinValue, Profile};
+use super::profile::{JoinValue, Profile, Table};
 use crate::snmp::Value;
 
 /// Lookup tables of one OLT, by join. Kept between sweeps, since they change rarely.
@@ -32,8 +32,12 @@ impl Joins {
 
     /// Adds what the joins know of a row. Later joins may use what earlier ones gave. What a join says wins over what
     /// the index's bits say, as names are what the OLT means and bit layouts are our belief.
-    pub(super) fn apply(&self, profile: &Profile, fields: &mut Fields) {
+    /// A table of PONs of one kind does not use the joins of another kind.
+    pub(super) fn apply(&self, profile: &Profile, of: &Table, fields: &mut Fields) {
         for (position, join) in profile.joins.iter().enumerate() {
+            if of.kind.is_some() && join.kind.is_some() && of.kind != join.kind {
+                continue;
+            }
             let Some(table) = self.tables.get(&position) else { continue };
             let found = fields.numbers_of(&join.by).and_then(|lookup| table.get(&lookup));
             if let Some(found) = found {
@@ -43,14 +47,30 @@ impl Joins {
     }
 }
 
+impl Joins {
+    /// What a join's rows give.
+    pub(super) fn rows(&self, join: usize) -> impl Iterator<Item = &Fields> {
+        self.tables.get(&join).into_iter().flat_map(HashMap::values)
+    }
+
+    /// Whether a join's rows were ever read.
+    pub(super) fn is_read(&self, join: usize) -> bool {
+        self.tables.contains_key(&join)
+    }
+}
+
 fn add_value(spec: &JoinValue, value: &Value, fields: &mut Fields) -> Option<()> {
     match spec {
         JoinValue::Pattern { regex, groups } => {
-            let text = std::str::from_utf8(value.octets()?).ok()?;
+            let text = match value.octets() {
+                Some(octets) => std::str::from_utf8(octets).ok()?.to_owned(),
+                None => value.integer()?.to_string(),
+            };
             let captures = regex.captures(text.trim_matches(|c: char| c == '\0' || c.is_whitespace()))?;
             for group in groups {
-                let number = captures.name(group)?.as_str().parse().ok()?;
-                fields.set(group, FieldValue::Number(number));
+                if let Some(found) = captures.name(group) {
+                    fields.set(group, FieldValue::Number(found.as_str().parse().ok()?));
+                }
             }
         }
         JoinValue::Field(name) => {
@@ -62,4 +82,48 @@ fn add_value(spec: &JoinValue, value: &Value, fields: &mut Fields) -> Option<()>
         }
     }
     Some(())
+}
+
+/// A join's text with `{group}` replaced by numbers. A part in brackets is left out where one of its groups is
+/// missing; `None` where another one is.
+pub(super) fn write_format(format: &str, number: &dyn Fn(&str) -> Option<u32>) -> Option<String> {
+    let mut written = String::new();
+    let mut rest = format;
+    while let Some((before, after)) = rest.split_once('[') {
+        let (optional, after) = after.split_once(']')?;
+        written.push_str(&fill_in(before, number)?);
+        written.push_str(&fill_in(optional, number).unwrap_or_default());
+        rest = after;
+    }
+    written.push_str(&fill_in(rest, number)?);
+    Some(written)
+}
+
+fn fill_in(text: &str, number: &dyn Fn(&str) -> Option<u32>) -> Option<String> {
+    let mut written = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (group, after) = after.split_once('}')?;
+        written.push_str(before);
+        written.push_str(&number(group)?.to_string());
+        rest = after;
+    }
+    written.push_str(rest);
+    Some(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_brackets_needs_its_groups_and_the_rest_too() {
+        let format = "GPON0/{pon}[:{onu}]";
+        let pon = |group: &str| (group == "pon").then_some(2);
+        assert_eq!(write_format(format, &pon).as_deref(), Some("GPON0/2"));
+        assert_eq!(write_format(format, &|_| Some(7)).as_deref(), Some("GPON0/7:7"));
+        assert_eq!(write_format(format, &|_| None), None);
+        assert_eq!(write_format("open [{pon}", &pon), None);
+        assert_eq!(write_format("open {pon", &pon), None);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::compile::compile;
+use super::compile::{compile, names_in};
 use super::error::MibError;
 use super::profile::Profile;
 use crate::config::Problem;
@@ -12,10 +12,35 @@ use crate::snmp::Oid;
 
 /// The profiles in `mibs/`, built into the binary.
 const BUILT_IN: &[(&str, &str)] = &[
+    ("adtran-ta5000.toml", include_str!("../../mibs/adtran-ta5000.toml")),
+    ("bdcom-epon.toml", include_str!("../../mibs/bdcom-epon.toml")),
+    ("bdcom-gpon.toml", include_str!("../../mibs/bdcom-gpon.toml")),
     ("calix-axos.toml", include_str!("../../mibs/calix-axos.toml")),
+    ("calix-exa.toml", include_str!("../../mibs/calix-exa.toml")),
+    ("cdata-epon-old.toml", include_str!("../../mibs/cdata-epon-old.toml")),
+    ("cdata-epon.toml", include_str!("../../mibs/cdata-epon.toml")),
+    ("cdata-gpon.toml", include_str!("../../mibs/cdata-gpon.toml")),
+    ("dasan-dzs.toml", include_str!("../../mibs/dasan-dzs.toml")),
+    ("datacom-dmos.toml", include_str!("../../mibs/datacom-dmos.toml")),
+    ("eltex-ltp.toml", include_str!("../../mibs/eltex-ltp.toml")),
+    ("fiberhome-an5516.toml", include_str!("../../mibs/fiberhome-an5516.toml")),
+    ("furukawa-lightera.toml", include_str!("../../mibs/furukawa-lightera.toml")),
+    ("gcom-epon.toml", include_str!("../../mibs/gcom-epon.toml")),
+    ("gcom-gpon.toml", include_str!("../../mibs/gcom-gpon.toml")),
+    ("hioso-epon.toml", include_str!("../../mibs/hioso-epon.toml")),
+    ("hsgq-epon.toml", include_str!("../../mibs/hsgq-epon.toml")),
     ("huawei-smartax.toml", include_str!("../../mibs/huawei-smartax.toml")),
+    ("nokia-isam.toml", include_str!("../../mibs/nokia-isam.toml")),
+    ("parks.toml", include_str!("../../mibs/parks.toml")),
+    ("raisecom-gpon.toml", include_str!("../../mibs/raisecom-gpon.toml")),
+    ("snr-gpon.toml", include_str!("../../mibs/snr-gpon.toml")),
+    ("tplink-deltastream.toml", include_str!("../../mibs/tplink-deltastream.toml")),
     ("ubiquiti-ufiber.toml", include_str!("../../mibs/ubiquiti-ufiber.toml")),
     ("vsol-epon.toml", include_str!("../../mibs/vsol-epon.toml")),
+    ("vsol-gpon.toml", include_str!("../../mibs/vsol-gpon.toml")),
+    ("zhone-mxk.toml", include_str!("../../mibs/zhone-mxk.toml")),
+    ("zte-c300-c320.toml", include_str!("../../mibs/zte-c300-c320.toml")),
+    ("zte-c600.toml", include_str!("../../mibs/zte-c600.toml")),
 ];
 
 /// Largest profile file that is read, in octets.
@@ -34,8 +59,9 @@ pub struct Candidate {
     pub profile: Arc<Profile>,
     /// A subtree in which GETNEXT must find something before the profile is believed.
     pub probe: Option<Oid>,
-    /// Sub-identifiers of the sysObjectID that the rule named; more is surer.
-    specificity: (usize, bool),
+    /// Sub-identifiers of the sysObjectID that the rule named, more is surer; whether it knows the sysDescr; whether
+    /// it asks for proof.
+    specificity: (usize, bool, bool),
 }
 
 impl Library {
@@ -51,8 +77,13 @@ impl Library {
         }
         let mut profiles: BTreeMap<String, Arc<Profile>> = BTreeMap::new();
         let mut problems: Vec<Problem> = Vec::new();
+        // The last of a name is the folder's, in place of the built-in one.
+        let find = |name: &str| {
+            let of_name = |(_, text): &&(String, String)| names_in(text).0.as_deref() == Some(name);
+            files.iter().rev().find(of_name).map(|(_, text)| text.as_str())
+        };
         for (file, text) in &files {
-            match compile(file, text) {
+            match compile(file, text, &find) {
                 Ok(profile) => {
                     profiles.insert(profile.name().to_owned(), Arc::new(profile));
                 }
@@ -73,8 +104,9 @@ impl Library {
         self.profiles.values()
     }
 
-    /// The profiles that may fit an OLT, the surest first: those whose rule names the most of its sysObjectID, and
-    /// of those the ones that also know its sysDescr.
+    /// The profiles that may fit an OLT, the surest first: those whose rule names the most of its sysObjectID, of
+    /// those the ones that also know its sysDescr, and of those the ones that ask for proof. A profile may be there
+    /// more than once, with different proofs.
     #[must_use]
     pub fn candidates(&self, sys_object_id: &Oid, sys_descr: &str) -> Vec<Candidate> {
         let mut found: Vec<Candidate> = Vec::new();
@@ -95,15 +127,16 @@ impl Library {
                 found.push(Candidate {
                     profile: Arc::clone(profile),
                     probe: rule.probe.clone(),
-                    specificity: (length, rule.sys_descr.is_some()),
+                    specificity: (length, rule.sys_descr.is_some(), rule.probe.is_some()),
                 });
             }
         }
         found.sort_by_key(|candidate| std::cmp::Reverse(candidate.specificity));
-        let mut names: Vec<String> = Vec::new();
+        let mut seen: Vec<(String, Option<Oid>)> = Vec::new();
         found.retain(|candidate| {
-            let new = !names.iter().any(|name| name == candidate.profile.name());
-            names.push(candidate.profile.name().to_owned());
+            let entry = (candidate.profile.name().to_owned(), candidate.probe.clone());
+            let new = !seen.contains(&entry);
+            seen.push(entry);
             new
         });
         found
@@ -150,7 +183,7 @@ mod tests {
             ("1.3.6.1.4.1.2011.2.185", "Huawei Integrated Access Software", None),
             ("1.3.6.1.4.1.37950.1.1.5.10.14.1", "V1600D", Some("vsol-epon")),
             ("1.3.6.1.4.1.6321.1.2.4.1.1", "Calix, Inc E7-2 XG801 none", Some("calix-axos")),
-            ("1.3.6.1.4.1.6321.1.2.2.5.3", "E7-2", None),
+            ("1.3.6.1.4.1.6321.1.2.2.5.3", "E7-2", Some("calix-exa")),
             ("1.3.6.1.4.1.41112.1.5", "EdgeOS v4.4.2", Some("ubiquiti-ufiber")),
             ("1.3.6.1.4.1.8072.3.2.10", "Linux", None),
         ] {
@@ -169,9 +202,9 @@ mod tests {
         files.sort();
         let built_in: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
         assert_eq!(files, built_in);
-        for (file, profile) in built_in.iter().zip(Library::load(None).unwrap().iter()) {
-            assert_eq!(*file, format!("{}.toml", profile.name()));
-        }
+        let library = Library::load(None).unwrap();
+        assert!(files.iter().all(|file| library.get(file.trim_end_matches(".toml")).is_some()), "named as their files");
+        assert_eq!(library.iter().count(), files.len());
     }
 
     #[test]
@@ -186,5 +219,31 @@ mod tests {
         assert!(error.contains("bad.toml:2:8"), "{error}");
         let error = Library::load(Some(Path::new("/nonexistent/mibs"))).unwrap_err().to_string();
         assert!(error.contains("/nonexistent/mibs"), "{error}");
+    }
+
+    /// Furukawa's profile takes over Dasan's tables; what it takes over can be replaced too.
+    #[test]
+    fn a_profile_takes_over_another_ones_tables_under_its_own_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = include_str!("../../mibs/furukawa-lightera.toml");
+        let column = |library: &Library| {
+            let profile = library.get("furukawa-lightera").unwrap();
+            profile.columns().next().unwrap().oid.unwrap().to_string()
+        };
+        let library = Library::load(None).unwrap();
+        assert_eq!(column(&library), "1.3.6.1.4.1.10428.9.1.101.23.3.1.1.4");
+        let dasan = include_str!("../../mibs/dasan-dzs.toml").replacen("R.3.1.1.4", "R.3.1.1.44", 1);
+        std::fs::write(folder.path().join("dasan.toml"), dasan).unwrap();
+        assert_eq!(column(&Library::load(Some(folder.path())).unwrap()), "1.3.6.1.4.1.10428.9.1.101.23.3.1.1.44");
+        for (from, to, expected) in [
+            ("like = \"dasan-dzs\"", "like = \"dasan\"", "there is no profile \"dasan\" with tables of its own"),
+            ("like = \"dasan-dzs\"", "like = \"snr-gpon\"", "there is no profile \"snr-gpon\" with tables of its own"),
+            ("\nR = ", "\nQ = ", "has no OID name \"Q\", only R"),
+        ] {
+            assert!(text.contains(from));
+            std::fs::write(folder.path().join("mine.toml"), text.replace(from, to)).unwrap();
+            let error = Library::load(Some(folder.path())).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("mine.toml:"), "{error}");
+        }
     }
 }

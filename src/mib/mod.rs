@@ -4,9 +4,11 @@
 //! tables and columns a sweep reads and how, and the rows decoded to readings in units and words. Not its business:
 //! sockets, schedules, thresholds. A new family is a new file; Rust changes only for a new *kind* of encoding.
 
+mod address;
 mod compile;
 mod compile_column;
 mod compile_index;
+mod compile_table;
 mod decode;
 mod encode;
 mod error;

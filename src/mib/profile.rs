@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::index::{FieldValue, Fields, Index};
+use super::index::Index;
 use super::value::Decoder;
-use crate::model::{OnuKey, PonId, SweepKind};
+use crate::model::SweepKind;
 use crate::snmp::Oid;
 
 /// What we know of one OLT family.
@@ -93,12 +93,14 @@ pub(super) struct Join {
     pub(super) by: Vec<Arc<str>>,
     pub(super) value: JoinValue,
     pub(super) format: Option<String>,
+    pub(super) kind: Option<Arc<str>>,
+    pub(super) stop_before: Option<Vec<u32>>,
 }
 
 /// What a join's value becomes.
 #[derive(Debug, Clone)]
 pub(super) enum JoinValue {
-    /// The named groups, which are numbers.
+    /// The named groups, which are numbers. There may be none: then the pattern only picks rows.
     Pattern { regex: Regex, groups: Vec<Arc<str>> },
     /// The number or the octets.
     Field(Arc<str>),
@@ -130,6 +132,11 @@ pub(super) struct Table {
     pub(super) object: String,
     pub(super) rows: Rows,
     pub(super) index: Index,
+    /// The layout where a join gives this field.
+    pub(super) index_if: Option<(Arc<str>, Index)>,
+    pub(super) kind: Option<Arc<str>>,
+    /// Whether rows that name no PON and ONU are left out without a word.
+    pub(super) mixed: bool,
     pub(super) read: ReadMode,
     pub(super) group: Option<String>,
     pub(super) stop_before: Option<Vec<u32>>,
@@ -249,6 +256,16 @@ impl FieldName {
         }
     }
 
+    /// Where most values of a working network are, which tells apart scales that are all plausible: 264 is rather
+    /// −26.4 dBm than −2.64.
+    #[must_use]
+    pub const fn usual(self) -> Option<(f64, f64)> {
+        match self {
+            Self::Rx | Self::OltRx => Some((-40.0, -5.0)),
+            other => other.plausible(),
+        }
+    }
+
     /// What the quantity can be, in its unit; outside of it is a wrong scale or firmware, not a reading
     /// (`olt-snmp.md` 17.5). `None` where the field is no quantity.
     #[must_use]
@@ -293,6 +310,8 @@ pub struct JoinRead {
     pub object: String,
     /// The column.
     pub column: Oid,
+    /// The first index at which the walk stops.
+    pub stop_before: Option<Vec<u32>>,
 }
 
 impl Profile {
@@ -368,8 +387,12 @@ impl Profile {
     /// The joins that an inventory sweep reads.
     #[must_use]
     pub fn join_reads(&self) -> Vec<JoinRead> {
-        let read =
-            |(join, spec): (usize, &Join)| JoinRead { join, object: spec.object.clone(), column: spec.oid.clone() };
+        let read = |(join, spec): (usize, &Join)| JoinRead {
+            join,
+            object: spec.object.clone(),
+            column: spec.oid.clone(),
+            stop_before: spec.stop_before.clone(),
+        };
         self.joins.iter().enumerate().map(read).collect()
     }
 
@@ -396,63 +419,6 @@ impl Profile {
                 },
             })
         })
-    }
-
-    /// The fields that an ONU's key and PON stand for.
-    fn fields_of(&self, key: &OnuKey, pon: Option<PonId>) -> Fields {
-        let mut fields = Fields::default();
-        let mut numbers = key.numbers();
-        for (position, name) in self.key.iter().enumerate() {
-            let takes = if self.key_octets == Some(position) {
-                numbers.len().saturating_sub(self.key.len() - position - 1)
-            } else {
-                1
-            };
-            let Some((mine, rest)) = numbers.split_at_checked(takes) else { break };
-            numbers = rest;
-            let value = match mine {
-                [number] if self.key_octets != Some(position) => FieldValue::Number(*number),
-                octets => FieldValue::Octets(Arc::from(octets)),
-            };
-            fields.set(name, value);
-        }
-        if let Some(pon) = pon
-            && pon.parts().len() == self.pon.len()
-        {
-            for (part, number) in self.pon.iter().zip(pon.parts()) {
-                if let PonPart::Field(name) = part
-                    && fields.get(name).is_none()
-                {
-                    fields.set(name, FieldValue::Number(u32::from(*number)));
-                }
-            }
-        }
-        fields
-    }
-
-    /// The PON that these fields name, or `None` when one is missing.
-    pub(super) fn pon_of(&self, fields: &Fields) -> Option<PonId> {
-        let mut numbers = Vec::with_capacity(self.pon.len());
-        for part in &self.pon {
-            numbers.push(match part {
-                PonPart::Constant(number) => *number,
-                PonPart::Field(name) => fields.number(name)?,
-            });
-        }
-        PonId::new(&numbers).ok()
-    }
-
-    /// The index of an ONU's row in a table, or `None` when the key does not lead there.
-    #[must_use]
-    pub fn row_index(&self, table: usize, key: &OnuKey, pon: Option<PonId>) -> Option<Vec<u32>> {
-        self.tables.get(table)?.index.encode(&self.fields_of(key, pon))
-    }
-
-    /// What the indexes of all rows of an ONU's PON begin with in a table, or `None` when the index has no such part.
-    #[must_use]
-    pub fn pon_prefix(&self, table: usize, key: &OnuKey, pon: Option<PonId>) -> Option<Vec<u32>> {
-        let table = self.tables.get(table)?;
-        table.index.encode_prefix(&self.fields_of(key, pon), table.pon_parts?)
     }
 }
 

@@ -23,6 +23,19 @@ pub(super) struct File {
     pub(super) table: Vec<Spanned<Table>>,
 }
 
+/// A file that takes over most of another profile (`like`).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LikeFile {
+    pub(super) profile: Header,
+    /// In place of the other profile's of the same names.
+    #[serde(default)]
+    pub(super) oid: BTreeMap<String, Spanned<String>>,
+    pub(super) detect: Vec<Spanned<Detect>>,
+    /// The other profile's where it is left out.
+    pub(super) poll: Option<Poll>,
+}
+
 /// `[profile]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +43,8 @@ pub(super) struct Header {
     pub(super) name: Spanned<String>,
     pub(super) title: String,
     pub(super) models: Vec<String>,
+    /// Another profile, whose indexes, joins and tables this one takes over, under its own OID names.
+    pub(super) like: Option<Spanned<String>>,
     pub(super) confidence: Spanned<String>,
     /// What the profile was tested on.
     pub(super) tested: String,
@@ -109,13 +124,17 @@ pub(super) struct Join {
     pub(super) index: Spanned<String>,
     /// Fields that are looked up.
     pub(super) by: Vec<Spanned<String>>,
-    /// The value is a text, of which these named groups are fields.
+    /// The value's text (or number, in decimals) must match, and its named groups become fields.
     pub(super) pattern: Option<Spanned<String>>,
     /// The value is a number or octets, which become this field.
     pub(super) value: Option<String>,
     /// The text that a device would give, with `{field}` in place of the groups; proves the pattern, and lets a
-    /// simulated OLT serve the table.
+    /// simulated OLT serve the table. What stands in brackets is left out where one of its groups is missing.
     pub(super) format: Option<Spanned<String>>,
+    /// Lists PONs of one kind, where a chassis may hold several.
+    pub(super) kind: Option<String>,
+    /// The first index at which the walk stops, as dotted numbers.
+    pub(super) stop_before: Option<Spanned<String>>,
 }
 
 /// `[onu]`.
@@ -138,6 +157,17 @@ pub(super) struct Table {
     /// `onu` or `pon`.
     pub(super) rows: Spanned<String>,
     pub(super) index: Spanned<String>,
+    /// Layouts for indexes that are not of the first one.
+    #[serde(default)]
+    pub(super) or_index: Vec<Spanned<String>>,
+    /// The layout where a join gives this field: `{ field = "layout" }`.
+    #[serde(default)]
+    pub(super) index_if: BTreeMap<String, Spanned<String>>,
+    /// Its rows are of PONs of this kind.
+    pub(super) kind: Option<String>,
+    /// Rows that name no PON and ONU are not meant, and left out without a word.
+    #[serde(default)]
+    pub(super) mixed: bool,
     /// `walk` (default), `walk-by-pon`, or `get-up`.
     pub(super) read: Option<Spanned<String>>,
     /// Tables of one group are alternatives: the one with the most plausible values is used.

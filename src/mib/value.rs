@@ -55,8 +55,10 @@ impl Scale {
                     return Err(Unread::NoValue);
                 }
                 let found = text.find.captures(given).and_then(|groups| groups.get(1)).ok_or(Unread::Malformed)?;
-                found.as_str().parse::<f64>().map_err(|_| Unread::Malformed)?
+                found.as_str().parse::<f64>().map_err(|_| Unread::Malformed)? * self.factor + self.offset
             }
+            // Many agents write a number that their MIB calls an integer as a text.
+            (None, Value::OctetString(octets)) => self.number(written_integer(octets)?)?,
             (None, raw) => self.number(raw.integer().ok_or(Unread::Malformed)?)?,
             (Some(_), _) => return Err(Unread::Malformed),
         };
@@ -94,7 +96,10 @@ impl Scale {
     pub(super) fn encode(&self, number: f64) -> Option<Value> {
         let number = if self.magnitude { number.abs() } else { number };
         if let Some(text) = &self.text {
-            let decimals = usize::try_from(self.decimals).ok()?;
+            let number = (number - self.offset) / self.factor;
+            // A device that writes hundredths in a text writes whole ones.
+            let whole = (self.factor - 1.0).abs() > 1e-9;
+            let decimals = if whole { 0 } else { usize::try_from(self.decimals).ok()? };
             let written = text.format.replacen("{}", &format!("{number:.decimals$}"), 1);
             return Some(Value::OctetString(written.into_bytes().into_boxed_slice()));
         }
@@ -114,6 +119,16 @@ impl Scale {
     }
 }
 
+/// The integer that a text is, and nothing but that.
+fn written_integer(octets: &[u8]) -> Field<i64> {
+    let text = std::str::from_utf8(octets).map_err(|_| Unread::Malformed)?;
+    let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
+    if says_no_value(text) {
+        return Err(Unread::NoValue);
+    }
+    text.parse().map_err(|_| Unread::Malformed)
+}
+
 /// Whether a text says that there is no value.
 fn says_no_value(text: &str) -> bool {
     NO_VALUE.iter().any(|word| text.eq_ignore_ascii_case(word))
@@ -125,18 +140,22 @@ pub(super) struct NumberDecoder {
     pub(super) scales: Vec<Scale>,
     pub(super) sentinels: Vec<i64>,
     pub(super) plausible: (f64, f64),
+    /// Where most values are, to tell apart scales that are all plausible.
+    pub(super) usual: (f64, f64),
 }
 
 impl NumberDecoder {
-    /// The scale by which most of a column's values are plausible; the first of equals. Firmware differs by device,
+    /// The scale by which most of a column's values are usual, then plausible; the first of equals. Firmware differs by device,
     /// not by ONU, so the whole column decides and not each value for itself.
     pub(super) fn choose<'a>(&self, column: impl Iterator<Item = &'a Value> + Clone) -> usize {
         if self.scales.len() < 2 {
             return 0;
         }
-        let mut best = (0, 0);
+        let usual = |number: f64| number >= self.usual.0 && number <= self.usual.1;
+        let mut best = (0, (0, 0));
         for position in 0..self.scales.len() {
-            let count = column.clone().filter(|raw| self.decode(raw, position).is_ok()).count();
+            let plausible = column.clone().filter_map(|raw| self.decode(raw, position).ok());
+            let count = plausible.fold((0, 0), |(most, all), number| (most + usize::from(usual(number)), all + 1));
             if count > best.1 {
                 best = (position, count);
             }
@@ -146,7 +165,8 @@ impl NumberDecoder {
 
     pub(super) fn decode(&self, raw: &Value, scale: usize) -> Field<f64> {
         present(raw)?;
-        if let Some(number) = raw.integer()
+        let number = raw.integer().or_else(|| written_integer(raw.octets()?).ok());
+        if let Some(number) = number
             && self.sentinels.contains(&number)
         {
             return Err(Unread::Sentinel(number));
@@ -201,12 +221,18 @@ impl WordDecoder {
     pub(super) fn encode(&self, word: Word) -> Option<Value> {
         let mut keys: Vec<&String> = self.map.iter().filter(|(_, w)| **w == word).map(|(key, _)| key).collect();
         keys.sort_by_key(|key| key.parse::<i64>().unwrap_or(i64::MAX));
-        let key = keys.first()?;
-        Some(match key.parse::<i64>() {
-            Ok(number) => Value::Integer(number),
-            Err(_) => Value::OctetString(key.as_bytes().into()),
-        })
+        keys.first().map(|key| raw_of(key))
     }
+
+    /// Every value that it knows.
+    pub(super) fn values(&self) -> Vec<Value> {
+        self.map.keys().map(|key| raw_of(key)).collect()
+    }
+}
+
+/// What a device gives for a key of an enumeration.
+fn raw_of(key: &str) -> Value {
+    key.parse().map_or_else(|_| Value::OctetString(key.as_bytes().into()), Value::Integer)
 }
 
 /// Bit `bit` of a number, counted from its least significant, or of octets, counted from the first one's most
@@ -330,7 +356,7 @@ mod tests {
     }
 
     fn rx(scales: Vec<Scale>, sentinels: Vec<i64>) -> NumberDecoder {
-        NumberDecoder { scales, sentinels, plausible: (-50.0, 10.0) }
+        NumberDecoder { scales, sentinels, plausible: (-50.0, 10.0), usual: (-40.0, -5.0) }
     }
 
     /// Worked examples of `olt-snmp.md`, by its sections.
@@ -381,6 +407,22 @@ mod tests {
         assert_eq!(bdcom.choose(fine.iter()), 1);
         assert_eq!(bdcom.decode(&fine[2], 1), Ok(-0.9));
         assert_eq!(bdcom.choose([].iter()), 0);
+        // Both are plausible; -26.4 dBm is usual and -2.64 is not.
+        let magnitude = |factor, decimals| Scale { magnitude: true, ..linear(factor, 0.0, decimals) };
+        let parks = rx(vec![magnitude(0.01, 2), magnitude(0.1, 1)], vec![0]);
+        assert_eq!(parks.choose([Value::Integer(264), Value::Integer(0)].iter()), 1);
+        assert_eq!(parks.choose([Value::Integer(2638), Value::Integer(0)].iter()), 0);
+    }
+
+    #[test]
+    fn an_integer_may_come_as_a_text() {
+        let hundredths = rx(vec![linear(0.01, 0.0, 2)], vec![0]);
+        assert_eq!(hundredths.decode(&text(" -2137 "), 0), Ok(-21.37));
+        assert_eq!(hundredths.decode(&text("0"), 0), Err(Unread::Sentinel(0)));
+        assert_eq!(hundredths.decode(&text("--"), 0), Err(Unread::NoValue));
+        assert_eq!(hundredths.decode(&text("-21.37"), 0), Err(Unread::Malformed));
+        let of_text = rx(vec![Scale { factor: 0.01, ..text_scale("dBm") }], vec![]);
+        assert_eq!(of_text.decode(&text("-2137 dBm"), 0), Ok(-21.37));
     }
 
     #[test]

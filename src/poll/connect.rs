@@ -242,28 +242,26 @@ impl Poller {
 
     fn first_target(&self) -> Target {
         Target {
-            address: self.olt.address.clone(),
             timeout: self.olt.timeout.unwrap_or(FIRST_CONTACT_TIMEOUT),
             retries: if self.silent { 0 } else { self.olt.retries.unwrap_or(FIRST_CONTACT_RETRIES) },
             window: 1,
             pdus_per_second: self.olt.pdus_per_second.unwrap_or(FIRST_CONTACT_RATE),
-            varbinds_per_second: f64::INFINITY,
             max_repetitions: self.olt.max_repetitions.unwrap_or(FIRST_CONTACT_REPETITIONS),
             any_source: self.olt.any_source,
+            ..Target::new(&self.olt.address)
         }
     }
 
     fn target(&self, profile: &Profile) -> Target {
         let defaults = profile.defaults();
         Target {
-            address: self.olt.address.clone(),
             timeout: self.olt.timeout.unwrap_or(defaults.timeout),
             retries: self.olt.retries.unwrap_or(defaults.retries),
             window: self.olt.window.unwrap_or(defaults.window),
             pdus_per_second: self.olt.pdus_per_second.unwrap_or(defaults.pdus_per_second),
-            varbinds_per_second: f64::INFINITY,
             max_repetitions: self.olt.max_repetitions.unwrap_or(defaults.max_repetitions),
             any_source: self.olt.any_source,
+            ..Target::new(&self.olt.address)
         }
     }
 }

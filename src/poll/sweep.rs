@@ -62,7 +62,7 @@ impl Poller {
         }
         let mut tables = Vec::new();
         for read in profile.reads(kind) {
-            tables.push(self.read_table(&profile, &session, &read, &mut gaps).await);
+            tables.push(self.read_table(&profile, &session, kind, &read, &mut gaps).await);
         }
         let Decoded { onus, pons, gaps: undecoded, unknown_values } = profile.decode(kind, &tables, &self.joins);
         gaps.list.extend(undecoded);
@@ -85,14 +85,25 @@ impl Poller {
 
     async fn read_joins(&mut self, profile: &Profile, session: &Session, gaps: &mut Gaps) {
         let mut all = true;
-        for join in profile.join_reads() {
+        let mut done: Vec<Oid> = Vec::new();
+        let joins = profile.join_reads();
+        for join in &joins {
             if gaps.silent {
                 return;
             }
-            let walked = session.walk(&walk(vec![join.column], Vec::new(), None)).await;
+            if done.contains(&join.column) {
+                continue;
+            }
+            done.push(join.column.clone());
+            // Several joins may read one column differently; it is walked once.
+            let readers = || joins.iter().filter(|other| other.column == join.column);
+            let walked = session.walk(&walk(vec![join.column.clone()], Vec::new(), join.stop_before.clone())).await;
             for column in walked.columns {
                 match column.end {
-                    Ok(()) => self.joins.set(profile, join.join, &column.rows.iter().collect::<Vec<_>>()),
+                    Ok(()) => {
+                        let rows: Vec<_> = column.rows.iter().collect();
+                        readers().for_each(|join| self.joins.set(profile, join.join, &rows));
+                    }
                     Err(error) => {
                         // What the join said before is better than half of what it says now.
                         all = false;
@@ -108,9 +119,13 @@ impl Poller {
         &mut self,
         profile: &Profile,
         session: &Session,
+        kind: SweepKind,
         read: &TableRead,
         gaps: &mut Gaps,
     ) -> RawTable {
+        if profile.is_absent(read.table, &self.joins) {
+            return RawTable { table: read.table, columns: Vec::new() };
+        }
         // How many numbers at the head of an index name the PON.
         let pon_numbers = self
             .view
@@ -127,18 +142,22 @@ impl Poller {
                 raw
             }
             ReadMode::WalkByPon => {
-                let prefixes = self.pon_prefixes(profile, read);
-                // Before anyone is known the whole table is walked once.
+                let prefixes = self.pon_prefixes(profile, kind, read);
+                // Where no join lists PONs, the whole table is walked to find out who is there.
                 let prefixes = if prefixes.is_empty() { vec![Vec::new()] } else { prefixes };
                 walk_into(session, read, &prefixes, gaps).await
             }
         }
     }
 
-    /// What the indexes of the known ONUs' PONs begin with, sorted.
-    fn pon_prefixes(&self, profile: &Profile, read: &TableRead) -> Vec<Vec<u32>> {
-        let prefixes: BTreeSet<Vec<u32>> =
-            self.view.onus().filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon)).collect();
+    /// What the indexes of the PONs begin with that joins list, or on which ONUs are known; sorted.
+    fn pon_prefixes(&self, profile: &Profile, kind: SweepKind, read: &TableRead) -> Vec<Vec<u32>> {
+        let mut prefixes: BTreeSet<Vec<u32>> = profile.listed_pons(read.table, &self.joins).into_iter().collect();
+        if prefixes.is_empty() && kind == SweepKind::Inventory {
+            return Vec::new(); // else ONUs on a new PON would never be found
+        }
+        let known = self.view.onus().filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon));
+        prefixes.extend(known);
         prefixes.into_iter().collect()
     }
 

@@ -81,7 +81,9 @@ impl View {
         // Row counts are far below 2^52.
         #[allow(clippy::cast_precision_loss)]
         let short = (found as f64) < (known as f64) * BELIEVED_SHARE;
-        if !short {
+        // A device whose state columns never gave a row has none, which is not a table that shrank.
+        let stateless = sweep.kind == SweepKind::State && found == 0 && self.onus.values().all(|held| never_read(held));
+        if !short || stateless {
             self.short.remove(&sweep.kind);
             return;
         }
@@ -114,6 +116,17 @@ impl View {
             let present: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
             self.onus.retain(|key, _| present.contains(key));
         }
+        if complete && sweep.kind == SweepKind::State {
+            let read: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
+            let why = if read.is_empty() { Unread::NoSuchColumn } else { Unread::NoRow };
+            for held in self.onus.iter_mut().filter(|(key, _)| !read.contains(key)).map(|(_, held)| held) {
+                // What was read before stands: a missing row says nothing of the link.
+                if held.state == Err(Unread::NotAsked) {
+                    let held = Arc::make_mut(held);
+                    (held.state, held.cause, held.last_down_cause) = (Err(why), Err(why), Err(why));
+                }
+            }
+        }
         if complete && sweep.kind == SweepKind::Optics {
             let read: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
             for (key, held) in &mut self.onus {
@@ -143,6 +156,11 @@ impl View {
             },
         );
     }
+}
+
+/// Whether no sweep has ever told this ONU's state.
+fn never_read(held: &Reading) -> bool {
+    matches!(held.state, Err(Unread::NotAsked | Unread::NoSuchColumn))
 }
 
 /// A newer value replaces an older one; what was not asked or not answered replaces nothing.
@@ -260,12 +278,31 @@ mod tests {
     #[test]
     fn a_table_that_shrank_is_believed_only_the_second_time_and_an_empty_one_never() {
         let mut view = View::default();
-        let all: Vec<Reading> = (0..20).map(reading).collect();
-        view.merge(&sweep(SweepKind::Inventory, all));
+        view.merge(&sweep(SweepKind::Inventory, (0..20).map(reading).collect()));
+        view.merge(&sweep(SweepKind::State, (0..20).map(|number| state(number, OnuState::Up)).collect()));
         for (found, believed) in [(19, true), (10, false), (10, true), (0, false), (0, false), (4, false)] {
             let mut short = sweep(SweepKind::State, (0..found).map(reading).collect());
             view.doubt(&mut short);
             assert_eq!(short.completeness.is_complete(), believed, "{found}");
         }
+    }
+    #[test]
+    fn a_device_without_state_columns_has_unknown_states_and_a_complete_sweep() {
+        let mut view = View::default();
+        view.merge(&sweep(SweepKind::Inventory, (0..20).map(reading).collect()));
+        for _ in 0..2 {
+            let mut empty = sweep(SweepKind::State, vec![]);
+            view.doubt(&mut empty);
+            assert!(empty.completeness.is_complete());
+            view.merge(&empty);
+            assert_eq!(view.onus[&OnuKey::new(&[1])].state, Err(Unread::NoSuchColumn));
+        }
+        // One that has told a state has the columns: now an empty table is doubted.
+        view.merge(&sweep(SweepKind::State, (0..20).map(|number| state(number, OnuState::Up)).collect()));
+        let mut empty = sweep(SweepKind::State, vec![]);
+        view.doubt(&mut empty);
+        assert!(!empty.completeness.is_complete());
+        view.merge(&empty);
+        assert_eq!(view.onus[&OnuKey::new(&[1])].state, Ok(OnuState::Up));
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn target() -> Target {
         pdus_per_second: f64::INFINITY,
         varbinds_per_second: f64::INFINITY,
         max_repetitions: 40,
+        reply_octets: 1_400,
         any_source: false,
     }
 }

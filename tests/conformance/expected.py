@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""Works out from a capture what `oltwatch poll --format json` must say of every ONU in it.
+"""Works out from a capture what `oltwatch poll --format json` must say of every ONU and PON in it.
 
 Written from the vendors' facts alone and apart from the product's decoder, so that the two can disagree. Usage:
-expected.py FAMILY CAPTURE.snmprec; prints a JSON list of ONUs, each with the fields that the family has, others null.
+expected.py FAMILY CAPTURE.snmprec; prints a JSON object with "onus" and "pons", each with the fields that the family
+has, others null.
 """
 
 import json
 import math
 import re
 import sys
+
+IF_NAME = "1.3.6.1.2.1.31.1.1.1.1"
+IF_OPER = "1.3.6.1.2.1.2.2.1.8"
 
 FIELDS = [
     "pon", "onu", "serial", "mac", "name", "state", "cause", "last_down_cause", "rx_dbm", "olt_rx_dbm", "tx_dbm",
@@ -59,6 +63,31 @@ def onu(**known):
     return entry
 
 
+def pon(name_of_pon, on=(), **known):
+    """A PON; the OLT counts its ONUs, else we do."""
+    entry = {"pon": name_of_pon, "name": None, "state": None, "tx_dbm": None}
+    entry["onus"] = sum(1 for other in on if other["pon"] == name_of_pon)
+    entry.update(known)
+    return entry
+
+
+def oper(value):
+    """ifOperStatus of a port: up, down; others are no word of ours."""
+    return {1: "up", 2: "down", 6: "down", 7: "down"}.get(value)
+
+
+def hundredths(raw):
+    return None if raw in (None, 2147483647) else raw / 100
+
+
+def thousandths(raw):
+    return None if raw in (None, 2147483647) else raw / 1000
+
+
+def down_without_reason(state):
+    return "unknown" if state == "down" else None
+
+
 def first_number(text):
     return float(re.search(r"-?\d+\.\d+|-?\d+", text).group(0)) if text is not None else None
 
@@ -73,20 +102,33 @@ def vsol_epon(rows):
     tables = {number: column(rows, f"{optics}.{number}") for number in (3, 4, 5, 6, 7)}
     keys = set(names).union(*tables.values())
     # The captured device has no state column: the state is unknown, and there is no cause.
-    return [
+    onus = [
         onu(
-            pon=f"0/{pon}",
+            pon=f"0/{port}",
             onu=number,
-            name=names.get((pon, number)),
+            name=names.get((port, number)),
             state="unknown",
-            temperature_c=first_number(tables[3].get((pon, number))),
-            voltage_v=first_number(tables[4].get((pon, number))),
-            bias_ma=first_number(tables[5].get((pon, number))),
-            tx_dbm=before_dbm(tables[6].get((pon, number))),
-            rx_dbm=before_dbm(tables[7].get((pon, number))),
+            temperature_c=first_number(tables[3].get((port, number))),
+            voltage_v=first_number(tables[4].get((port, number))),
+            bias_ma=first_number(tables[5].get((port, number))),
+            tx_dbm=before_dbm(tables[6].get((port, number))),
+            rx_dbm=before_dbm(tables[7].get((port, number))),
         )
-        for pon, number in sorted(keys)
+        for port, number in sorted(keys)
     ]
+    transceivers = column(rows, "1.3.6.1.4.1.37950.1.1.5.10.13.1.1.5")
+    ports = {}
+    for (index,), name in column(rows, IF_NAME).items():
+        port = re.fullmatch(r"EPON0/(\d+)", name.strip())
+        if port:
+            ports[int(port.group(1))] = (name.strip(), oper(column(rows, IF_OPER).get((index,))))
+    for (port,) in transceivers:
+        ports.setdefault(port, (None, None))
+    pons = [
+        pon(f"0/{port}", onus, name=name, state=state, tx_dbm=first_number(transceivers.get((port,))))
+        for port, (name, state) in sorted(ports.items())
+    ]
+    return onus, pons
 
 
 def tenths_of_microwatts(raw):
@@ -110,7 +152,8 @@ def calix_axos(rows):
                 olt_rx_dbm=tenths_of_microwatts(columns[8][key]) if up else None,
             )
         )
-    return found
+    # The table shows no PON.
+    return found, []
 
 
 def ubiquiti_ufiber(rows):
@@ -130,10 +173,116 @@ def ubiquiti_ufiber(rows):
                 rx_dbm=columns[9][key] / 100 if up else None,
             )
         )
-    return found
+    names = column(rows, "1.3.6.1.4.1.41112.1.5.7.2.1.2")
+    pons = []
+    for name in names.values():
+        port = re.fullmatch(r"pon(\d+)", name.strip())
+        if port:
+            pons.append(pon(port.group(1), found, name=name.strip()))
+    return found, pons
 
 
-FAMILIES = {"vsol-epon": vsol_epon, "calix-axos": calix_axos, "ubiquiti-ufiber": ubiquiti_ufiber}
+def zte_c300_c320(rows):
+    """Three spaces of numbers: 1012 and 1015.1010 count slots, IF-MIB counts positions and is joined by name."""
+    distances = column(rows, "1.3.6.1.4.1.3902.1012.3.11.4.1.2")
+    onus = []
+    for (index, number), distance in sorted(distances.items()):
+        assert index >> 28 == 1
+        place = f"{(index >> 24 & 15) + 1}/{index >> 16 & 255}/{index >> 8 & 255}"
+        # The captured device has no states.
+        onus.append(onu(pon=place, onu=number, state="unknown", distance_m=distance or None))
+    pons = {}
+    for (index,), name in column(rows, IF_NAME).items():
+        port = re.fullmatch(r"gpon_(\d+/\d+/\d+)", name.strip())
+        if port:
+            tx = thousandths(column(rows, "1.3.6.1.4.1.3902.1015.3.1.13.1.4").get((index,)))
+            state = oper(column(rows, IF_OPER).get((index,)))
+            pons[port.group(1)] = pon(port.group(1), onus, name=name.strip(), state=state, tx_dbm=tx)
+    return onus, list(pons.values())
+
+
+def zte_c600(rows):
+    pons = []
+    for (index,), name in column(rows, IF_NAME).items():
+        port = re.fullmatch(r"gpon_olt-(\d+/\d+/\d+)", name.strip())
+        if port:
+            pons.append(pon(port.group(1), name=name.strip(), state=oper(column(rows, IF_OPER).get((index,)))))
+    return [], pons
+
+
+def nokia_isam(rows):
+    """The captured card has the layout of multi-rate cards: PON at bit 16, ONT at bit 9."""
+    onus, pons = [], {}
+    states = column(rows, IF_OPER)
+    for (index,), kind in sorted(column(rows, "1.3.6.1.2.1.2.2.1.3").items()):
+        slot, place = (index >> 25) - 1, (index >> 16 & 31) + 1
+        if kind == 270:
+            assert index >> 21 & 15 == 14
+            state = "up" if states[(index,)] == 1 else "down"
+            entry = onu(pon=f"1/1/{slot}/{place}", onu=(index >> 9 & 127) + 1, state=state)
+            onus.append(entry | {"cause": down_without_reason(state)})
+        elif kind == 250:
+            assert index >> 21 & 15 == 13
+            pons[f"1/1/{slot}/{place}"] = oper(states.get((index,)))
+    return onus, [pon(place, onus, state=state) for place, state in pons.items()]
+
+
+def bdcom_gpon(rows):
+    onus, ports = [], []
+    states = column(rows, IF_OPER)
+    for (index,), name in sorted(column(rows, "1.3.6.1.2.1.2.2.1.2").items()):
+        port = re.fullmatch(r"GPON(0/\d+)(?::(\d+))?", name.strip())
+        if port and port.group(2):
+            state = "up" if states[(index,)] == 1 else "down"
+            entry = onu(pon=port.group(1), onu=int(port.group(2)), state=state)
+            onus.append(entry | {"cause": down_without_reason(state)})
+        elif port:
+            ports.append((port.group(1), name.strip(), oper(states.get((index,)))))
+    return onus, [pon(place, onus, name=name, state=state) for place, name, state in ports]
+
+
+def ports_by_descr(pattern):
+    """Families whose captures hold ports only, named by ifDescr."""
+
+    def family(rows):
+        pons = []
+        for (index,), name in column(rows, "1.3.6.1.2.1.2.2.1.2").items():
+            port = re.match(pattern, name.strip())
+            if port:
+                state = oper(column(rows, IF_OPER).get((index,)))
+                pons.append(pon(port.group(1), name=name.strip(), state=state))
+        return [], pons
+
+    return family
+
+
+def huawei_smartax(rows):
+    """PON ports of type 125, by the bits of their ifIndex; ifName must agree."""
+    table = "1.3.6.1.4.1.2011.6.128.1.1.2"
+    names = column(rows, IF_NAME)
+    pons = []
+    for (index,), tx in sorted(column(rows, f"{table}.23.1.4").items()):
+        assert index >> 25 == 125
+        place = f"{index >> 19 & 63}/{index >> 13 & 63}/{index >> 8 & 31}"
+        assert names[(index,)] == f"GPON {place}"
+        count = column(rows, f"{table}.21.1.16")[(index,)]
+        pons.append(pon(place, name=names[(index,)], tx_dbm=hundredths(tx), onus=count))
+    return [], pons
+
+
+FAMILIES = {
+    "vsol-epon": vsol_epon,
+    "calix-axos": calix_axos,
+    "ubiquiti-ufiber": ubiquiti_ufiber,
+    "zte-c300-c320": zte_c300_c320,
+    "zte-c600": zte_c600,
+    "nokia-isam": nokia_isam,
+    "bdcom-gpon": bdcom_gpon,
+    "datacom-dmos": ports_by_descr(r"(?:xgs|g)pon-(\d+/\d+/\d+)$"),
+    "cdata-epon": ports_by_descr(r"pon(\d+/\d+/\d+)(?:\D|$)"),
+    "huawei-smartax": huawei_smartax,
+}
 
 if __name__ == "__main__":
-    json.dump(FAMILIES[sys.argv[1]](read(sys.argv[2])), sys.stdout, indent=1)
+    found_onus, found_pons = FAMILIES[sys.argv[1]](read(sys.argv[2]))
+    json.dump({"onus": found_onus, "pons": found_pons}, sys.stdout, indent=1)

@@ -69,7 +69,7 @@ impl GeneratedOlt {
                     tx: Dbm::new(random(&mut rng, 3.0, 5.0)).map_err(|_| Unread::Implausible),
                     onus: Ok(options.onus_per_pon),
                 };
-                for row in profile.encode_pon(&reading, place) {
+                for row in profile.encode_pon(&reading) {
                     rows.set(row.oid, row.value);
                 }
             }
@@ -77,7 +77,11 @@ impl GeneratedOlt {
                 let position = place.saturating_mul(options.onus_per_pon).saturating_add(number);
                 let mut onu = plausible_onu(&mut rng, options, position);
                 onu.pon = pon;
-                onu.onu = Some(if pon.is_some() { number } else { options.first_code.saturating_add(position) });
+                onu.onu = Some(if pon.is_some() {
+                    profile.example_onu(number, position)
+                } else {
+                    options.first_code.saturating_add(position)
+                });
                 for row in profile.encode_onu(&onu, position) {
                     rows.set(row.oid, row.value);
                 }

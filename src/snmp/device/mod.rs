@@ -107,7 +107,7 @@ impl<J: Job> Device<J> {
             flights: Flights::new(usize::try_from(target.window).unwrap_or(1)),
             governor: Governor::new(target.window, target.pdus_per_second, target.varbinds_per_second),
             times: RoundTrips::new(target.timeout),
-            sizing: Sizing::new(target.max_repetitions),
+            sizing: Sizing::new(target.max_repetitions, target.reply_octets),
             counters: Counters { window: 1, ..Counters::default() },
             finished: VecDeque::new(),
             spare: Vec::new(),

@@ -1,0 +1,172 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::demo::DemoArgs;
+use super::ozmap::OzmapCommand;
+use super::probe::ProbeArgs;
+use super::sim::SimCommand;
+use crate::model::SweepKind;
+
+/// Optical monitor for internet providers: polls OLTs over SNMP, judges every ONU, and keeps its client true in OZmap.
+#[derive(Debug, Parser)]
+#[command(
+    name = "oltwatch",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done; 1 it did not work; 2 usage; 78 the configuration is wrong."
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// How events are written to standard error: for people, or one JSON object a line
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) log_format: LogFormat,
+    /// Which events: error, warn, info, debug, trace, off, or filters (warn,oltwatch::ozmap=debug)
+    /// [default: info for run, else warn]
+    #[arg(long, global = true, env = "OLTWATCH_LOG", value_name = "LEVEL")]
+    pub(super) log_level: Option<String>,
+    /// When results are coloured; auto: on a terminal
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(super) color: ColorWhen,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum ColorWhen {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// The subcommands, in the order in which one meets them.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// See the main job on this machine: simulated OLTs and a simulated OZmap, with nothing to configure
+    Demo(DemoArgs),
+    /// Find the family of an OLT, show which of its columns answer, and print a block for the configuration
+    Probe(ProbeArgs),
+    /// Check the configuration and the profiles, then try each OLT and OZmap
+    Check(CheckArgs),
+    /// Read all OLTs once and print their ONUs
+    Poll(PollArgs),
+    /// Poll, judge, and keep OZmap true, until stopped
+    Run(ConfigArgs),
+    /// Work on OZmap by hand; nothing is written
+    #[command(subcommand)]
+    Ozmap(OzmapCommand),
+    /// Simulate devices and services to try things on
+    #[command(subcommand)]
+    Sim(SimCommand),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration
+    #[arg(short, long, env = "OLTWATCH_CONFIG", value_name = "FILE")]
+    pub(super) config: PathBuf,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    /// Check the files only; ask neither OLTs nor OZmap
+    #[arg(long)]
+    pub(super) offline: bool,
+}
+
+/// `poll`.
+#[derive(Debug, Args)]
+pub(super) struct PollArgs {
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    /// How the ONUs are printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Format,
+    /// Only this OLT; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(super) olt: Vec<String>,
+    /// Only this sweep: inventory, state or optics; may be given several times. Optics need the state, which is then
+    /// read too
+    #[arg(long, value_name = "KIND", value_parser = sweep_kind)]
+    pub(super) sweep: Vec<SweepKind>,
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Table,
+    Json,
+    Csv,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+fn sweep_kind(word: &str) -> Result<SweepKind, crate::model::ParseWordError> {
+    word.parse()
+}
+
+/// A duration as people write it: `90s`, `250ms`, `15m`.
+pub(super) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("a duration such as 250ms or 2s was expected: {error}"))
+}
+
+/// A secret on the command line.
+pub(super) fn secret(text: &str) -> Result<crate::config::Secret, String> {
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    Ok(crate::config::Secret::new(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_themselves() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn secrets_among_the_arguments_are_never_shown() {
+        let cli = Cli::try_parse_from(["oltwatch", "probe", "192.0.2.1", "--community", "hush"]).unwrap();
+        assert!(!format!("{cli:?}").contains("hush"));
+    }
+}

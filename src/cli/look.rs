@@ -1,0 +1,134 @@
+//! One look at OLTs: some sweeps of each, all OLTs side by side.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::progress::Progress;
+use crate::config;
+use crate::mib::Library;
+use crate::model::{Completeness, Gap, Sweep, SweepKind, Timestamp};
+use crate::poll::{Identity, Poller, View};
+use crate::snmp::Engine;
+
+/// OLTs that are looked at at the same time; each has a socket.
+const AT_ONCE: usize = 256;
+
+/// What one OLT said.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// The OLT as configured.
+    pub(super) olt: config::Olt,
+    /// What it says of itself; `None` when it did not get that far.
+    pub(super) identity: Option<Identity>,
+    /// The values that were read.
+    pub(super) view: View,
+    /// The sweeps that ended, complete or partial, in their order.
+    pub(super) sweeps: Vec<Sweep>,
+    /// What went wrong; empty when everything was read.
+    pub(super) problems: Vec<String>,
+    /// Requests that were sent to it.
+    pub(super) pdus: u64,
+    /// From first to last.
+    pub(super) elapsed: Duration,
+}
+
+impl Looked {
+    /// Whether everything that was asked for was read.
+    pub(super) fn is_complete(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// What went wrong, in one text.
+    pub(super) fn error(&self) -> Option<String> {
+        (!self.problems.is_empty()).then(|| self.problems.join("; "))
+    }
+
+    /// Whether this sweep was complete.
+    pub(super) fn has_complete(&self, kind: SweepKind) -> bool {
+        self.sweeps.iter().any(|sweep| sweep.kind == kind && sweep.completeness.is_complete())
+    }
+}
+
+/// Looks at these OLTs once. Never fails as a whole; the result is in the OLTs' order.
+pub(super) async fn look_at(olts: &[config::Olt], library: &Arc<Library>, kinds: &[SweepKind]) -> Vec<Looked> {
+    let progress = Arc::new(Progress::new("polling", olts.len().saturating_mul(kinds.len())));
+    let turn = Arc::new(Semaphore::new(AT_ONCE));
+    let mut tasks = JoinSet::new();
+    let engine = Engine::default();
+    for (place, olt) in olts.iter().cloned().enumerate() {
+        let (library, kinds, engine) = (Arc::clone(library), kinds.to_vec(), engine.clone());
+        let (progress, turn) = (Arc::clone(&progress), Arc::clone(&turn));
+        tasks.spawn(async move {
+            // The semaphore is never closed; without a turn it would only be less gentle.
+            let _turn = turn.acquire().await;
+            (place, look_at_one(olt, library, engine, &kinds, &progress).await)
+        });
+    }
+    let mut looked: Vec<(usize, Looked)> = Vec::with_capacity(olts.len());
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Ok(one) => looked.push(one),
+            // Tasks are never aborted here, so it panicked, which is our own mistake and was told by the panic.
+            Err(error) => tracing::error!(%error, "the look at an OLT broke off"),
+        }
+    }
+    looked.sort_by_key(|(place, _)| *place);
+    looked.into_iter().map(|(_, looked)| looked).collect()
+}
+
+async fn look_at_one(
+    olt: config::Olt,
+    library: Arc<Library>,
+    engine: Engine,
+    kinds: &[SweepKind],
+    progress: &Progress,
+) -> Looked {
+    let started = Instant::now();
+    let mut poller = Poller::with_engine(olt.clone(), library, engine);
+    let mut sweeps = Vec::new();
+    let mut problems = Vec::new();
+    for kind in kinds {
+        progress.say(format!("{} {kind}", olt.name));
+        match poller.sweep(*kind, Timestamp::from(SystemTime::now())).await {
+            Ok(sweep) => {
+                if let Completeness::Partial(gaps) = &sweep.completeness {
+                    problems.push(format!("{kind} is incomplete: {}", list(gaps)));
+                }
+                sweeps.push(sweep);
+                progress.step();
+            }
+            Err(error) => {
+                problems.push(error.to_string());
+                // What does not answer now would only be strained by being asked on.
+                break;
+            }
+        }
+    }
+    for _ in sweeps.len()..kinds.len() {
+        progress.step();
+    }
+    Looked {
+        identity: poller.identity().cloned(),
+        view: poller.view().clone(),
+        pdus: poller.counters().sent,
+        elapsed: started.elapsed(),
+        olt,
+        sweeps,
+        problems,
+    }
+}
+
+/// The gaps of a sweep, each once.
+fn list(gaps: &[Gap]) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for gap in gaps {
+        let text = gap.to_string();
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts.join("; ")
+}

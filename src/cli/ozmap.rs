@@ -1,0 +1,131 @@
+//! `oltwatch ozmap`: OZmap by hand. Nothing here writes to it.
+
+mod check;
+mod clients;
+mod diff;
+mod unmatched;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::args::{ConfigArgs, Format};
+use super::error::CliError;
+use super::load::{self, Loaded};
+use super::out::Paper;
+use super::progress::Progress;
+use super::{Outcome, out};
+use crate::config::Ozmap;
+use crate::model::{OltId, OnuId, Reading, Verdict};
+use crate::ozmap::{Client, Directory, OnuIdentity, OzmapError, Wish};
+
+/// `ozmap …`.
+#[derive(Debug, Subcommand)]
+pub(super) enum OzmapCommand {
+    /// Try the token
+    Check(OzmapArgs),
+    /// List the clients that OZmap holds
+    Clients(OzmapArgs),
+    /// Read the OLTs' inventory, and list ONUs without a client, clients without an ONU, and keys that are ambiguous
+    Unmatched(OzmapArgs),
+    /// Read the OLTs once and list what would change in OZmap
+    Diff(OzmapArgs),
+}
+
+/// What they all take.
+#[derive(Debug, Args)]
+pub(super) struct OzmapArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+}
+
+/// What they all work with.
+struct Desk {
+    loaded: Loaded,
+    ozmap: Ozmap,
+    client: Client,
+    format: Format,
+    paper: Paper,
+}
+
+pub(super) async fn run(command: &OzmapCommand, paper: Paper) -> Result<Outcome, CliError> {
+    let (OzmapCommand::Check(args)
+    | OzmapCommand::Clients(args)
+    | OzmapCommand::Unmatched(args)
+    | OzmapCommand::Diff(args)) = command;
+    let loaded = load::load(&args.config.config)?;
+    let Some(ozmap) = loaded.config.ozmap.clone() else {
+        return Err(CliError::NoOzmap { file: args.config.config.display().to_string() });
+    };
+    let client = Client::new(&ozmap)?;
+    let desk = Desk { loaded, ozmap, client, format: args.format, paper };
+    match command {
+        OzmapCommand::Check(_) => check::run(&desk).await,
+        OzmapCommand::Clients(_) => clients::run(&desk).await,
+        OzmapCommand::Unmatched(_) => unmatched::run(&desk).await,
+        OzmapCommand::Diff(_) => diff::run(&desk).await,
+    }
+}
+
+impl Desk {
+    /// Reads the whole directory, and says what was odd about it.
+    async fn directory(&self) -> Result<Directory, OzmapError> {
+        let progress = Progress::new("reading OZmap", 0);
+        let directory = self.client.read_directory(|clients, total| progress.at(clients, total)).await?;
+        drop(progress);
+        let report = directory.report();
+        for (count, what) in [
+            (report.missing, "rows that OZmap counts did not come"),
+            (report.unreadable, "rows could not be understood"),
+            (report.foreign_links, "links to a next page lead to another host; none was followed"),
+        ] {
+            if count > 0 {
+                out::note(&format!("warning: {count} {what}"));
+            }
+        }
+        Ok(directory)
+    }
+}
+
+/// What an ONU has in common with a client, and what is wished for it.
+fn wish(olt: &OltId, reading: &Reading, verdict: Verdict, reason: &str) -> Wish {
+    Wish {
+        identity: OnuIdentity {
+            onu: OnuId { olt: olt.clone(), key: reading.key.clone() },
+            serial: reading.serial.clone().ok(),
+            mac: reading.mac.ok(),
+            name: reading.name.clone().ok(),
+            pon: reading.pon,
+            number: reading.onu,
+        },
+        verdict,
+        reason: reason.into(),
+        rx: reading.rx.ok(),
+    }
+}
+
+/// A result as one JSON document.
+fn print_json<T: Serialize>(result: &T) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(result)
+        .map_err(|error| CliError::Failed(format!("cannot write the result as JSON: {error}")))?;
+    out::print(&(text + "\n"))
+}
+
+/// Lines as CSV, with a header.
+fn print_csv<const N: usize>(header: [&str; N], lines: impl IntoIterator<Item = [String; N]>) -> Result<(), CliError> {
+    out::print_with(|writer| {
+        let mut csv = csv::Writer::from_writer(writer);
+        csv.write_record(header)?;
+        for line in lines {
+            csv.write_record(line)?;
+        }
+        csv.flush()
+    })
+}
+
+/// The text of a value that may be missing.
+fn or_empty<T: ToString>(value: Option<&T>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}

@@ -1,0 +1,102 @@
+//! `oltwatch ozmap …` as a user types it. The simulated clients have the codes that the simulated ONUs carry.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
+
+mod cli_support;
+
+use cli_support::{Running, config, ended, oltwatch, ozmap_section, run};
+
+struct Scene {
+    _folder: tempfile::TempDir,
+    config: String,
+    olt: Running,
+    ozmap: Running,
+}
+
+/// Six ONUs, with codes from 10001 on, and so many clients.
+fn scene(clients: &str, olt: &[&str]) -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let (olt, ozmap) = (Running::huawei(2, 3, olt), Running::ozmap(&["--clients", clients]));
+    let path = config(folder.path(), &[("olt-a", &olt.address)], &ozmap_section(&ozmap.address));
+    Scene { config: path.to_str().unwrap().to_owned(), _folder: folder, olt, ozmap }
+}
+
+impl Scene {
+    fn run(&self, arguments: &[&str]) -> cli_support::Ended {
+        run(&[&["ozmap"], arguments, &["-c", &self.config]].concat())
+    }
+}
+
+#[test]
+fn the_token_is_tried() {
+    let scene = scene("1", &[]);
+    let good = scene.run(&["check"]);
+    assert_eq!(good.code, 0, "{good:?}");
+    assert!(good.stdout.contains("takes the token"), "{}", good.stdout);
+    assert_eq!(scene.run(&["check", "--format", "json"]).json()["good"], true);
+    for command in ["check", "clients", "unmatched", "diff"] {
+        let mut wrong = oltwatch();
+        wrong.args(["ozmap", command, "-c", &scene.config]).env("TEST_TOKEN", "another-token");
+        let wrong = ended(wrong);
+        assert_eq!(wrong.code, 1, "{wrong:?}");
+        assert!(wrong.stderr.contains("does not know this token"), "{}", wrong.stderr);
+        assert!(!wrong.all().contains("another-token"), "{wrong:?}");
+    }
+}
+
+#[test]
+fn clients_are_listed_in_every_format() {
+    let scene = scene("7", &[]);
+    let table = scene.run(&["clients"]);
+    assert_eq!((table.code, table.stderr.as_str()), (0, ""), "{table:?}");
+    assert_eq!(table.stdout.lines().filter(|line| line.starts_with("1000")).count(), 7, "{}", table.stdout);
+    assert_eq!(scene.run(&["clients", "--format", "json"]).json()["clients"].as_array().unwrap().len(), 7);
+    let csv = scene.run(&["clients", "--format", "csv"]).stdout;
+    assert!(csv.starts_with("id,code,name,serial,mac,status,") && csv.lines().count() == 8, "{csv}");
+}
+
+#[test]
+fn who_does_not_fit_together_is_listed() {
+    let scene = scene("4", &[]);
+    // Four clients for six ONUs.
+    let table = scene.run(&["unmatched"]);
+    assert_eq!(table.code, 0, "{table:?}");
+    assert!(table.stdout.contains("ONUs without a client") && table.stdout.contains("10006 "), "{}", table.stdout);
+    assert!(!table.stdout.contains("10001 "), "{}", table.stdout);
+    let json = scene.run(&["unmatched", "--format", "json"]).json();
+    assert_eq!((&json["matched"], &json["unmatched"]), (&4.into(), &2.into()), "{json}");
+    let csv = scene.run(&["unmatched", "--format", "csv"]).stdout;
+    assert_eq!(csv.lines().filter(|line| line.starts_with("onu_without_client,")).count(), 2, "{csv}");
+    drop(scene.olt);
+}
+
+#[test]
+fn what_would_change_is_listed_and_nothing_is_written() {
+    let scene = scene("6", &[]);
+    assert!(scene.run(&["diff"]).stdout.starts_with("0 of 6 matched"), "in harmony at first");
+    let set = scene.ozmap.http("POST /_sim/clients/10002/status", "{\"status\": 1}");
+    assert!(set.starts_with("HTTP/1.1 204"), "{set}");
+    let table = scene.run(&["diff"]);
+    assert_eq!(table.code, 0, "{table:?}");
+    assert!(table.stdout.contains("1 of 6 matched clients would change: 0 to error, 1 to ok"), "{}", table.stdout);
+    assert!(table.stderr.contains("Nothing is written"), "{}", table.stderr);
+    let json = scene.run(&["diff", "--format", "json"]).json();
+    assert_eq!((&json["changes"][0]["code"], &json["changes"][0]["to"]), (&"10002".into(), &"ok".into()), "{json}");
+    let csv = scene.run(&["diff", "--format", "csv"]).stdout;
+    assert!(csv.contains(",10002,"), "{csv}");
+    let writes = scene.ozmap.http("GET /_sim/requests", "");
+    assert!(!writes.contains("PATCH") && !writes.contains("batch-update"), "{writes}");
+}
+
+#[test]
+fn an_olt_that_cannot_be_read_changes_nothing_and_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (silent, ozmap) = (Running::huawei(2, 3, &["--silent"]), Running::ozmap(&["--clients", "6"]));
+    let path = config(folder.path(), &[("silent-a", &silent.address)], &ozmap_section(&ozmap.address));
+    let path = path.to_str().unwrap();
+    for command in ["unmatched", "diff"] {
+        let ended = run(&["ozmap", command, "-c", path]);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(ended.stderr.contains("error: silent-a: "), "{}", ended.stderr);
+    }
+    assert!(run(&["ozmap", "diff", "-c", path]).stdout.starts_with("0 of 0 matched"));
+}
