@@ -233,8 +233,10 @@ impl Work<'_> {
         match table.rows {
             Rows::Onu => {
                 let key = OnuKey::new(&fields.numbers_of(&self.profile.key)?);
-                let reading =
-                    self.onus.entry(key).or_insert_with_key(|key| new_reading(self.profile, self.kind, key, fields));
+                let reading = self
+                    .onus
+                    .entry(key)
+                    .or_insert_with_key(|key| new_reading(self.profile, self.kind, table, key, fields));
                 cell.put_onu(reading)
             }
             Rows::Pon => {
@@ -268,10 +270,14 @@ impl Work<'_> {
     }
 }
 
-/// A reading of which the names are known from the row's index. What the family never gives says so.
-fn new_reading(profile: &Profile, kind: SweepKind, key: &OnuKey, fields: &Fields) -> Reading {
+/// A reading of which the names are known from the row's index. What the family never gives ONUs of this kind of PON
+/// says so.
+fn new_reading(profile: &Profile, kind: SweepKind, table: &Table, key: &OnuKey, fields: &Fields) -> Reading {
     let mut reading = Reading::unread(key.clone(), Unread::NotAsked);
-    let absent = |field| !profile.has_field(Rows::Onu, field);
+    let same_kind = |other: &&Table| other.rows == Rows::Onu && (other.kind.is_none() || other.kind == table.kind);
+    let absent = |field| {
+        !profile.tables.iter().filter(same_kind).any(|other| other.columns.iter().any(|column| column.field == field))
+    };
     macro_rules! mark {
         ($($place:ident: $field:ident),+) => {
             $(if absent(FieldName::$field) { reading.$place = Err(Unread::NoSuchColumn); })+
