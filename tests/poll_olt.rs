@@ -142,6 +142,16 @@ async fn an_olt_that_falls_silent_in_a_sweep_gives_a_partial_one_and_takes_nothi
     assert!(error.is_silence(), "{error}");
     assert!(error.to_string().contains(&agent.address().to_string()), "{error}");
     assert_eq!(poller.view().onu_count(), olt.onus().len());
+
+    // From here on one request asks whether it is back.
+    let before = poller.counters();
+    assert!(poller.is_silent() && poller.sweep(SweepKind::State, NOW).await.unwrap_err().is_silence());
+    let after = poller.counters();
+    assert_eq!((after.sent - before.sent, after.probes - before.probes), (1, 1));
+    agent.set_silent(false);
+    agent.set_faults(Faults::default());
+    assert!(poller.sweep(SweepKind::State, NOW).await.unwrap().completeness.is_complete());
+    assert!(!poller.is_silent());
     agent.stop().await;
 }
 

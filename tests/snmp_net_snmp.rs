@@ -114,6 +114,8 @@ impl Snmpd {
             retries: 3,
             window: 1,
             pdus_per_second: f64::INFINITY,
+            varbinds_per_second: f64::INFINITY,
+            reply_octets: 1_400,
             max_repetitions: 40,
             any_source: false,
         }
@@ -177,8 +179,8 @@ async fn reads_everything(session: &Session, what: &str) {
     let walked = session.walk(&walk).await;
     assert!(walked.is_complete(), "{what}: {:?}", walked.columns.iter().map(|column| &column.end).collect::<Vec<_>>());
     for (row, (number, name)) in (1..=ROWS).zip(walked.columns[0].rows.iter().zip(&walked.columns[1].rows)) {
-        assert_eq!(*number, (Box::from([row]), Value::Integer(i64::from(row))), "{what}");
-        assert_eq!(*name, (Box::from([row]), Value::OctetString(format!("row {row}").into_bytes().into())), "{what}");
+        assert_eq!(number, (Box::from([row]), Value::Integer(i64::from(row))), "{what}");
+        assert_eq!(name, (Box::from([row]), Value::OctetString(format!("row {row}").into_bytes().into())), "{what}");
     }
     assert!(walked.columns.iter().all(|column| column.rows.len() == 300), "{what}");
 }

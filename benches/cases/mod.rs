@@ -108,7 +108,11 @@ fn cases(options: &Options) -> Vec<Case> {
         case("1 OLT, service 0", &quick, &["--check"]),
         case("1 OLT, service 0, text", &quick, &["--check", "--render"]),
         case("the same, our true simulated OLT", &agent::Options { true_olts: true, ..quick.clone() }, &["--check"]),
-        case("1 OLT, 8 KiB replies", &agent::Options { cap: 8192, ..quick.clone() }, &["--check"]),
+        case(
+            "1 OLT, 8 KiB replies",
+            &agent::Options { cap: 8192, ..quick.clone() },
+            &["--check", "--reply-octets", "8192"],
+        ),
         case(&format!("{olts} OLTs, service 0"), &agent::Options { olts, ..quick.clone() }, &["--check"]),
         case("1 OLT, 5 ms + RTT 2 ms", &slow, &["--check"]),
         case(&format!("{olts} OLTs, 5 ms + RTT 2 ms"), &agent::Options { olts, ..slow.clone() }, &["--check"]),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use oltwatch::config::{Auth, AuthProtocol, Credential, KeyExtension, Privacy, PrivacyProtocol, Secret, SnmpVersion};
 use oltwatch::mib::{Joins, Profile, RawColumn, RawTable};
 use oltwatch::model::SweepKind;
-use oltwatch::snmp::{Counters, Oid, Session, Target, Walk, Walked};
+use oltwatch::snmp::{Counters, Engine, Oid, Plan, Session, Target, Walk, Walked};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{self, table};
@@ -40,6 +40,9 @@ pub struct Options {
     /// Most rows asked for in one GETBULK
     #[arg(long, default_value_t = 1000)]
     pub max_repetitions: u32,
+    /// Most octets of varbinds that an answer is asked to have
+    #[arg(long, default_value_t = 1400)]
+    pub reply_octets: usize,
     /// First wait for an answer, in milliseconds
     #[arg(long, default_value_t = 3000)]
     pub timeout_ms: u64,
@@ -98,6 +101,8 @@ pub struct Cycle {
 struct Poll {
     sessions: Vec<Session>,
     tables: Vec<Vec<Oid>>,
+    /// Where to cut the walks of each OLT, from its last cycle.
+    plans: Vec<Vec<Plan>>,
     together: bool,
     patience: Duration,
 }
@@ -108,22 +113,24 @@ pub async fn run(options: &Options) -> io::Result<()> {
         Some(address) => vec![address.clone()],
         None => (0..options.olts).map(|olt| agent::address(olt, options.port).to_string()).collect(),
     };
+    let engine = Engine::default();
     let mut sessions = Vec::new();
     for address in addresses {
         let target = Target {
-            address,
             timeout: Duration::from_millis(options.timeout_ms),
             retries: options.retries,
             window: options.window,
             pdus_per_second: f64::INFINITY,
             max_repetitions: options.max_repetitions,
-            any_source: false,
+            reply_octets: options.reply_octets,
+            ..Target::new(&address)
         };
-        sessions.push(Session::open(target, &credential(options.user.as_deref())).await.map_err(io::Error::other)?);
+        sessions.push(engine.open(target, &credential(options.user.as_deref())).await.map_err(io::Error::other)?);
     }
     let tables = if options.column.is_empty() { table::columns() } else { vec![options.column.clone()] };
     let patience = Duration::from_secs(options.patience_s);
-    let mut poll = Poll { sessions, tables, together: options.together, patience };
+    let plans = vec![vec![Plan::default(); tables.len()]; sessions.len()];
+    let mut poll = Poll { sessions, tables, plans, together: options.together, patience };
     let profile = options.check.then(table::profile);
     for _ in 0..options.cycles {
         if options.step && io::stdin().lock().read_line(&mut String::new())? == 0 {
@@ -173,8 +180,10 @@ impl Poll {
         let polls: Vec<_> = self
             .sessions
             .iter()
-            .map(|session| {
-                let read = read(session.clone(), self.tables.clone(), self.together);
+            .zip(&self.plans)
+            .map(|(session, plans)| {
+                let walks = self.tables.iter().cloned().zip(plans.iter().cloned()).collect();
+                let read = read(session.clone(), walks, self.together);
                 tokio::spawn(tokio::time::timeout(self.patience, read))
             })
             .collect();
@@ -194,6 +203,10 @@ impl Poll {
             why: (given_up > 0).then(|| format!("{given_up} OLTs were not read in {:?}", self.patience)),
             ..Cycle::default()
         };
+        for ((olt, session), plans) in olts.iter().zip(&self.sessions).zip(&mut self.plans) {
+            // The first number of an index names the PON.
+            *plans = olt.iter().map(|walked| Plan::of(walked, 1, session.window())).collect();
+        }
         for (session, before) in self.sessions.iter().zip(before) {
             let after = session.counters();
             cycle.varbinds += after.varbinds - before.varbinds;
@@ -216,7 +229,7 @@ impl Poll {
 }
 
 /// Reads an OLT as the poller does: a walk for each table.
-async fn read(session: Session, tables: Vec<Vec<Oid>>, together: bool) -> Vec<Walked> {
+async fn read(session: Session, tables: Vec<(Vec<Oid>, Plan)>, together: bool) -> Vec<Walked> {
     let walk = |columns: &Vec<Oid>| Walk {
         columns: columns.clone(),
         within: Vec::new(),
@@ -228,17 +241,17 @@ async fn read(session: Session, tables: Vec<Vec<Oid>>, together: bool) -> Vec<Wa
     if together {
         let walks: Vec<_> = tables
             .iter()
-            .map(|columns| {
-                let (session, walk) = (session.clone(), walk(columns));
-                tokio::spawn(async move { session.walk(&walk).await })
+            .map(|(columns, plan)| {
+                let (session, walk, plan) = (session.clone(), walk(columns), plan.clone());
+                tokio::spawn(async move { session.walk_by(&walk, &plan).await })
             })
             .collect();
         for walk in walks {
             walked.push(walk.await.expect("a walk does not panic"));
         }
     } else {
-        for columns in &tables {
-            walked.push(session.walk(&walk(columns)).await);
+        for (columns, plan) in &tables {
+            walked.push(session.walk_by(&walk(columns), plan).await);
         }
     }
     walked
@@ -253,7 +266,7 @@ fn decode(profile: &Arc<Profile>, olts: &[Vec<Walked>], cycle: &mut Cycle) {
                 let read = read.filter(|read| columns.contains(&read.column));
                 read.map(|read| RawColumn {
                     oid: read.column.clone(),
-                    rows: read.rows.clone(),
+                    rows: read.rows.iter().collect(),
                     complete: read.end.is_ok(),
                 })
                 .collect()
@@ -274,7 +287,7 @@ fn digest(olt: &[Walked]) -> u64 {
     let mut digest = Digest::default();
     for column in olt.iter().flat_map(|walked| &walked.columns) {
         for (index, value) in &column.rows {
-            digest.row(column.column.arcs(), index, value);
+            digest.row(column.column.arcs(), &index, &value);
         }
     }
     digest.0

@@ -23,7 +23,7 @@ pub fn render(olt: &[Walked]) -> u64 {
         let _ = writeln!(text, "# HELP {name} {name} - {}", column.column);
         let _ = writeln!(text, "# TYPE {name} gauge");
         for (index, value) in &column.rows {
-            let (interface, onu) = match **index {
+            let (interface, onu) = match *index {
                 [interface, onu] => (interface, onu),
                 _ => continue,
             };

@@ -17,6 +17,7 @@ use crate::config::{self, Config, LONGEST_CONFIG, OzmapMode};
 use crate::mib::Library;
 use crate::ozmap::Client;
 use crate::poll::Poller;
+use crate::snmp::Engine;
 
 /// Longest description of an OLT that is shown.
 const LONGEST_DESCR: usize = 44;
@@ -118,10 +119,11 @@ async fn try_all(config: &Config, library: &Arc<Library>) -> Vec<Finding> {
     let progress =
         Arc::new(Progress::new("checking", config.olts.len().saturating_add(usize::from(config.ozmap.is_some()))));
     let mut tasks = JoinSet::new();
+    let engine = Engine::default();
     for (place, olt) in config.olts.iter().cloned().enumerate() {
-        let (library, progress) = (Arc::clone(library), Arc::clone(&progress));
+        let (library, progress, engine) = (Arc::clone(library), Arc::clone(&progress), engine.clone());
         tasks.spawn(async move {
-            let finding = try_olt(olt, library).await;
+            let finding = try_olt(olt, library, engine).await;
             progress.step();
             (place, finding)
         });
@@ -146,9 +148,9 @@ async fn try_all(config: &Config, library: &Arc<Library>) -> Vec<Finding> {
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 
-async fn try_olt(olt: config::Olt, library: Arc<Library>) -> Finding {
+async fn try_olt(olt: config::Olt, library: Arc<Library>, engine: Engine) -> Finding {
     let (what, address) = (olt.name.to_string(), olt.address.clone());
-    let mut poller = Poller::new(olt, library);
+    let mut poller = Poller::with_engine(olt, library, engine);
     let result = match poller.identify().await {
         Ok(identity) => Ok((identity.profile.name().to_owned(), identity.sys_descr.clone())),
         Err(error) => Err(chain(&error)),

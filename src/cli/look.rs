@@ -11,6 +11,7 @@ use crate::config;
 use crate::mib::Library;
 use crate::model::{Completeness, Gap, Sweep, SweepKind, Timestamp};
 use crate::poll::{Identity, Poller, View};
+use crate::snmp::Engine;
 
 /// OLTs that are looked at at the same time; each has a socket.
 const AT_ONCE: usize = 256;
@@ -56,13 +57,14 @@ pub(super) async fn look_at(olts: &[config::Olt], library: &Arc<Library>, kinds:
     let progress = Arc::new(Progress::new("polling", olts.len().saturating_mul(kinds.len())));
     let turn = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
+    let engine = Engine::default();
     for (place, olt) in olts.iter().cloned().enumerate() {
-        let (library, kinds) = (Arc::clone(library), kinds.to_vec());
+        let (library, kinds, engine) = (Arc::clone(library), kinds.to_vec(), engine.clone());
         let (progress, turn) = (Arc::clone(&progress), Arc::clone(&turn));
         tasks.spawn(async move {
             // The semaphore is never closed; without a turn it would only be less gentle.
             let _turn = turn.acquire().await;
-            (place, look_at_one(olt, library, &kinds, &progress).await)
+            (place, look_at_one(olt, library, engine, &kinds, &progress).await)
         });
     }
     let mut looked: Vec<(usize, Looked)> = Vec::with_capacity(olts.len());
@@ -77,9 +79,15 @@ pub(super) async fn look_at(olts: &[config::Olt], library: &Arc<Library>, kinds:
     looked.into_iter().map(|(_, looked)| looked).collect()
 }
 
-async fn look_at_one(olt: config::Olt, library: Arc<Library>, kinds: &[SweepKind], progress: &Progress) -> Looked {
+async fn look_at_one(
+    olt: config::Olt,
+    library: Arc<Library>,
+    engine: Engine,
+    kinds: &[SweepKind],
+    progress: &Progress,
+) -> Looked {
     let started = Instant::now();
-    let mut poller = Poller::new(olt.clone(), library);
+    let mut poller = Poller::with_engine(olt.clone(), library, engine);
     let mut sweeps = Vec::new();
     let mut problems = Vec::new();
     for kind in kinds {

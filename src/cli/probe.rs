@@ -113,13 +113,12 @@ fn millis(time: Duration) -> f64 {
 fn gentle(olt: &config::Olt, profile: &Profile, args: &ProbeArgs) -> Target {
     let defaults = profile.defaults();
     Target {
-        address: olt.address.clone(),
         timeout: args.timeout,
         retries: RETRIES,
         window: 1,
         pdus_per_second: defaults.pdus_per_second.min(REQUESTS_PER_SECOND),
         max_repetitions: 1,
-        any_source: false,
+        ..Target::new(&olt.address)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
 use crate::ozmap::{Client, Pusher};
 use crate::poll::{Hint, PollTask, Poller};
+use crate::snmp::{Engine, EngineLimits};
 
 /// First sweeps of all OLTs are spread so that at most about ten OLTs a second are greeted, but no longer than this.
 const LONGEST_SPREAD: Duration = Duration::from_secs(60);
@@ -51,6 +52,7 @@ type Hints = Arc<std::sync::Mutex<mpsc::Sender<Hint>>>;
 struct OltPlan {
     olt: config::Olt,
     library: Arc<Library>,
+    engine: Engine,
     thresholds: config::Thresholds,
     status_map: config::StatusMap,
     pusher: Option<Pusher>,
@@ -66,7 +68,7 @@ impl OltPlan {
         let (events, received) = mpsc::channel(EVENTS);
         let (hint, hints) = mpsc::channel(1);
         *self.hints.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = hint;
-        let poller = Poller::new(self.olt.clone(), Arc::clone(&self.library));
+        let poller = Poller::with_engine(self.olt.clone(), Arc::clone(&self.library), self.engine.clone());
         let poll = PollTask::new(poller, self.spread, events, hints, self.shutdown.clone());
         let judge = JudgeTask {
             olt: self.olt.name.clone(),
@@ -107,6 +109,11 @@ impl Daemon {
         let status_map = config.ozmap.as_ref().map(|ozmap| ozmap.status.clone()).unwrap_or_default();
         let count = u32::try_from(config.olts.len()).unwrap_or(u32::MAX);
         let spread = SPREAD_PER_OLT.saturating_mul(count.saturating_sub(1)).min(LONGEST_SPREAD);
+        let engine = match &config.store {
+            // What an engine knows of SNMPv3 stands beside the database.
+            Some(store) => Engine::with_engine_file(EngineLimits::default(), &store.path.with_extension("engines")),
+            None => Engine::default(),
+        };
         let mut plans = Vec::new();
         let mut receivers = Vec::new();
         let mut hints = BTreeMap::new();
@@ -118,6 +125,7 @@ impl Daemon {
             plans.push(OltPlan {
                 olt: olt.clone(),
                 library: Arc::clone(&library),
+                engine: engine.clone(),
                 thresholds: config.thresholds.clone(),
                 status_map: status_map.clone(),
                 pusher: pusher.clone(),

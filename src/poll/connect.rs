@@ -1,5 +1,6 @@
 //! One OLT as the poller holds it: how it is reached, which family it is, and what is known of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::{Intervals, PollError, View};
 use crate::config;
 use crate::mib::{Joins, Library, Profile};
 use crate::model::OltId;
-use crate::snmp::{Counters, Oid, Session, Target, Value};
+use crate::snmp::{Counters, Engine, Oid, Plan, Session, Target, Value};
 
 const SYS_DESCR: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 1, 0];
 const SYS_OBJECT_ID: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 2, 0];
@@ -49,6 +50,7 @@ pub struct Trial {
 pub struct Poller {
     pub(super) olt: config::Olt,
     library: Arc<Library>,
+    engine: Engine,
     pub(super) session: Option<Session>,
     pub(super) identity: Option<Identity>,
     pub(super) joins: Joins,
@@ -56,22 +58,35 @@ pub struct Poller {
     pub(super) view: View,
     /// Whether the last sweep held ONUs that no inventory sweep has read yet.
     pub(super) strangers: bool,
+    /// The breaker: the OLT gave no answer at all, so one cheap request goes ahead of everything else.
+    pub(super) silent: bool,
+    /// Where to cut the walk of each table of the profile, from the rows that it had last.
+    pub(super) plans: BTreeMap<usize, Plan>,
     earlier: Counters,
 }
 
 impl Poller {
-    /// Nothing is sent yet.
+    /// With an engine of its own, for a look at one OLT. Nothing is sent yet.
     #[must_use]
     pub fn new(olt: config::Olt, library: Arc<Library>) -> Self {
+        Self::with_engine(olt, library, Engine::default())
+    }
+
+    /// With the engine that all OLTs of this process share. Nothing is sent yet.
+    #[must_use]
+    pub fn with_engine(olt: config::Olt, library: Arc<Library>, engine: Engine) -> Self {
         Self {
             olt,
             library,
+            engine,
             session: None,
             identity: None,
             joins: Joins::default(),
             joins_read: false,
             view: View::default(),
             strangers: false,
+            silent: false,
+            plans: BTreeMap::new(),
             earlier: Counters::default(),
         }
     }
@@ -92,6 +107,13 @@ impl Poller {
     #[must_use]
     pub const fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// Whether it gave no answer at all when it was asked last, so that a single request asks whether it is back
+    /// before anything else is sent.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        self.silent
     }
 
     /// The newest known values.
@@ -150,9 +172,10 @@ impl Poller {
                 }
             },
         };
+        self.plans.clear();
         // A new session, as the first one kept to what any agent bears.
         self.close();
-        let session = Session::open(self.target(&chosen), &self.olt.credential).await?;
+        let session = self.engine.open(self.target(&chosen), &self.olt.credential).await?;
         self.session = Some(session);
         Ok(self.identity.insert(Identity { sys_descr, sys_object_id, profile: chosen }))
     }
@@ -162,7 +185,7 @@ impl Poller {
     /// # Errors
     /// [`PollError`] when it does not answer, or not as an agent does.
     pub async fn introduce(&mut self) -> Result<(String, Oid, Vec<Trial>), PollError> {
-        let session = Session::open(self.first_target(), &self.olt.credential).await?;
+        let session = self.engine.open(self.first_target(), &self.olt.credential).await?;
         let answers = session.get(&[Oid::new(&SYS_DESCR), Oid::new(&SYS_OBJECT_ID)]).await?;
         let sys_descr = answers.iter().find_map(|answer| answer.value.octets()).map(printable);
         let sys_object_id = answers.iter().find_map(|answer| match &answer.value {
@@ -202,28 +225,43 @@ impl Poller {
         }
     }
 
+    /// Makes sure that it is known and there. Of an OLT that was silent, one request asks whether it is back.
+    pub(super) async fn contact(&mut self) -> Result<(), PollError> {
+        match &self.session {
+            Some(session) if self.identity.is_some() => {
+                if self.silent {
+                    session.probe(&Oid::new(&SYS_UP_TIME)).await?;
+                }
+            }
+            _ => {
+                self.identify().await?;
+            }
+        }
+        Ok(())
+    }
+
     fn first_target(&self) -> Target {
         Target {
-            address: self.olt.address.clone(),
             timeout: self.olt.timeout.unwrap_or(FIRST_CONTACT_TIMEOUT),
-            retries: self.olt.retries.unwrap_or(FIRST_CONTACT_RETRIES),
+            retries: if self.silent { 0 } else { self.olt.retries.unwrap_or(FIRST_CONTACT_RETRIES) },
             window: 1,
             pdus_per_second: self.olt.pdus_per_second.unwrap_or(FIRST_CONTACT_RATE),
             max_repetitions: self.olt.max_repetitions.unwrap_or(FIRST_CONTACT_REPETITIONS),
             any_source: self.olt.any_source,
+            ..Target::new(&self.olt.address)
         }
     }
 
     fn target(&self, profile: &Profile) -> Target {
         let defaults = profile.defaults();
         Target {
-            address: self.olt.address.clone(),
             timeout: self.olt.timeout.unwrap_or(defaults.timeout),
             retries: self.olt.retries.unwrap_or(defaults.retries),
             window: self.olt.window.unwrap_or(defaults.window),
             pdus_per_second: self.olt.pdus_per_second.unwrap_or(defaults.pdus_per_second),
             max_repetitions: self.olt.max_repetitions.unwrap_or(defaults.max_repetitions),
             any_source: self.olt.any_source,
+            ..Target::new(&self.olt.address)
         }
     }
 }

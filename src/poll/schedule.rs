@@ -51,7 +51,7 @@ pub struct Schedule {
 }
 
 /// A share of `span` that depends on the name alone, so that many OLTs do not start together.
-fn phase(olt: &OltId, span: Duration) -> Duration {
+pub(super) fn phase(olt: &OltId, span: Duration) -> Duration {
     let mut hasher = DefaultHasher::new();
     olt.hash(&mut hasher);
     let share = hasher.finish() % 1_000_000;

@@ -9,7 +9,7 @@ use super::connect::{Poller, SYS_UP_TIME};
 use super::{Identity, PollError};
 use crate::mib::{Decoded, Profile, RawColumn, RawTable, ReadMode, Rows, TableRead, UnknownValue};
 use crate::model::{Completeness, Gap, OnuState, Sweep, SweepKind, Timestamp};
-use crate::snmp::{Oid, Session, SnmpError, Value, Walk};
+use crate::snmp::{Oid, Plan, Session, SnmpError, Value, Walk, Walked};
 
 /// Most rows of one column; the largest OLTs have some 65,000 ONUs.
 const MAX_ROWS: usize = 200_000;
@@ -27,10 +27,13 @@ impl Poller {
     /// # Errors
     /// [`PollError`] when nothing was read at all; what was read before the OLT fell silent is a partial sweep.
     pub async fn sweep(&mut self, kind: SweepKind, at: Timestamp) -> Result<Sweep, PollError> {
-        if self.identity.is_none() || self.session.is_none() {
-            self.identify().await?;
-        }
-        let swept = self.read(kind, at).await?;
+        let read = match self.contact().await {
+            Ok(()) => self.read(kind, at).await,
+            Err(error) => Err(error),
+        };
+        // Anything but silence is a sign of life.
+        self.silent = read.as_ref().is_err_and(PollError::is_silence);
+        let swept = read?;
         for unknown in &swept.unknown_values {
             tracing::info!(
                 olt = %self.olt.name, object = unknown.object, value = unknown.raw, rows = unknown.count,
@@ -97,7 +100,10 @@ impl Poller {
             let walked = session.walk(&walk(vec![join.column.clone()], Vec::new(), join.stop_before.clone())).await;
             for column in walked.columns {
                 match column.end {
-                    Ok(()) => readers().for_each(|join| self.joins.set(profile, join.join, &column.rows)),
+                    Ok(()) => {
+                        let rows: Vec<_> = column.rows.iter().collect();
+                        readers().for_each(|join| self.joins.set(profile, join.join, &rows));
+                    }
                     Err(error) => {
                         // What the join said before is better than half of what it says now.
                         all = false;
@@ -110,7 +116,7 @@ impl Poller {
     }
 
     async fn read_table(
-        &self,
+        &mut self,
         profile: &Profile,
         session: &Session,
         kind: SweepKind,
@@ -120,9 +126,21 @@ impl Poller {
         if profile.is_absent(read.table, &self.joins) {
             return RawTable { table: read.table, columns: Vec::new() };
         }
+        // How many numbers at the head of an index name the PON.
+        let pon_numbers = self
+            .view
+            .onus()
+            .find_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon))
+            .map_or(0, |pon| pon.len());
         match read.mode {
             ReadMode::GetUp => self.get_rows(profile, session, read, gaps).await,
-            ReadMode::Walk => walk_into(session, read, &[Vec::new()], gaps).await,
+            ReadMode::Walk => {
+                let (raw, plan) = walk_whole(session, read, self.plans.get(&read.table), pon_numbers, gaps).await;
+                if let Some(plan) = plan {
+                    self.plans.insert(read.table, plan);
+                }
+                raw
+            }
             ReadMode::WalkByPon => {
                 let prefixes = self.pon_prefixes(profile, kind, read);
                 // Where no join lists PONs, the whole table is walked to find out who is there.
@@ -203,30 +221,62 @@ fn walk(columns: Vec<Oid>, within: Vec<u32>, stop_before: Option<Vec<u32>>) -> W
     Walk { columns, within, stop_before, max_rows: MAX_ROWS, max_repetitions: None }
 }
 
+/// Walks a table in parts that go side by side, as far as its rows are known; and how to cut it the next time, when
+/// all of it was read.
+async fn walk_whole(
+    session: &Session,
+    read: &TableRead,
+    plan: Option<&Plan>,
+    pon_numbers: usize,
+    gaps: &mut Gaps,
+) -> (RawTable, Option<Plan>) {
+    let mut columns = empty_columns(read);
+    let walk = walk(read.columns.clone(), Vec::new(), read.stop_before.clone());
+    let walked = match plan {
+        Some(plan) => session.walk_by(&walk, plan).await,
+        None => session.walk(&walk).await,
+    };
+    let next = walked.is_complete().then(|| Plan::of(&walked, pon_numbers, session.window()));
+    take(&mut columns, walked, read, gaps);
+    (finished(read, columns), next)
+}
+
 /// Walks a table's columns within each prefix.
 async fn walk_into(session: &Session, read: &TableRead, prefixes: &[Vec<u32>], gaps: &mut Gaps) -> RawTable {
-    let mut columns: Vec<RawColumn> =
-        read.columns.iter().map(|oid| RawColumn { oid: oid.clone(), rows: Vec::new(), complete: true }).collect();
+    let mut columns = empty_columns(read);
     for prefix in prefixes {
         if gaps.silent {
             columns.iter_mut().for_each(|column| column.complete = false);
             break;
         }
         let walked = session.walk(&walk(read.columns.clone(), prefix.clone(), read.stop_before.clone())).await;
-        let mut failed: Option<SnmpError> = None;
-        for part in walked.columns {
-            if let Some(column) = columns.iter_mut().find(|column| column.oid == part.column) {
-                column.rows.extend(part.rows);
-                if let Err(error) = part.end {
-                    column.complete = false;
-                    failed.get_or_insert(error);
-                }
+        take(&mut columns, walked, read, gaps);
+    }
+    finished(read, columns)
+}
+
+fn empty_columns(read: &TableRead) -> Vec<RawColumn> {
+    read.columns.iter().map(|oid| RawColumn { oid: oid.clone(), rows: Vec::new(), complete: true }).collect()
+}
+
+/// Adds what a walk gave; its first error becomes a gap.
+fn take(columns: &mut [RawColumn], walked: Walked, read: &TableRead, gaps: &mut Gaps) {
+    let mut failed: Option<SnmpError> = None;
+    for part in walked.columns {
+        if let Some(column) = columns.iter_mut().find(|column| column.oid == part.column) {
+            column.rows.extend(&part.rows);
+            if let Err(error) = part.end {
+                column.complete = false;
+                failed.get_or_insert(error);
             }
         }
-        if let Some(error) = failed {
-            gaps.add(&read.object, &error);
-        }
     }
+    if let Some(error) = failed {
+        gaps.add(&read.object, &error);
+    }
+}
+
+fn finished(read: &TableRead, columns: Vec<RawColumn>) -> RawTable {
     if read.rows == Rows::Onu {
         for column in columns.iter().filter(|column| column.rows.is_empty() && column.complete) {
             tracing::debug!(object = read.object, column = %column.oid, "the column gave no row");

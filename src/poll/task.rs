@@ -6,6 +6,10 @@
 //!                                                                   ▼  │
 //!                                                             snmp::Session ◄──► OLT
 //! ```
+//!
+//! The breaker stands here, as this task owns the schedule: an OLT that gives no answer is left alone for a pause that
+//! doubles, and then asked with a single request whether it is back ([`Poller::is_silent`]). That many OLTs behind one
+//! link do not all come back in the same second is the engine's business.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::schedule::phase;
 use super::{Identity, Intervals, PollError, Poller, Schedule, View};
 use crate::model::{Sweep, SweepKind, Timestamp};
 use crate::snmp::Counters;
@@ -145,10 +150,14 @@ impl PollTask {
                     failures = failures.saturating_add(1);
                     schedule.done(kind, started, Instant::now());
                     let pause = pause_after(failures, self.poller.intervals().state);
+                    // OLTs that fell silent together, behind one link, do not come back together.
+                    let pause = pause + phase(self.poller.name(), pause / 8);
                     schedule.put_off(Instant::now() + pause);
                     schedule.hasten(SweepKind::State, Instant::now() + pause);
-                    // The name may resolve elsewhere next time, and a v3 engine may be another.
-                    self.poller.close();
+                    if !error.is_silence() {
+                        // It is not what it was: it is looked at anew.
+                        self.poller.close();
+                    }
                     Event::Failed {
                         at: Timestamp::from(SystemTime::now()),
                         error: Arc::new(error),

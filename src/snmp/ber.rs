@@ -160,6 +160,44 @@ pub(super) fn arcs(body: &[u8], arcs: &mut Vec<u32>) -> Option<()> {
     (!inside).then_some(())
 }
 
+/// How many octets a length takes.
+pub(super) const fn length_octets(length: usize) -> usize {
+    match length {
+        0..0x80 => 1,
+        0x80..0x100 => 2,
+        0x100..0x1_0000 => 3,
+        0x1_0000..0x100_0000 => 4,
+        _ => 5,
+    }
+}
+
+/// Puts a length, below 2^32, at the end.
+pub(super) fn put_length(octets: &mut Vec<u8>, length: usize) {
+    let wide = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    let digits = length_octets(length) - 1;
+    if digits > 0 {
+        octets.push(0x80 | u8::try_from(digits).unwrap_or(4));
+    }
+    let skip = wide.len() - digits.max(1);
+    octets.extend_from_slice(wide.get(skip..).unwrap_or_default());
+}
+
+/// How many octets an INTEGER's contents take.
+pub(super) const fn integer_octets(number: i64) -> usize {
+    let significant = if number < 0 { 65 - (!number).leading_zeros() } else { 65 - number.leading_zeros() };
+    // 1 to 65.
+    significant.div_ceil(8) as usize
+}
+
+/// Puts an INTEGER at the end.
+pub(super) fn put_integer(octets: &mut Vec<u8>, number: i64) {
+    let wide = number.to_be_bytes();
+    let digits = integer_octets(number);
+    octets.push(INTEGER);
+    put_length(octets, digits);
+    octets.extend_from_slice(wide.get(wide.len().saturating_sub(digits)..).unwrap_or(&wide));
+}
+
 /// Writes elements from the last to the first, so that every length is known when it is written.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
@@ -211,6 +249,7 @@ impl Writer {
     }
 
     /// An OBJECT IDENTIFIER. The caller has checked that it begins with two sub-identifiers that can be joined.
+    #[cfg(test)]
     pub(super) fn object_id(&mut self, arcs: &[u32]) {
         let mark = self.mark();
         let (first, second, rest) = match arcs {
@@ -225,6 +264,7 @@ impl Writer {
         self.wrap(OBJECT_ID, mark);
     }
 
+    #[cfg(test)]
     fn base128(&mut self, number: u64) {
         let mut rest = number;
         let mut more = 0;
@@ -270,6 +310,23 @@ mod tests {
             (i64::from(i32::MAX), &[2, 4, 0x7f, 0xff, 0xff, 0xff]),
         ] {
             assert_eq!(encoded(|writer| writer.integer(INTEGER, number)), octets, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_is_put_at_the_end_is_what_is_written_from_the_last_to_the_first() {
+        for number in
+            [0, 1, 127, 128, 255, 256, 32_767, 32_768, -1, -128, -129, i64::from(i32::MAX), i64::MAX, i64::MIN]
+        {
+            let mut octets = Vec::new();
+            put_integer(&mut octets, number);
+            assert_eq!(octets, encoded(|writer| writer.integer(INTEGER, number)), "{number}");
+        }
+        for length in [0_usize, 127, 128, 255, 256, 65_535, 65_536] {
+            let mut octets = vec![OCTET_STRING];
+            put_length(&mut octets, length);
+            assert_eq!(octets.len(), 1 + length_octets(length));
+            assert!(encoded(|writer| writer.octets(OCTET_STRING, &vec![7; length])).starts_with(&octets), "{length}");
         }
     }
 

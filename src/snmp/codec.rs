@@ -4,11 +4,12 @@
 //! [`Value::Undecoded`] and its neighbours survive, and a list that breaks off is seen as such, which the iterator of
 //! the `snmp2` crate does not tell from a list that ends.
 
-use super::ber::{self, BerError, INTEGER, NULL, OBJECT_ID, OCTET_STRING, Reader, SEQUENCE, Writer};
+use super::ber::{self, BerError, INTEGER, NULL, OBJECT_ID, OCTET_STRING, Reader, SEQUENCE};
 use super::oid::MAX_ARCS;
-use super::{Oid, Value};
+use super::{Oid, Value, index};
 
-const VERSION_2C: i32 = 1;
+pub(super) const VERSION_2C: i32 = 1;
+pub(super) const VERSION_3: i32 = 3;
 
 const GET: u8 = 0xa0;
 const GET_NEXT: u8 = 0xa1;
@@ -22,9 +23,9 @@ const GAUGE32: u8 = 0x42;
 const TIME_TICKS: u8 = 0x43;
 const OPAQUE: u8 = 0x44;
 const COUNTER64: u8 = 0x46;
-const NO_SUCH_OBJECT: u8 = 0x80;
-const NO_SUCH_INSTANCE: u8 = 0x81;
-const END_OF_MIB_VIEW: u8 = 0x82;
+pub(super) const NO_SUCH_OBJECT: u8 = 0x80;
+pub(super) const NO_SUCH_INSTANCE: u8 = 0x81;
+pub(super) const END_OF_MIB_VIEW: u8 = 0x82;
 
 /// What is asked of an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,71 @@ pub(super) enum Operation {
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     pub(super) operation: Operation,
-    pub(super) oids: Vec<Oid>,
+    pub(super) names: Names,
+}
+
+impl Request {
+    /// Most varbinds that an answer can hold.
+    pub(super) fn most_varbinds(&self) -> usize {
+        let rows = match self.operation {
+            Operation::GetBulk { max_repetitions } => usize::try_from(max_repetitions).unwrap_or(usize::MAX).max(1),
+            Operation::Get | Operation::GetNext => 1,
+        };
+        self.names.count.saturating_mul(rows)
+    }
+}
+
+/// Names as they stand in a request: the contents of a list of varbinds with NULL values.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    octets: Vec<u8>,
+    count: usize,
+}
+
+impl Names {
+    /// None yet, to be written into a buffer whose contents are lost.
+    pub(super) fn into(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self { octets: buffer, count: 0 }
+    }
+
+    /// Adds a name, given in two parts as they stand on the wire.
+    pub(super) fn push(&mut self, head: &[u8], tail: &[u8]) {
+        let name = head.len() + tail.len();
+        let pair = 1 + ber::length_octets(name) + name + 2;
+        self.octets.push(SEQUENCE);
+        ber::put_length(&mut self.octets, pair);
+        self.octets.push(OBJECT_ID);
+        ber::put_length(&mut self.octets, name);
+        self.octets.extend_from_slice(head);
+        self.octets.extend_from_slice(tail);
+        self.octets.extend_from_slice(&[NULL, 0]);
+        self.count += 1;
+    }
+
+    pub(super) fn of(oids: &[Oid]) -> Self {
+        let mut names = Self::default();
+        oids.iter().for_each(|oid| names.push(&index::encode_name(oid.arcs()), &[]));
+        names
+    }
+
+    /// The octets.
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// The buffer, to be used again.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.octets
+    }
+
+    /// The name, when there is one only.
+    pub(super) fn only(&self) -> Option<Oid> {
+        let varbind = VarBinds { reader: Reader::new(&self.octets) }.next()?.ok()?;
+        let mut arcs = Vec::new();
+        varbind.name_into(&mut arcs)?;
+        (self.count == 1).then(|| Oid::new(&arcs))
+    }
 }
 
 /// Which kind of answer.
@@ -86,6 +151,16 @@ impl<'a> RawVarBind<'a> {
     /// The name's sub-identifiers; `None` when they are broken.
     pub(super) fn name_into(&self, arcs: &mut Vec<u32>) -> Option<()> {
         ber::arcs(self.name?, arcs)
+    }
+
+    /// The name's octets; `None` when they have no readable frame.
+    pub(super) const fn name(&self) -> Option<&'a [u8]> {
+        self.name
+    }
+
+    /// The value's tag, and its octets where they have a readable frame.
+    pub(super) const fn parts(&self) -> (u8, Option<&'a [u8]>) {
+        (self.tag, self.body)
     }
 
     /// The value; never fails.
@@ -149,6 +224,11 @@ impl<'a> Pdu<'a> {
     }
 }
 
+/// The version of a message, as it stands on the wire.
+pub(super) fn version(datagram: &[u8]) -> Result<i32, BerError> {
+    Reader::new(Reader::new(datagram).expect(SEQUENCE)?).int32()
+}
+
 /// Reads a v2c message; octets after it are ignored.
 pub(super) fn scan_v2c(datagram: &[u8]) -> Result<Message<'_>, BerError> {
     let mut message = Reader::new(Reader::new(datagram).expect(SEQUENCE)?);
@@ -170,41 +250,32 @@ pub(super) fn is_encodable(oid: &Oid) -> bool {
     }
 }
 
-/// Names as the contents of a list of varbinds with NULL values.
-fn write_names(writer: &mut Writer, oids: &[Oid]) {
-    for oid in oids.iter().rev() {
-        let pair = writer.mark();
-        writer.octets(NULL, &[]);
-        writer.object_id(oid.arcs());
-        writer.wrap(SEQUENCE, pair);
-    }
-}
-
-/// Names as the contents of a list of varbinds with NULL values.
-pub(super) fn encode_names(oids: &[Oid]) -> Vec<u8> {
-    let mut writer = Writer::default();
-    write_names(&mut writer, oids);
-    writer.finish()
-}
-
-/// A whole v2c request.
-pub(super) fn encode_v2c(community: &[u8], request_id: i32, request: &Request) -> Vec<u8> {
-    let mut writer = Writer::default();
+/// A whole v2c request, put into an empty buffer.
+pub(super) fn encode_v2c(buffer: &mut Vec<u8>, community: &[u8], request_id: i32, request: &Request) {
     let (tag, repetitions) = match request.operation {
         Operation::Get => (GET, 0),
         Operation::GetNext => (GET_NEXT, 0),
         Operation::GetBulk { max_repetitions } => (GET_BULK, i64::from(max_repetitions.max(1))),
     };
-    write_names(&mut writer, &request.oids);
-    writer.wrap(SEQUENCE, 0);
-    writer.integer(INTEGER, repetitions);
-    writer.integer(INTEGER, 0);
-    writer.integer(INTEGER, i64::from(request_id));
-    writer.wrap(tag, 0);
-    writer.octets(OCTET_STRING, community);
-    writer.integer(INTEGER, i64::from(VERSION_2C));
-    writer.wrap(SEQUENCE, 0);
-    writer.finish()
+    let names = request.names.octets();
+    let element = |length: usize| 1 + ber::length_octets(length) + length;
+    let numbers = [i64::from(request_id), 0, repetitions];
+    let pdu = numbers.iter().map(|number| element(ber::integer_octets(*number))).sum::<usize>() + element(names.len());
+    let version = i64::from(VERSION_2C);
+    let message = element(ber::integer_octets(version)) + element(community.len()) + element(pdu);
+    buffer.reserve(element(message));
+    buffer.push(SEQUENCE);
+    ber::put_length(buffer, message);
+    ber::put_integer(buffer, version);
+    buffer.push(OCTET_STRING);
+    ber::put_length(buffer, community.len());
+    buffer.extend_from_slice(community);
+    buffer.push(tag);
+    ber::put_length(buffer, pdu);
+    numbers.iter().for_each(|number| ber::put_integer(buffer, *number));
+    buffer.push(SEQUENCE);
+    ber::put_length(buffer, names.len());
+    buffer.extend_from_slice(names);
 }
 
 /// About how many octets a name takes in a message, with its varbind's frame and a NULL.
@@ -214,7 +285,7 @@ pub(super) fn varbind_octets(arcs: &[u32]) -> usize {
 }
 
 /// A value by its tag; a broken or unknown one is [`Value::Undecoded`].
-fn decode_value(tag: u8, body: &[u8]) -> Value {
+pub(super) fn decode_value(tag: u8, body: &[u8]) -> Value {
     let narrow = |make: fn(u32) -> Value| ber::unsigned(body).and_then(|number| u32::try_from(number).ok()).map(make);
     let decoded = match tag {
         INTEGER => ber::signed(body).map(Value::Integer),

@@ -31,6 +31,15 @@ pub struct Counters {
     pub too_big: u64,
     /// Cells that the agent fails at, skipped.
     pub poisoned: u64,
+    /// How often it fell silent: a request was given up after all its tries, and the one before it was answered.
+    pub silences: u64,
+    /// Single requests that asked a silent OLT whether it is back.
+    pub probes: u64,
+    /// How often a request had to wait for what all OLTs share.
+    pub held: u64,
+    /// Another OLT has the same SNMPv3 engine ID: one is a copy of the other's configuration, and tools that keep
+    /// clocks by engine ID fail at both.
+    pub shared_engine: bool,
     /// Requests in flight now, those that nobody waits for any more but the OLT may still work on included.
     pub in_flight: u32,
     /// The most that ever were in flight.
@@ -61,6 +70,10 @@ impl Counters {
             varbinds: self.varbinds + later.varbinds,
             too_big: self.too_big + later.too_big,
             poisoned: self.poisoned + later.poisoned,
+            silences: self.silences + later.silences,
+            probes: self.probes + later.probes,
+            held: self.held + later.held,
+            shared_engine: later.shared_engine,
             in_flight: later.in_flight,
             most_in_flight: self.most_in_flight.max(later.most_in_flight),
             window: later.window,

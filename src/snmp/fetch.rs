@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::codec::{self, Operation, Pdu, Request};
+use super::codec::{self, Names, Operation, Pdu, Request};
 use super::device::{Ask, Failure, Hand, Job, Kind};
 use super::{ErrorStatus, Oid, SnmpError, Value, VarBind};
 
@@ -23,6 +23,8 @@ pub(super) struct FetchJob {
     asked: Vec<usize>,
     /// Most names in one request of this job.
     limit: usize,
+    /// One request, not repeated: it only asks whether anybody is there.
+    once: bool,
     error: Option<SnmpError>,
 }
 
@@ -32,7 +34,12 @@ impl FetchJob {
         let answers = vec![None; oids.len()];
         let all: Vec<usize> = (0..oids.len()).collect();
         let runs = if all.is_empty() { VecDeque::new() } else { VecDeque::from([all]) };
-        Self { next, oids, answers, runs, asked: Vec::new(), limit: MAX_NAMES, error: None }
+        Self { next, oids, answers, runs, asked: Vec::new(), limit: MAX_NAMES, once: false, error: None }
+    }
+
+    /// Asks for one value, once.
+    pub(super) fn probe(oid: Oid) -> Self {
+        Self { once: true, ..Self::new(false, vec![oid]) }
     }
 
     fn names(&self, positions: &[usize]) -> Vec<Oid> {
@@ -121,13 +128,19 @@ impl Job for FetchJob {
         let operation = if self.next { Operation::GetNext } else { Operation::Get };
         let oids = self.names(&run);
         let kind = oids.first().map_or(Kind::Discovery, Kind::of_value);
+        let names = Names::of(&oids);
         let impatient = run.len() > 1;
+        let octets = run.len().saturating_mul(longest + VALUE_OCTETS);
         self.asked = run;
-        Some(Ask { request: Request { operation, oids }, impatient, kind })
+        Some(Ask { request: Request { operation, names }, impatient, kind, octets })
     }
 
     fn is_done(&self) -> bool {
         self.error.is_some() || self.runs.is_empty() && self.asked.is_empty()
+    }
+
+    fn is_probe(&self) -> bool {
+        self.once
     }
 
     fn sent(&mut self) {}

@@ -37,6 +37,13 @@ impl Job for AnyJob {
         }
     }
 
+    fn is_probe(&self) -> bool {
+        match self {
+            Self::Fetch(job) => job.is_probe(),
+            Self::Walk(job) => job.is_probe(),
+        }
+    }
+
     fn sent(&mut self) {
         match self {
             Self::Fetch(job) => job.sent(),

@@ -4,34 +4,49 @@
 //! Not its business: what an OID means.
 //!
 //! ```text
-//!  Session      session.rs    the handle; any number of callers
-//!  Task         transport.rs  the socket and the clock; everything below is sans I/O
-//!  jobs         walk.rs, fetch.rs   what to ask next, what to believe of an answer
-//!  Device       device/       slots and ids, waits and retries, the governor, sizes
+//!  Session      session.rs    the handle of one OLT; any number of callers
+//!  Engine       engine.rs     the handle of what all OLTs share
+//!  Worker       worker.rs, sockets.rs   the sockets and the clock; everything below is sans I/O
+//!  Fleet        fleet.rs, commons/   all OLTs: routing, turns, ids in flight, budgets over all
+//!  jobs         walk.rs, fetch.rs   what to ask next, what to believe of an answer; plan.rs cuts walks
+//!  Device       device/       one OLT: requests in flight, waits and retries, the governor, sizes
 //!  messages     usm/ for SNMPv3, codec.rs
-//!  octets       ber.rs
+//!  octets       ber.rs, index.rs, rows.rs
 //! ```
 
 mod ber;
 mod codec;
+mod commons;
 mod counters;
 mod device;
+mod engine;
+mod engine_cache;
 mod error;
 mod fetch;
+mod fleet;
+#[cfg(test)]
+mod fuzz;
+mod index;
 mod job;
 mod oid;
+mod plan;
+mod rows;
 mod session;
+mod sockets;
 mod target;
 #[cfg(test)]
 mod testing;
-mod transport;
 mod usm;
 mod value;
 mod walk;
+mod worker;
 
 pub use counters::Counters;
+pub use engine::{Engine, EngineLimits, Status as EngineStatus};
 pub use error::{ErrorStatus, Refusal, Silence, SnmpError};
 pub use oid::{Oid, ParseOidError};
+pub use plan::Plan;
+pub use rows::{Iter as RowsIter, Rows};
 pub use session::Session;
 pub use target::{Target, Walk, Walked, WalkedColumn};
 pub use value::{Value, VarBind};

@@ -1,82 +1,49 @@
 //! The handle that other rooms hold: one OLT, any number of callers at once.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use super::device::{Device, Protocol};
+use super::engine::{Engine, Link};
 use super::fetch::FetchJob;
 use super::job::{AnyJob, Outcome};
-use super::transport::{self, Command, Task};
-use super::usm::Usm;
+use super::plan::{self, Plan};
 use super::walk::WalkJob;
-use super::{Counters, Oid, SnmpError, Target, VarBind, Walk, Walked, WalkedColumn, codec};
-use crate::config::{Credential, SnmpVersion};
-
-/// Callers that may wait for their turn to hand in a job, before they wait for a place.
-const QUEUE: usize = 16;
+use super::worker::Command;
+use super::{Counters, Oid, Rows, SnmpError, Target, VarBind, Walk, Walked, WalkedColumn, codec};
+use crate::config::Credential;
 
 /// A session with one OLT. Cheap to clone; callers' requests share the OLT's governor, each job with at most one
-/// request in flight. Its task and socket live until the last clone is dropped.
+/// request in flight. The engine lets go of the OLT when the last clone is dropped.
 #[derive(Clone)]
 pub struct Session {
-    address: Arc<str>,
-    commands: mpsc::Sender<Command>,
-    counters: Arc<Mutex<Counters>>,
+    link: Arc<Link>,
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Session").field("address", &self.address()).finish_non_exhaustive()
     }
 }
 
 impl Session {
-    /// Resolves the name and opens a socket; nothing is sent yet. Must be called within a tokio runtime.
+    pub(super) const fn new(link: Arc<Link>) -> Self {
+        Self { link }
+    }
+
+    /// A session with an engine of its own, for a look at one OLT; many OLTs share one with [`Engine::open`].
     ///
     /// # Errors
-    /// [`SnmpError::Setting`] for a target or credential that cannot be used, [`SnmpError::NotResolved`], and
-    /// [`SnmpError::Socket`].
+    /// As [`Engine::open`].
     pub async fn open(target: Target, credential: &Credential) -> Result<Self, SnmpError> {
-        target.check()?;
-        let protocol = match (&credential.version, Usm::new(credential)?) {
-            (_, Some(usm)) => Protocol::V3(Box::new(usm)),
-            (SnmpVersion::V2c { community }, None) => Protocol::V2c(community.clone()),
-            (SnmpVersion::V3 { .. }, None) => {
-                let what = format!("SNMP credential {:?}", credential.name);
-                return Err(SnmpError::Setting { what, why: "an SNMPv3 user was expected".to_owned() });
-            }
-        };
-        let addresses = transport::resolve(&target.address).await?;
-        let socket_error = |why: String| SnmpError::Socket { address: target.address.clone(), why };
-        let Some(peer) = addresses.first().copied() else {
-            return Err(socket_error("no address".to_owned()));
-        };
-        let socket = transport::bind(peer).map_err(|error| socket_error(error.to_string()))?;
-        let seed = getrandom::u64().map_err(|error| socket_error(format!("no randomness for request ids: {error}")))?;
-        let device = Device::new(&target, peer, protocol, fastrand::Rng::with_seed(seed));
-        let counters = Arc::new(Mutex::new(device.counters()));
-        let (sender, commands) = mpsc::channel(QUEUE);
-        let address: Arc<str> = Arc::from(target.address.as_str());
-        let task = Task {
-            address: target.address,
-            device,
-            socket,
-            commands,
-            counters: Arc::clone(&counters),
-            waiting: HashMap::new(),
-            addresses,
-        };
-        tokio::spawn(task.run());
-        Ok(Self { address, commands: sender, counters })
+        Engine::default().open(target, credential).await
     }
 
     /// The OLT's address as it was given.
     #[must_use]
     pub fn address(&self) -> &str {
-        &self.address
+        self.link.address()
     }
 
     /// The values of these names: one varbind for each, in the same order. Splits by itself into as many requests as
@@ -97,30 +64,61 @@ impl Session {
         self.fetch(true, oids).await
     }
 
+    /// Asks for one value with a single request, which is not repeated: the cheapest way to find out whether an OLT
+    /// that fell silent is back. What it answers does not matter.
+    ///
+    /// # Errors
+    /// [`SnmpError::NoAnswer`], or that it refuses us.
+    pub async fn probe(&self, oid: &Oid) -> Result<(), SnmpError> {
+        askable(std::slice::from_ref(oid))?;
+        match self.run(AnyJob::Fetch(FetchJob::probe(oid.clone()))).await? {
+            Outcome::Fetched(fetched) => fetched.map(|_| ()),
+            Outcome::Walked(_) => Err(self.closed()),
+        }
+    }
+
     /// Reads columns, rows in lock-step. Never loses what was read before an error: each column says how it ended.
     pub async fn walk(&self, walk: &Walk) -> Walked {
-        let failed = |error: SnmpError| Walked {
-            columns: walk
-                .columns
-                .iter()
-                .map(|column| WalkedColumn { column: column.clone(), rows: Vec::new(), end: Err(error.clone()) })
-                .collect(),
-            pdus: 0,
-        };
+        self.walk_by(walk, &Plan::default()).await
+    }
+
+    /// As [`Self::walk`], cut into parts by what is known of the rows, so that as many requests are at the OLT as its
+    /// window allows. What it gives is the same for every plan.
+    pub async fn walk_by(&self, walk: &Walk, plan: &Plan) -> Walked {
         let starts: Vec<Oid> = walk.columns.iter().map(|column| column.child(&walk.within)).collect();
         if let Err(error) = askable(&walk.columns).and_then(|()| askable(&starts)) {
-            return failed(error);
+            return failed(walk, &error);
         }
-        match self.run(AnyJob::Walk(Box::new(WalkJob::new(walk.clone())))).await {
-            Ok(Outcome::Walked(walked)) => walked,
-            Ok(Outcome::Fetched(_)) | Err(_) => failed(self.closed()),
+        let mut jobs = Vec::new();
+        for part in plan::parts(walk, plan, self.link.window()) {
+            let job = AnyJob::Walk(Box::new(WalkJob::part(part.walk.clone(), &part.chain)));
+            let started = self.start(job).await;
+            jobs.push((part, started));
         }
+        let mut parts = Vec::new();
+        for (part, started) in jobs {
+            let walked = match started {
+                Ok(outcome) => match outcome.await {
+                    Ok(Outcome::Walked(walked)) => walked,
+                    Ok(Outcome::Fetched(_)) | Err(_) => failed(&part.walk, &self.closed()),
+                },
+                Err(error) => failed(&part.walk, &error),
+            };
+            parts.push((part.first, walked));
+        }
+        plan::join(self.address(), walk, parts)
+    }
+
+    /// The most requests that may be in flight, as its target says.
+    #[must_use]
+    pub fn window(&self) -> u32 {
+        self.link.window()
     }
 
     /// What was counted since the session was opened.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+        self.link.counters()
     }
 
     async fn fetch(&self, next: bool, oids: &[Oid]) -> Result<Vec<VarBind>, SnmpError> {
@@ -132,14 +130,28 @@ impl Session {
     }
 
     async fn run(&self, job: AnyJob) -> Result<Outcome, SnmpError> {
+        self.start(job).await?.await.map_err(|_| self.closed())
+    }
+
+    async fn start(&self, job: AnyJob) -> Result<oneshot::Receiver<Outcome>, SnmpError> {
         let (done, outcome) = oneshot::channel();
-        self.commands.send(Command { job, done }).await.map_err(|_| self.closed())?;
-        outcome.await.map_err(|_| self.closed())
+        self.link
+            .commands()
+            .send(Command::Do { number: self.link.number(), job, done })
+            .await
+            .map_err(|_| self.closed())?;
+        Ok(outcome)
     }
 
     fn closed(&self) -> SnmpError {
-        SnmpError::Closed { address: self.address.to_string() }
+        SnmpError::Closed { address: self.address().to_owned() }
     }
+}
+
+/// A walk that did not come about.
+fn failed(walk: &Walk, error: &SnmpError) -> Walked {
+    let column = |column: &Oid| WalkedColumn { column: column.clone(), rows: Rows::new(), end: Err(error.clone()) };
+    Walked { columns: walk.columns.iter().map(column).collect(), pdus: 0 }
 }
 
 fn askable(oids: &[Oid]) -> Result<(), SnmpError> {
@@ -156,7 +168,7 @@ mod tests {
     use super::super::testing::{Agent, oid, target};
     use super::super::{Silence, Value};
     use super::*;
-    use crate::config::Secret;
+    use crate::config::{Secret, SnmpVersion};
 
     fn v2c(community: &str) -> Credential {
         let version = SnmpVersion::V2c { community: Secret::new(community.to_owned()) };
@@ -225,6 +237,41 @@ mod tests {
             assert!(walked.is_complete() && walked.columns[0].rows.len() == 50);
         }
         assert!(session.counters().most_in_flight <= 2);
+    }
+
+    #[tokio::test]
+    async fn an_engine_serves_many_olts_over_one_task_and_lets_go_of_those_that_are_closed() {
+        let engine = Engine::default();
+        let mut sessions = Vec::new();
+        for olt in 0..20_u32 {
+            let mut agent = Agent::table("1.3.6.1.4.1.9", 2, 40);
+            agent.tree.insert(oid("1.3.6.1.2.1.1.3.0"), Value::TimeTicks(olt));
+            let host = if olt % 2 == 0 { "127.0.0.1" } else { "::1" };
+            let address = start(agent, host).await;
+            sessions.push(engine.open(Target { address, ..target() }, &v2c("public")).await.unwrap());
+        }
+        let mut walks = tokio::task::JoinSet::new();
+        for (olt, session) in (0_u32..).zip(sessions.clone()) {
+            walks.spawn(async move {
+                let ticks = session.get(&[oid("1.3.6.1.2.1.1.3.0")]).await.unwrap();
+                assert_eq!(ticks[0].value, Value::TimeTicks(olt));
+                session.walk(&walk(&["1.3.6.1.4.1.9.1", "1.3.6.1.4.1.9.2"])).await
+            });
+        }
+        while let Some(walked) = walks.join_next().await {
+            assert!(walked.unwrap().columns.iter().all(|column| column.end.is_ok() && column.rows.len() == 40));
+        }
+        let status = engine.status();
+        assert_eq!((status.sessions, status.outstanding_octets), (20, 0));
+        assert!(status.receive_buffer > 0);
+        sessions.truncate(3);
+        let closed = async {
+            while engine.status().sessions != 3 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), closed).await.unwrap();
+        assert!(sessions[0].get(&[oid("1.3.6.1.2.1.1.3.0")]).await.is_ok());
     }
 
     #[tokio::test]

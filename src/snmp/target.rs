@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Oid, SnmpError, Value};
+use super::{Oid, Rows, SnmpError};
 
 /// Whom to speak to, and how gently.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,14 +17,20 @@ pub struct Target {
     pub window: u32,
     /// Most datagrams a second, repeated ones included; infinite for no limit, never slower than one an hour.
     pub pdus_per_second: f64,
+    /// Most varbinds asked for a second; infinite for no limit, never slower than one an hour.
+    pub varbinds_per_second: f64,
     /// Most rows asked for in one GETBULK; 0 counts as 1, as some agents hang on 0.
     pub max_repetitions: u32,
+    /// Most octets of varbinds that an answer is asked to have, from 100; agents go below by themselves. More than 1,400
+    /// takes several packets, of which none may be lost.
+    pub reply_octets: usize,
     /// Take answers from any address and port, for agents that answer from another interface.
     pub any_source: bool,
 }
 
 impl Target {
-    /// With the defaults of the config: 2 s, 3 retries, one request in flight, 50 datagrams a second, 40 rows.
+    /// With the defaults of the config: 2 s, 3 retries, one request in flight, 50 datagrams a second, 40 rows; any number of
+    /// varbinds a second, answers of 1,400 octets.
     #[must_use]
     pub fn new(address: &str) -> Self {
         Self {
@@ -33,7 +39,9 @@ impl Target {
             retries: 3,
             window: 1,
             pdus_per_second: 50.0,
+            varbinds_per_second: f64::INFINITY,
             max_repetitions: 40,
+            reply_octets: 1_400,
             any_source: false,
         }
     }
@@ -48,6 +56,12 @@ impl Target {
         };
         if self.pdus_per_second.is_nan() || self.pdus_per_second <= 0.0 {
             return refuse("pdus_per_second", "a number above 0 was expected");
+        }
+        if self.varbinds_per_second.is_nan() || self.varbinds_per_second <= 0.0 {
+            return refuse("varbinds_per_second", "a number above 0 was expected");
+        }
+        if self.reply_octets < 100 || self.reply_octets > 60_000 {
+            return refuse("reply_octets", "100 to 60,000 were expected");
         }
         if self.timeout < Duration::from_millis(1) || self.timeout > Duration::from_secs(600) {
             return refuse("timeout", "1 ms to 10 minutes was expected");
@@ -108,8 +122,9 @@ pub struct WalkedColumn {
     /// The column.
     pub column: Oid,
     /// Index after the column, and value; the index strictly increases. A cell that the agent fails at (genErr) while
-    /// its neighbours can be read is [`Value::NoSuchInstance`].
-    pub rows: Vec<(Box<[u32]>, Value)>,
+    /// its neighbours can be read is
+    /// [`super::Value::NoSuchInstance`].
+    pub rows: Rows,
     /// `Ok` when the column ended; else what is missing after the last row, and why.
     pub end: Result<(), SnmpError>,
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::ber::{INTEGER, NULL, OCTET_STRING, SEQUENCE, Writer};
 use super::codec::{self, PduKind};
-use super::device::{Device, Protocol};
+use super::commons::{Commons, Limits};
+use super::device::{Arrived, Device, Protocol};
 use super::job::{AnyJob, Outcome};
 use super::{Oid, Target, Value, VarBind, Walked};
 use crate::config::Secret;
@@ -24,7 +25,9 @@ pub(super) fn target() -> Target {
         retries: 3,
         window: 1,
         pdus_per_second: f64::INFINITY,
+        varbinds_per_second: f64::INFINITY,
         max_repetitions: 40,
+        reply_octets: 1_400,
         any_source: false,
     }
 }
@@ -281,6 +284,28 @@ impl Network {
     }
 }
 
+/// What devices share, without a limit.
+pub(super) fn commons() -> Commons {
+    Commons::new(Limits::NONE, fastrand::Rng::with_seed(3))
+}
+
+/// Gives a datagram to a device that is alone.
+pub(super) fn receive(
+    device: &mut Device<AnyJob>,
+    commons: &mut Commons,
+    now: Instant,
+    source: SocketAddr,
+    datagram: &[u8],
+) {
+    match Arrived::read(datagram) {
+        Ok(arrived) => {
+            let found = commons.tickets.find(arrived.id());
+            device.take(now, commons, source, &arrived, found);
+        }
+        Err(why) => device.unreadable(why),
+    }
+}
+
 /// Which way a datagram goes.
 #[derive(Debug)]
 enum Way {
@@ -293,6 +318,7 @@ type AnswerWith<'a> = Box<dyn FnMut(Instant, &[u8]) -> Vec<Vec<u8>> + 'a>;
 /// A device, an agent and a network on a scripted clock.
 pub(super) struct World<'a> {
     pub(super) device: Device<AnyJob>,
+    pub(super) commons: Commons,
     pub(super) network: Network,
     pub(super) now: Instant,
     pub(super) service: Duration,
@@ -309,10 +335,10 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn new(target: &Target, protocol: Protocol, agent: AnswerWith<'a>) -> Self {
-        let random = fastrand::Rng::with_seed(3);
         let now = Instant::now();
         Self {
-            device: Device::new(target, PEER.parse().unwrap(), protocol, random),
+            device: Device::new(0, target, PEER.parse().unwrap(), protocol),
+            commons: commons(),
             network: Network::perfect(),
             now,
             service: Duration::from_millis(2),
@@ -329,11 +355,12 @@ impl<'a> World<'a> {
     }
 
     fn send_out(&mut self) {
-        while let Some((datagram, _)) = self.device.transmit() {
+        while let Some(letter) = self.commons.outbox.next() {
             for _ in 0..self.network.copies() {
                 let at = self.now + self.network.took();
-                self.push(at, Way::ToAgent(datagram.clone()));
+                self.push(at, Way::ToAgent(letter.octets.clone()));
             }
+            self.commons.outbox.give_back(letter.octets);
         }
         self.most_at_agent = self.most_at_agent.max(usize::try_from(self.device.counters().in_flight).unwrap());
     }
@@ -344,7 +371,11 @@ impl<'a> World<'a> {
         let ids: Vec<_> = jobs.into_iter().map(|job| self.device.submit(job)).collect();
         let mut outcomes = BTreeMap::new();
         loop {
-            self.device.advance(self.now);
+            self.device.advance(self.now, &mut self.commons);
+            if let Some(chore) = self.device.chore() {
+                self.device.equip(self.now, chore.run());
+                self.device.advance(self.now, &mut self.commons);
+            }
             self.send_out();
             while let Some((id, outcome)) = self.device.finished() {
                 outcomes.insert(id, outcome);
@@ -368,7 +399,9 @@ impl<'a> World<'a> {
                             }
                         }
                     }
-                    Way::ToUs(source, datagram) => self.device.receive(self.now, source, &datagram),
+                    Way::ToUs(source, datagram) => {
+                        receive(&mut self.device, &mut self.commons, self.now, source, &datagram);
+                    }
                 }
             }
         }
@@ -380,6 +413,19 @@ impl<'a> World<'a> {
             Some(Outcome::Walked(walked)) => walked,
             other => panic!("a walk was expected: {other:?}"),
         }
+    }
+
+    /// Walks in parts, as a session does.
+    pub(super) fn walk_by(&mut self, walk: &super::Walk, plan: &super::Plan, window: u32) -> Walked {
+        let parts = super::plan::parts(walk, plan, window);
+        let jobs =
+            parts.iter().map(|part| AnyJob::Walk(Box::new(super::walk::WalkJob::part(part.walk.clone(), &part.chain))));
+        let outcomes = self.run(jobs.collect());
+        let walked = outcomes.into_iter().zip(&parts).map(|(outcome, part)| match outcome {
+            Outcome::Walked(walked) => (part.first, walked),
+            Outcome::Fetched(fetched) => panic!("a walk was expected: {fetched:?}"),
+        });
+        super::plan::join(PEER, walk, walked.collect())
     }
 
     /// Walks columns 1 to `columns` under `root` with a bound of 100000 rows.

@@ -5,12 +5,19 @@
 //! refuses or stays silent, it is asked for fewer rows, then for fewer columns, then with GETNEXT; a cell that it fails
 //! at even alone is stepped over with the help of its neighbours' indices.
 
+mod column;
+
 use std::time::Duration;
 
-use super::codec::{self, Operation, Pdu, Request};
+use self::column::{Column, State};
+use super::codec::{self, Operation, Pdu, RawVarBind, Request};
 use super::device::{Ask, Failure, Hand, Job, Kind};
-use super::{ErrorStatus, Oid, SnmpError, Value, Walk, Walked, WalkedColumn};
+use super::index::{self, Step};
+use super::plan::Chain;
+use super::{ErrorStatus, Oid, Rows, SnmpError, Walk, Walked, WalkedColumn, ber};
 
+/// Names of no more octets than this have no more sub-identifiers than SNMP allows.
+const SHORT_NAME: usize = 127;
 /// Most columns in one request.
 const MAX_COLUMNS: usize = 64;
 /// Octets of values that one walk may gather.
@@ -22,38 +29,16 @@ const MAX_POISONED: u32 = 16;
 /// Answers before the next larger request after the agent refused one.
 const PATIENCE: u32 = 16;
 
-#[derive(Debug)]
-enum State {
-    Active,
-    /// The agent fails right after the cursor; waits until a neighbour shows which index to step over.
-    Parked(ErrorStatus),
-    Ended(Result<(), SnmpError>),
-}
-
-#[derive(Debug)]
-struct Column {
-    oid: Oid,
-    /// The index that the next row must be greater than.
-    cursor: Vec<u32>,
-    state: State,
-    rows: Vec<(Box<[u32]>, Value)>,
-    poisoned: u32,
-}
-
-impl Column {
-    fn position(&self) -> Oid {
-        self.oid.child(&self.cursor)
-    }
-
-    const fn is_active(&self) -> bool {
-        matches!(self.state, State::Active)
-    }
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct WalkJob {
     walk: Walk,
+    /// `within` and `stop_before` of the walk, as on the wire.
+    within: Vec<u8>,
+    stop_before: Option<Vec<u8>>,
+    /// The last index of this part, and how many rows it may have.
+    until: Option<Vec<u8>>,
+    known: Option<usize>,
     columns: Vec<Column>,
     kind: Kind,
     pdus: u64,
@@ -81,15 +66,22 @@ pub(super) struct WalkJob {
 }
 
 impl WalkJob {
+    #[cfg(test)]
     pub(super) fn new(walk: Walk) -> Self {
+        Self::part(walk, &Chain::default())
+    }
+
+    /// One part of a walk.
+    pub(super) fn part(walk: Walk, chain: &Chain) -> Self {
+        let after = chain.after.as_deref().unwrap_or(&walk.within);
         let columns: Vec<Column> = walk
             .columns
             .iter()
             .map(|oid| Column {
                 oid: oid.clone(),
-                cursor: walk.within.clone(),
+                prefix: index::encode_name(oid.arcs()),
                 state: State::Active,
-                rows: Vec::new(),
+                rows: Rows::after(after),
                 poisoned: 0,
             })
             .collect();
@@ -112,8 +104,20 @@ impl WalkJob {
             failures: 0,
             silent: (0, Duration::ZERO),
             octets_per_varbind: longest + ROW_OCTETS,
+            within: index::encode(&walk.within),
+            stop_before: walk.stop_before.as_deref().map(index::encode),
+            until: chain.until.as_deref().map(index::encode),
+            known: chain.rows,
             walk,
         }
+    }
+
+    /// Rows that are still to come in the columns that are asked for, and the one that shows the end, as far as rows
+    /// are known.
+    fn rows_left(&self) -> u32 {
+        let read = self.asked.iter().filter_map(|position| self.columns.get(*position)).map(|column| column.rows.len());
+        let left = self.known.and_then(|known| known.checked_sub(read.min()?));
+        left.and_then(|left| u32::try_from(left).ok()).map_or(u32::MAX, |left| left.saturating_add(1))
     }
 
     fn rows_bound(&self) -> u32 {
@@ -140,11 +144,9 @@ impl WalkJob {
         for position in 0..self.columns.len() {
             let Some(column) = self.columns.get(position) else { continue };
             let State::Parked(status) = column.state else { continue };
-            let after = |rows: &[(Box<[u32]>, Value)]| {
-                let start = rows.partition_point(|(index, _)| index.as_ref() <= column.cursor.as_slice());
-                rows.get(start).map(|(index, _)| index.clone())
-            };
-            let index = self.columns.iter().filter_map(|other| after(&other.rows)).min();
+            let cursor = column.rows.cursor();
+            let successors = self.columns.iter().filter_map(|other| other.rows.successor(cursor));
+            let index = successors.min_by(|one, other| index::compare(one, other));
             let neighbours = self.columns.iter().any(Column::is_active);
             let exhausted = column.poisoned >= MAX_POISONED;
             let oid = column.position();
@@ -154,8 +156,7 @@ impl WalkJob {
                     tracing::debug!(address = hand.address, column = %column.oid, ?index, %status, "a cell that the agent fails at is skipped");
                     hand.counters.poisoned += 1;
                     column.poisoned += 1;
-                    column.cursor = index.to_vec();
-                    column.rows.push((index, Value::NoSuchInstance));
+                    column.rows.push_missing(&index);
                     column.state = State::Active;
                 }
                 None if neighbours && !exhausted => {}
@@ -168,40 +169,77 @@ impl WalkJob {
     }
 
     /// What happens with one varbind of an answer; `false` when its column takes no more of it.
-    fn take(&mut self, position: usize, name: &[u32], value: Value, hand: &Hand<'_>) -> bool {
-        let max_rows = self.walk.max_rows;
-        let (within, stop_before) = (&self.walk.within, self.walk.stop_before.as_deref());
-        let Some(column) = self.columns.get_mut(position) else { return false };
+    fn take(&mut self, position: usize, varbind: &RawVarBind<'_>, hand: &Hand<'_>) -> bool {
+        let Some(column) = self.columns.get(position) else { return false };
         if !column.is_active() {
             return false;
         }
-        if value.is_exception() {
-            column.state = State::Ended(Ok(()));
+        let (tag, body) = varbind.parts();
+        if matches!(tag, codec::NO_SUCH_OBJECT | codec::NO_SUCH_INSTANCE | codec::END_OF_MIB_VIEW) && body.is_some() {
+            self.end(position, Ok(()));
             return false;
         }
+        let name = varbind.name().unwrap_or_default();
+        let index = name.strip_prefix(column.prefix.as_slice()).filter(|_| name.len() <= SHORT_NAME);
+        match index.map(|index| (index, index::step(column.rows.cursor(), index))) {
+            Some((index, Step::Up { shared })) => self.take_row(position, shared, index, tag, body, hand),
+            _ => self.take_odd(position, varbind, hand),
+        }
+    }
+
+    /// A name that is not simply the next one: of another column, not increasing, or strangely written.
+    fn take_odd(&mut self, position: usize, varbind: &RawVarBind<'_>, hand: &Hand<'_>) -> bool {
+        let Some(column) = self.columns.get(position) else { return false };
         let address = || hand.address.to_owned();
-        let index = name.strip_prefix(column.oid.arcs());
-        let increases = match index {
-            Some(index) => index > column.cursor.as_slice(),
-            None => name > column.oid.arcs(),
-        };
-        if !increases {
-            let (after, given) = (column.position(), Oid::new(name));
-            column.state = State::Ended(Err(SnmpError::NotIncreasing { address: address(), after, given }));
+        let mut arcs = Vec::new();
+        if varbind.name().is_none_or(|name| ber::arcs(name, &mut arcs).is_none()) {
+            let (oid, why) = (Some(column.position()), "the name of a row is no OID".to_owned());
+            self.end(position, Err(SnmpError::Malformed { address: address(), oid, why }));
             return false;
         }
-        let Some(index) = index.filter(|index| index.starts_with(within)) else {
-            column.state = State::Ended(Ok(()));
-            return false;
-        };
-        if stop_before.is_some_and(|stop| index >= stop) {
-            column.state = State::Ended(Ok(()));
+        let index = arcs.strip_prefix(column.oid.arcs()).map(index::encode);
+        let step = index.as_deref().map(|index| index::step(column.rows.cursor(), index));
+        match (index, step) {
+            (Some(index), Some(Step::Up { shared })) => {
+                let (tag, body) = varbind.parts();
+                self.take_row(position, shared, &index, tag, body, hand)
+            }
+            (None, _) if arcs.as_slice() > column.oid.arcs() => {
+                self.end(position, Ok(()));
+                false
+            }
+            _ => {
+                let (after, given) = (column.position(), Oid::new(&arcs));
+                self.end(position, Err(SnmpError::NotIncreasing { address: address(), after, given }));
+                false
+            }
+        }
+    }
+
+    /// A row whose index steps up.
+    fn take_row(
+        &mut self,
+        position: usize,
+        shared: usize,
+        index: &[u8],
+        tag: u8,
+        body: Option<&[u8]>,
+        hand: &Hand<'_>,
+    ) -> bool {
+        let past = |stop: &Vec<u8>| index::compare(index, stop) != std::cmp::Ordering::Less;
+        let over = |end: &Vec<u8>| index::compare(index, end) == std::cmp::Ordering::Greater;
+        if !index.starts_with(&self.within)
+            || self.stop_before.as_ref().is_some_and(past)
+            || self.until.as_ref().is_some_and(over)
+        {
+            self.end(position, Ok(()));
             return false;
         }
-        let octets = value.octets().map_or(0, <[u8]>::len);
-        if column.rows.len() >= max_rows || self.octets.saturating_add(octets) > MAX_OCTETS {
+        let Some(column) = self.columns.get_mut(position) else { return false };
+        let octets = body.map_or(0, <[u8]>::len);
+        if column.rows.len() >= self.walk.max_rows || self.octets.saturating_add(octets) > MAX_OCTETS {
             column.state = State::Ended(Err(SnmpError::Endless {
-                address: address(),
+                address: hand.address.to_owned(),
                 column: column.oid.clone(),
                 rows: column.rows.len(),
                 octets: self.octets,
@@ -210,9 +248,7 @@ impl WalkJob {
         }
         self.octets += octets;
         column.poisoned = 0;
-        column.cursor.clear();
-        column.cursor.extend_from_slice(index);
-        column.rows.push((index.into(), value));
+        column.rows.push(shared, index, tag, body);
         true
     }
 
@@ -281,7 +317,7 @@ impl WalkJob {
     }
 
     /// After an answer that brought something: carefully ask for more again.
-    fn grow(&mut self, varbinds: usize, ended: bool, hand: &mut Hand<'_>) {
+    fn grow(&mut self, varbinds: usize, octets: usize, ended: bool, hand: &mut Hand<'_>) {
         self.failures = 0;
         if self.next {
             // GETNEXT worked where GETBULK stayed without an answer: was it the agent's GETBULK?
@@ -302,6 +338,9 @@ impl WalkJob {
             self.patience -= 1;
         } else if full {
             hand.sizing.clean(hand.now);
+            if rows > 1 {
+                hand.sizing.full(hand.now, octets);
+            }
             self.most_rows = self.most_rows.saturating_mul(2).min(self.rows_bound());
             self.most_columns = self.most_columns.saturating_mul(2).min(MAX_COLUMNS);
         }
@@ -313,31 +352,43 @@ impl Job for WalkJob {
 
     fn ask(&mut self, hand: &mut Hand<'_>) -> Option<Ask> {
         self.unpark(hand);
-        let mut active: Vec<usize> = (0..self.columns.len())
-            .filter(|position| self.columns.get(*position).is_some_and(Column::is_active))
-            .collect();
-        if active.is_empty() {
+        let mut asked = std::mem::take(&mut self.asked);
+        asked.clear();
+        let columns = &self.columns;
+        asked.extend((0..columns.len()).filter(|position| columns.get(*position).is_some_and(Column::is_active)));
+        if asked.is_empty() {
             return None;
         }
         // Those that lag behind come first: an answer that is cut short still brings them on.
-        active.sort_by(|one, other| {
-            let cursor = |position: &usize| self.columns.get(*position).map(|column| column.cursor.as_slice());
-            cursor(one).cmp(&cursor(other))
-        });
-        let alone = self.alone.take().filter(|column| active.contains(column));
+        let cursor = |position: &usize| columns.get(*position).map(|column| column.rows.cursor()).unwrap_or_default();
+        asked.sort_unstable_by(|one, other| index::compare(cursor(one), cursor(other)).then(one.cmp(other)));
+        let alone = self.alone.take().filter(|column| asked.contains(column));
         let fit = hand.sizing.values(self.octets_per_varbind).min(self.most_columns).max(1);
-        self.asked = alone.map_or_else(|| active.into_iter().take(fit).collect(), |column| vec![column]);
+        if let Some(column) = alone {
+            asked.clear();
+            asked.push(column);
+        }
+        asked.truncate(fit);
+        let mut names = hand.names();
+        for column in asked.iter().filter_map(|position| columns.get(*position)) {
+            names.push(&column.prefix, column.rows.cursor());
+        }
+        self.asked = asked;
         self.asked_next = self.next || hand.sizing.bulk_is_broken(hand.now);
         self.asked_rows = if self.asked_next || alone.is_some() {
             1
         } else {
-            hand.sizing.repetitions(self.asked.len(), self.octets_per_varbind).min(self.most_rows).max(1)
+            hand.sizing
+                .repetitions(hand.now, self.asked.len(), self.octets_per_varbind)
+                .min(self.most_rows)
+                .min(self.rows_left())
+                .max(1)
         };
         let operation =
             if self.asked_next { Operation::GetNext } else { Operation::GetBulk { max_repetitions: self.asked_rows } };
-        let oids = self.asked.iter().filter_map(|position| self.columns.get(*position)).map(Column::position).collect();
         let impatient = !(self.asked_next && self.asked.len() == 1);
-        Some(Ask { request: Request { operation, oids }, impatient, kind: self.kind.clone() })
+        let octets = self.asked_octets();
+        Some(Ask { request: Request { operation, names }, impatient, kind: self.kind.clone(), octets })
     }
 
     fn is_done(&self) -> bool {
@@ -355,7 +406,6 @@ impl Job for WalkJob {
         }
         let asked = std::mem::take(&mut self.asked);
         let most = asked.len().saturating_mul(usize::try_from(self.asked_rows).unwrap_or(usize::MAX));
-        let mut name = Vec::with_capacity(32);
         let (mut count, mut broken) = (0, None);
         let mut ended = false;
         for (varbind, position) in pdu.varbinds().take(most).zip(asked.iter().cycle()) {
@@ -367,22 +417,15 @@ impl Job for WalkJob {
                 }
             };
             count += 1;
-            hand.counters.varbinds += 1;
-            if varbind.name_into(&mut name).is_some() {
-                ended |= !self.take(*position, &name, varbind.value(), hand);
-            } else {
-                let oid = self.columns.get(*position).map(Column::position);
-                let why = "the name of a row is no OID".to_owned();
-                self.end(*position, Err(SnmpError::Malformed { address: hand.address.to_owned(), oid, why }));
-                ended = true;
-            }
+            ended |= !self.take(*position, &varbind, hand);
         }
+        hand.counters.varbinds += u64::try_from(count).unwrap_or(0);
         self.asked = asked;
         if let Some(octets) = pdu.varbind_octets().checked_div(count) {
             self.octets_per_varbind = (self.octets_per_varbind + octets).div_ceil(2);
         }
         match broken {
-            None if count > 0 => self.grow(count, ended, hand),
+            None if count > 0 => self.grow(count, pdu.varbind_octets(), ended, hand),
             Some(_) if count > 0 => {
                 self.patience = PATIENCE;
                 self.ask_less(2);
@@ -431,9 +474,12 @@ impl Job for WalkJob {
     }
 
     fn finish(self) -> Walked {
-        let columns = self.columns.into_iter().map(|column| WalkedColumn {
+        let columns = self.columns.into_iter().map(|mut column| WalkedColumn {
             column: column.oid,
-            rows: column.rows,
+            rows: {
+                column.rows.shrink();
+                column.rows
+            },
             end: match column.state {
                 State::Ended(end) => end,
                 State::Active | State::Parked(_) => Err(SnmpError::Closed { address: String::new() }),

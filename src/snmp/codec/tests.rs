@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::ber::Writer;
 use super::super::testing::{oid, response_pdu, v2c_message, write_value, write_varbinds};
 use super::*;
 
@@ -24,6 +25,12 @@ fn with_value(value: &[u8]) -> Vec<u8> {
     writer.object_id(&[1, 3, 6, 1]);
     writer.wrap(SEQUENCE, 0);
     writer.finish()
+}
+
+fn encoded(community: &[u8], id: i32, request: &Request) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    encode_v2c(&mut buffer, community, id, request);
+    buffer
 }
 
 #[test]
@@ -90,8 +97,8 @@ fn requests_are_what_snmp2_reads_and_max_repetitions_is_never_0() {
         (Operation::GetBulk { max_repetitions: 0 }, snmp2::MessageType::GetBulkRequest, 1),
         (Operation::GetBulk { max_repetitions: 300 }, snmp2::MessageType::GetBulkRequest, 300),
     ] {
-        let request = Request { operation, oids: vec![oid("1.3.6.1.4.1.2011.4294967295"), oid("2.999.1")] };
-        let datagram = encode_v2c(b"public", 77, &request);
+        let request = Request { operation, names: Names::of(&[oid("1.3.6.1.4.1.2011.4294967295"), oid("2.999.1")]) };
+        let datagram = encoded(b"public", 77, &request);
         let pdu = snmp2::Pdu::from_bytes(&datagram).unwrap();
         assert_eq!((pdu.community, pdu.req_id, pdu.message_type), (&b"public"[..], 77, kind));
         assert_eq!((pdu.error_status, pdu.error_index), (0, repetitions));
@@ -103,7 +110,7 @@ fn requests_are_what_snmp2_reads_and_max_repetitions_is_never_0() {
 
 #[test]
 fn other_versions_and_cut_datagrams_are_refused() {
-    let whole = encode_v2c(b"public", 1, &Request { operation: Operation::Get, oids: vec![oid("1.3.6")] });
+    let whole = encoded(b"public", 1, &Request { operation: Operation::Get, names: Names::of(&[oid("1.3.6")]) });
     for length in 0..whole.len() {
         assert!(scan_v2c(&whole[..length]).is_err(), "{length}");
     }
@@ -118,7 +125,7 @@ fn other_versions_and_cut_datagrams_are_refused() {
 fn sizes_of_names_are_known_before_they_are_encoded() {
     // Where lengths take one octet, exactly.
     for name in ["1.3", "1.3.6.1.127.128.16383.16384", "1.3.6.1.4294967295.2097151.2097152"] {
-        let octets = encode_names(&[oid(name)]).len();
+        let octets = Names::of(&[oid(name)]).octets().len();
         assert_eq!(varbind_octets(oid(name).arcs()), octets, "{name}");
     }
 }

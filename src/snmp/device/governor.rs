@@ -22,6 +22,8 @@ pub(in crate::snmp) struct Governor {
     max_window: u32,
     window: u32,
     interval: Duration,
+    /// What a varbind costs of the time.
+    per_varbind: Duration,
     due: Option<Instant>,
     factor: u32,
     clean: u32,
@@ -30,11 +32,13 @@ pub(in crate::snmp) struct Governor {
 }
 
 impl Governor {
-    pub(in crate::snmp) fn new(max_window: u32, pdus_per_second: f64) -> Self {
+    pub(in crate::snmp) fn new(max_window: u32, pdus_per_second: f64, varbinds_per_second: f64) -> Self {
+        let interval = |rate: f64| Duration::try_from_secs_f64(rate.recip()).unwrap_or(SLOWEST).min(SLOWEST);
         Self {
             max_window: max_window.max(1),
             window: 1,
-            interval: Duration::try_from_secs_f64(pdus_per_second.recip()).unwrap_or(SLOWEST).min(SLOWEST),
+            interval: interval(pdus_per_second),
+            per_varbind: interval(varbinds_per_second),
             due: None,
             factor: 1,
             clean: 0,
@@ -49,9 +53,11 @@ impl Governor {
         self.rest_until.map_or(paced, |rested| paced.max(rested))
     }
 
-    /// A datagram leaves.
-    pub(in crate::snmp) fn sent(&mut self, now: Instant) {
-        self.due = Some(self.due.map_or(now, |due| due.max(now)) + self.interval);
+    /// A datagram leaves that asks for so many varbinds.
+    pub(in crate::snmp) fn sent(&mut self, now: Instant, varbinds: usize) {
+        let varbinds = u32::try_from(varbinds).unwrap_or(u32::MAX);
+        let pause = self.interval.max(self.per_varbind.saturating_mul(varbinds)).min(SLOWEST);
+        self.due = Some(self.due.map_or(now, |due| due.max(now)) + pause);
     }
 
     /// An answer came; `slow` when it took much longer than this kind of request used to.
@@ -105,7 +111,7 @@ mod tests {
     #[test]
     fn the_window_opens_on_clean_answers_and_closes_on_a_time_out() {
         let now = Instant::now();
-        let mut governor = Governor::new(2, f64::INFINITY);
+        let mut governor = Governor::new(2, f64::INFINITY, f64::INFINITY);
         for _ in 0..7 {
             governor.answered(now, FAST, false);
         }
@@ -123,26 +129,36 @@ mod tests {
     #[test]
     fn datagrams_leave_no_faster_than_the_rate() {
         let start = Instant::now();
-        let mut governor = Governor::new(2, 50.0);
+        let mut governor = Governor::new(2, 50.0, f64::INFINITY);
         let mut now = start;
         for _ in 0..100 {
             now = now.max(governor.opens_at(now));
-            governor.sent(now);
+            governor.sent(now, 1);
         }
         let took = now - start;
         assert!(took >= Duration::from_millis(99 * 20 - 10), "{took:?}");
         assert!(took <= Duration::from_millis(99 * 20), "{took:?}");
-        let slowest = Governor::new(1, f64::MIN_POSITIVE / 8.0);
+        let slowest = Governor::new(1, f64::MIN_POSITIVE / 8.0, f64::INFINITY);
         assert_eq!(slowest.interval, SLOWEST, "a tiny rate is no unlimited one");
         let idle = now + Duration::from_secs(60);
-        governor.sent(idle);
+        governor.sent(idle, 1);
         assert!(governor.opens_at(idle) > idle, "an idle minute does not save up a burst");
+    }
+
+    #[test]
+    fn varbinds_count_where_they_are_the_tighter_bound() {
+        let start = Instant::now();
+        let mut governor = Governor::new(1, 50.0, 1000.0);
+        governor.sent(start, 40);
+        assert_eq!(governor.opens_at(start), start + Duration::from_millis(30));
+        governor.sent(start + Duration::from_millis(30), 1);
+        assert_eq!(governor.opens_at(start), start + Duration::from_millis(50));
     }
 
     #[test]
     fn it_rests_longer_with_every_time_out_and_recovers_on_clean_answers() {
         let now = Instant::now();
-        let mut governor = Governor::new(1, f64::INFINITY);
+        let mut governor = Governor::new(1, f64::INFINITY, f64::INFINITY);
         governor.answered(now, FAST, false);
         assert!(governor.opens_at(now) <= now);
         governor.timed_out();
@@ -164,7 +180,7 @@ mod tests {
     #[test]
     fn slow_answers_close_the_window_and_rest_one_round_trip() {
         let now = Instant::now();
-        let mut governor = Governor::new(2, f64::INFINITY);
+        let mut governor = Governor::new(2, f64::INFINITY, f64::INFINITY);
         (0..8).for_each(|_| governor.answered(now, FAST, false));
         assert_eq!(governor.window(), 2);
         (0..5).for_each(|_| governor.answered(now, FAST, true));

@@ -2,30 +2,41 @@
 //! something is due. It owns no socket and reads no clock, so that all of it runs in tests on a scripted one.
 //!
 //! ```text
-//!   submit(job) ──► ready jobs ──ask──► slots (one per request in flight) ──transmit()──► datagrams
-//!                       ▲    governor stands here ▲        │ time-outs: advance(now)
-//!                       └────── answer, failure ──┴────────┘◄──────────── receive(now, source, datagram)
+//!   submit(job) ──► ready jobs ──ask──► flights (one per request) ──────► Commons::outbox
+//!                       ▲   governor, then Commons::gate ▲  │ time-outs: advance(now)
+//!                       └────── answer, failure ─────────┴──┘◄──────────── take(now, source, message)
 //! ```
 
+mod flights;
 mod governor;
+mod job;
 mod receive;
 mod rtt;
 mod sizing;
-mod slots;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use self::flights::{Flight, Flights, Purpose};
 use self::governor::Governor;
+pub(super) use self::job::{Ask, Failure, Hand, Job};
+pub(super) use self::receive::Arrived;
 pub(super) use self::rtt::Kind;
 use self::rtt::RoundTrips;
 pub(super) use self::sizing::Sizing;
-use self::slots::{MAX_ATTEMPTS, Slots};
-use super::codec::{self, Operation, Pdu, Request};
-use super::usm::Usm;
+use super::codec::{self, Names, Operation, Request};
+use super::commons::{Commons, Queue, Ticket};
+use super::usm::{Chore, Made, Usm};
 use super::{Counters, Refusal, Silence, SnmpError, Target};
 use crate::config::Secret;
+
+/// Most attempts of one request, those included that only take over an engine's clock.
+const MAX_ATTEMPTS: u32 = 32;
+/// Answers after a silence before an OLT counts as fully back.
+const COMEBACK: u32 = 8;
+/// Repeated requests that are remembered for a second answer.
+const REMEMBERED: usize = 16;
 
 /// How messages are wrapped.
 #[derive(Debug)]
@@ -34,50 +45,6 @@ pub(super) enum Protocol {
     V2c(Secret),
     /// SNMPv3 with this user.
     V3(Box<Usm>),
-}
-
-/// A request that a job wants to have answered.
-#[derive(Debug, Clone)]
-pub(super) struct Ask {
-    pub(super) request: Request,
-    /// Fewer tries than the target allows, where asking for less may help sooner.
-    pub(super) impatient: bool,
-    pub(super) kind: Kind,
-}
-
-/// Why a request has no answer.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: SnmpError,
-    /// The OLT is alive: asking for less, or for something else, may help.
-    pub(super) ask_less: bool,
-}
-
-/// What a job may look at and change while it has the turn.
-pub(super) struct Hand<'a> {
-    pub(super) now: Instant,
-    pub(super) address: &'a str,
-    pub(super) sizing: &'a mut Sizing,
-    pub(super) counters: &'a mut Counters,
-}
-
-/// Something that needs several requests, one after the other.
-pub(super) trait Job: std::fmt::Debug {
-    /// What it gives when it is done.
-    type Outcome;
-
-    /// The next request; `None` when it is done.
-    fn ask(&mut self, hand: &mut Hand<'_>) -> Option<Ask>;
-    /// Whether nothing is left to ask.
-    fn is_done(&self) -> bool;
-    /// A datagram was sent for it.
-    fn sent(&mut self);
-    /// The answer to the last request: its kind is Response.
-    fn answered(&mut self, pdu: &Pdu<'_>, hand: &mut Hand<'_>);
-    /// The last request has no answer.
-    fn failed(&mut self, failure: Failure, hand: &mut Hand<'_>);
-    /// What it gives.
-    fn finish(self) -> Self::Outcome;
 }
 
 /// Names a job of a device.
@@ -92,43 +59,11 @@ struct Entry<J> {
     discoveries: u32,
 }
 
-/// Whom a request in flight is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Job(JobId),
-    /// Discovers an SNMPv3 engine.
-    Probe,
-    /// Nobody waits for it any more, but the OLT may still work on it.
-    Nothing,
-}
-
-/// A request in flight.
-#[derive(Debug)]
-struct Flight {
-    purpose: Purpose,
-    ask: Ask,
-    tries: u32,
-    /// When each attempt was sent.
-    sent: Vec<Instant>,
-    deadline: Instant,
-    /// The wait is over, and the next attempt waits for the governor.
-    due: bool,
-    /// Why an answer could not be read, or a datagram not be sent.
-    trouble: Option<SnmpError>,
-    /// How often the engine's clock was taken over for it.
-    resynchronised: u32,
-}
-
-impl Flight {
-    fn new(now: Instant, purpose: Purpose, ask: Ask, tries: u32) -> Self {
-        let sent = Vec::new();
-        Self { purpose, ask, tries, sent, deadline: now, due: false, trouble: None, resynchronised: 0 }
-    }
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Device<J: Job> {
+    /// Names it among the devices of its engine.
+    number: u32,
     address: String,
     peer: SocketAddr,
     any_source: bool,
@@ -137,24 +72,30 @@ pub(super) struct Device<J: Job> {
     jobs: HashMap<JobId, Entry<J>>,
     next_job: JobId,
     ready: VecDeque<JobId>,
-    slots: Slots<Flight>,
+    flights: Flights,
     governor: Governor,
     times: RoundTrips,
     sizing: Sizing,
     counters: Counters,
-    out: VecDeque<Vec<u8>>,
     finished: VecDeque<(JobId, J::Outcome)>,
+    /// Buffers of names that are not needed any more; as many as there were requests at once.
+    spare: Vec<Vec<u8>>,
     /// It answered since the last request that was given up after all its tries.
     alive: bool,
     ever_answered: bool,
-    /// Answers to repeated requests, by slot: when another answer follows, the repetition was not needed, and this is
+    /// Answers to come before it counts as back from a silence.
+    comeback: u32,
+    /// It has something to send that has to wait for what all OLTs share.
+    held: Option<Queue>,
+    /// Answers to repeated requests, by id: when another answer follows, the repetition was not needed, and this is
     /// how long the first one took.
-    repeated: HashMap<usize, (Kind, Duration)>,
+    repeated: VecDeque<(i32, Kind, Duration)>,
 }
 
 impl<J: Job> Device<J> {
-    pub(super) fn new(target: &Target, peer: SocketAddr, protocol: Protocol, random: fastrand::Rng) -> Self {
+    pub(super) fn new(number: u32, target: &Target, peer: SocketAddr, protocol: Protocol) -> Self {
         Self {
+            number,
             address: target.address.clone(),
             peer,
             any_source: target.any_source,
@@ -163,17 +104,18 @@ impl<J: Job> Device<J> {
             jobs: HashMap::new(),
             next_job: 0,
             ready: VecDeque::new(),
-            // Far more than the window, so that late answers are known for what they are.
-            slots: Slots::new(usize::try_from(target.window).unwrap_or(8).saturating_mul(4).max(8), random),
-            governor: Governor::new(target.window, target.pdus_per_second),
+            flights: Flights::new(usize::try_from(target.window).unwrap_or(1)),
+            governor: Governor::new(target.window, target.pdus_per_second, target.varbinds_per_second),
             times: RoundTrips::new(target.timeout),
-            sizing: Sizing::new(target.max_repetitions),
+            sizing: Sizing::new(target.max_repetitions, target.reply_octets),
             counters: Counters { window: 1, ..Counters::default() },
-            out: VecDeque::new(),
             finished: VecDeque::new(),
+            spare: Vec::new(),
             alive: false,
             ever_answered: false,
-            repeated: HashMap::new(),
+            comeback: 0,
+            held: None,
+            repeated: VecDeque::new(),
         }
     }
 
@@ -181,6 +123,7 @@ impl<J: Job> Device<J> {
     pub(super) fn submit(&mut self, job: J) -> JobId {
         let id = self.next_job;
         self.next_job += 1;
+        self.counters.probes += u64::from(job.is_probe());
         self.jobs.insert(id, Entry { job, again: None, discoveries: 0 });
         self.settle(id);
         id
@@ -190,20 +133,27 @@ impl<J: Job> Device<J> {
     pub(super) fn cancel(&mut self, id: JobId) {
         self.jobs.remove(&id);
         self.ready.retain(|ready| *ready != id);
-        for (_, flight) in self.slots.iter_mut().filter(|(_, flight)| flight.purpose == Purpose::Job(id)) {
+        for (_, flight) in self.flights.iter_mut().filter(|(_, flight)| flight.purpose == Purpose::Job(id)) {
             flight.purpose = Purpose::Nothing;
             flight.due = false;
         }
     }
 
-    /// A datagram to send to the address that it returns.
-    pub(super) fn transmit(&mut self) -> Option<(Vec<u8>, SocketAddr)> {
-        self.out.pop_front().map(|datagram| (datagram, self.peer))
+    /// Gives back what it holds of what all share; it must not be used any more.
+    pub(super) fn close(&mut self, now: Instant, commons: &mut Commons) {
+        let places: Vec<usize> = self.flights.iter().map(|(place, _)| place).collect();
+        for place in places {
+            self.land(now, commons, place);
+        }
     }
 
     /// A job that is done.
     pub(super) fn finished(&mut self) -> Option<(JobId, J::Outcome)> {
         self.finished.pop_front()
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Where the OLT is.
@@ -221,87 +171,134 @@ impl<J: Job> Device<J> {
         !self.alive
     }
 
+    /// In which queue it waits for what all OLTs share, if it does.
+    pub(super) const fn held(&self) -> Option<Queue> {
+        self.held
+    }
+
     pub(super) fn counters(&self) -> Counters {
         let mut counters = self.counters;
-        counters.in_flight = self.in_flight();
+        counters.in_flight = self.flights.count();
         counters.window = self.governor.window();
         counters.rest = self.governor.rest();
         counters
     }
 
-    fn in_flight(&self) -> u32 {
-        u32::try_from(self.slots.iter().count()).unwrap_or(u32::MAX)
+    /// SNMPv3 keys to make, once; until they are there nothing is sent. Nobody waits for them while nothing is asked.
+    pub(super) fn chore(&mut self) -> Option<Chore> {
+        match &mut self.protocol {
+            Protocol::V3(usm) if !self.ready.is_empty() => usm.chore(),
+            _ => None,
+        }
     }
 
-    /// When [`Self::advance`] has something to do although nothing arrives.
+    /// The keys are there; those who wait go on with the next [`Self::advance`].
+    pub(super) fn equip(&mut self, now: Instant, made: Made) {
+        let Protocol::V3(usm) = &mut self.protocol else { return };
+        if let Err(why) = usm.equip(made) {
+            let error = SnmpError::Setting { what: format!("SNMP with {}", self.address), why };
+            self.fail(now, Purpose::Probe, Failure { error, ask_less: false });
+        }
+    }
+
+    /// The SNMPv3 engine's ID, boots and time, when it turned out to be another than was known.
+    pub(super) fn engine_news(&mut self, now: Instant) -> Option<(&[u8], i64, i64)> {
+        match &mut self.protocol {
+            Protocol::V3(usm) => usm.news(now),
+            Protocol::V2c(_) => None,
+        }
+    }
+
+    /// Another OLT has the same SNMPv3 engine ID, or has not any more.
+    pub(super) const fn set_shared_engine(&mut self, shared: bool) {
+        self.counters.shared_engine = shared;
+    }
+
+    /// When [`Self::advance`] has something to do although nothing arrives. While it is held, its turn comes when
+    /// the gate opens.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
-        let waits = self.slots.iter().filter(|(_, flight)| !flight.due).map(|(_, flight)| flight.deadline).min();
-        let wants = self.slots.iter().any(|(_, flight)| flight.due) || self.can_start();
+        let waits = self.flights.iter().filter(|(_, flight)| !flight.due).map(|(_, flight)| flight.deadline).min();
+        let wants = self.held.is_none() && (self.can_repeat() || self.can_start());
         let opens = wants.then(|| self.governor.opens_at(now));
         [waits, opens].into_iter().flatten().min()
     }
 
+    fn can_repeat(&self) -> bool {
+        self.flights.iter().any(|(_, flight)| flight.due)
+    }
+
     /// Whether a request may begin as far as the window goes; while an engine is discovered, none.
     fn can_start(&self) -> bool {
-        !self.ready.is_empty() && self.in_flight() < self.governor.window() && !self.is_probing()
+        let keyless = matches!(&self.protocol, Protocol::V3(usm) if usm.is_waiting_for_keys());
+        !self.ready.is_empty() && self.flights.count() < self.governor.window() && !self.is_probing() && !keyless
     }
 
     fn is_probing(&self) -> bool {
-        self.slots.iter().any(|(_, flight)| flight.purpose == Purpose::Probe)
+        self.flights.iter().any(|(_, flight)| flight.purpose == Purpose::Probe)
+    }
+
+    const fn is_recovering(&self) -> bool {
+        !self.alive || self.comeback > 0
     }
 
     /// Ends waits that are over and sends what may be sent now.
-    pub(super) fn advance(&mut self, now: Instant) {
-        self.end_waits(now);
+    pub(super) fn advance(&mut self, now: Instant, commons: &mut Commons) {
+        self.end_waits(now, commons);
+        self.held = None;
         while self.governor.opens_at(now) <= now {
-            let due = self.slots.iter().find(|(_, flight)| flight.due).map(|(slot, _)| slot);
-            let acted = match due {
-                Some(slot) => {
-                    self.send(now, slot);
-                    true
-                }
-                None => self.can_start() && self.start_next(now),
-            };
-            if !acted {
+            let due = self.flights.iter().find(|(_, flight)| flight.due).map(|(place, _)| place);
+            if due.is_none() && !self.can_start() {
                 return;
+            }
+            if let Err(queue) = commons.gate.admits(now, self.is_recovering()) {
+                self.counters.held += 1;
+                self.held = Some(queue);
+                return;
+            }
+            match due {
+                Some(place) => self.send(now, commons, place),
+                None => self.start_next(now, commons),
             }
         }
     }
 
-    fn end_waits(&mut self, now: Instant) {
-        let over: Vec<usize> = self
-            .slots
-            .iter()
-            .filter(|(_, flight)| !flight.due && flight.deadline <= now)
-            .map(|(slot, _)| slot)
-            .collect();
-        for slot in over {
-            let Some(flight) = self.slots.get_mut(slot) else { continue };
+    /// Ends waits that are over, and sends nothing.
+    pub(super) fn end_waits(&mut self, now: Instant, commons: &mut Commons) {
+        while let Some(place) = self.flights.overdue(now) {
+            let Some(flight) = self.flights.get_mut(place) else { return };
             if flight.purpose == Purpose::Nothing {
-                self.slots.take(slot);
+                self.land(now, commons, place);
                 continue;
             }
             self.counters.timeouts += 1;
             self.governor.timed_out();
-            let attempts = u32::try_from(flight.sent.len()).unwrap_or(u32::MAX);
-            if attempts < flight.tries {
+            if flight.attempts < flight.tries {
                 flight.due = true;
             } else {
-                self.give_up(now, slot);
+                self.give_up(now, place);
             }
         }
     }
 
-    /// Says that nothing came, and keeps the slot for as long as the OLT may still work on the request.
-    fn give_up(&mut self, now: Instant, slot: usize) {
+    /// Ends a flight, and gives back what it holds of what all share.
+    fn land(&mut self, now: Instant, commons: &mut Commons, place: usize) -> Option<Flight> {
+        let flight = self.flights.take(place)?;
+        for id in flight.earlier.iter().chain(&flight.id) {
+            commons.tickets.take_back(*id, now);
+        }
+        commons.gate.release(flight.charge);
+        Some(flight)
+    }
+
+    /// Says that nothing came, and keeps the flight for as long as the OLT may still work on the request.
+    fn give_up(&mut self, now: Instant, place: usize) {
         let heard = self.alive;
         let silence = self.silence();
-        let Some(flight) = self.slots.get_mut(slot) else { return };
+        let Some(flight) = self.flights.get_mut(place) else { return };
         let purpose = std::mem::replace(&mut flight.purpose, Purpose::Nothing);
-        let tries = u32::try_from(flight.sent.len()).unwrap_or(u32::MAX);
-        let waited = flight.sent.first().map_or(Duration::ZERO, |first| now.saturating_duration_since(*first));
-        let last_wait = flight.sent.last().map_or(Duration::ZERO, |last| now.saturating_duration_since(*last));
-        flight.deadline = now + last_wait;
+        let tries = flight.attempts;
+        let waited = now.saturating_duration_since(flight.first);
+        flight.deadline = now + now.saturating_duration_since(flight.last);
         let error = flight.trouble.take().unwrap_or_else(|| SnmpError::NoAnswer {
             address: self.address.clone(),
             tries,
@@ -309,7 +306,9 @@ impl<J: Job> Device<J> {
             silence,
         });
         if !flight.ask.impatient {
+            self.counters.silences += u64::from(self.alive);
             self.alive = false;
+            self.comeback = COMEBACK;
         }
         self.fail(now, purpose, Failure { error, ask_less: heard });
     }
@@ -347,7 +346,13 @@ impl<J: Job> Device<J> {
 
     fn fail_job(&mut self, now: Instant, job: JobId, failure: Failure) {
         if let Some(entry) = self.jobs.get_mut(&job) {
-            let mut hand = Hand { now, address: &self.address, sizing: &mut self.sizing, counters: &mut self.counters };
+            let mut hand = Hand {
+                now,
+                address: &self.address,
+                sizing: &mut self.sizing,
+                counters: &mut self.counters,
+                spare: &mut self.spare,
+            };
             entry.again = None;
             entry.job.failed(failure, &mut hand);
             self.settle(job);
@@ -367,87 +372,105 @@ impl<J: Job> Device<J> {
         }
     }
 
-    /// Starts the request of the job whose turn it is, or the discovery that it needs; whether something happened.
-    fn start_next(&mut self, now: Instant) -> bool {
+    /// Starts the request of the job whose turn it is, or the discovery that it needs.
+    fn start_next(&mut self, now: Instant, commons: &mut Commons) {
         if matches!(&self.protocol, Protocol::V3(usm) if !usm.is_ready()) {
-            let request = Request { operation: Operation::Get, oids: Vec::new() };
-            let ask = Ask { request, impatient: false, kind: Kind::Discovery };
-            return self.launch(now, Purpose::Probe, ask);
+            let request = Request { operation: Operation::Get, names: Names::default() };
+            let ask = Ask { request, impatient: false, kind: Kind::Discovery, octets: 0 };
+            return self.launch(now, commons, Purpose::Probe, ask);
         }
-        let Some(id) = self.ready.pop_front() else { return false };
-        let Some(entry) = self.jobs.get_mut(&id) else { return true };
-        let mut hand = Hand { now, address: &self.address, sizing: &mut self.sizing, counters: &mut self.counters };
-        let Some(ask) = entry.again.take().or_else(|| entry.job.ask(&mut hand)) else {
-            self.settle(id);
-            return true;
+        let Some(id) = self.ready.pop_front() else { return };
+        let Some(entry) = self.jobs.get_mut(&id) else { return };
+        let mut hand = Hand {
+            now,
+            address: &self.address,
+            sizing: &mut self.sizing,
+            counters: &mut self.counters,
+            spare: &mut self.spare,
         };
-        if !self.launch(now, Purpose::Job(id), ask.clone()) {
-            if let Some(entry) = self.jobs.get_mut(&id) {
-                entry.again = Some(ask);
-            }
-            self.ready.push_front(id);
-            return false;
+        match entry.again.take().or_else(|| entry.job.ask(&mut hand)) {
+            Some(ask) => self.launch(now, commons, Purpose::Job(id), ask),
+            None => self.settle(id),
         }
-        true
     }
 
-    /// Puts a request into a slot and sends it; `false` when no slot is free.
-    fn launch(&mut self, now: Instant, purpose: Purpose, ask: Ask) -> bool {
+    /// Puts a request into a place and sends it. The window, of which there is something left, is never more than
+    /// there are places.
+    fn launch(&mut self, now: Instant, commons: &mut Commons, purpose: Purpose, ask: Ask) {
         // Room is left for attempts that only take over an engine's clock.
-        let most = self.retries.saturating_add(1).min(MAX_ATTEMPTS - 4);
+        let most = if self.is_only_probed(purpose) { 1 } else { self.retries.saturating_add(1).min(MAX_ATTEMPTS - 4) };
         let impatient = ask.impatient && self.alive;
         let tries = if impatient { most.min(2) } else { most };
-        let flight = Flight::new(now, purpose, Ask { impatient, ..ask }, tries);
-        let Some(slot) = self.slots.put(flight) else { return false };
-        self.repeated.remove(&slot);
-        self.counters.most_in_flight = self.counters.most_in_flight.max(self.in_flight());
-        self.send(now, slot);
-        true
+        let mut flight = Flight::new(now, purpose, Ask { impatient, ..ask }, tries);
+        let charge = commons.gate.charge(flight.ask.octets);
+        flight.charge = charge;
+        let Some(place) = self.flights.put(flight) else { return commons.gate.release(charge) };
+        self.counters.most_in_flight = self.counters.most_in_flight.max(self.flights.count());
+        self.send(now, commons, place);
+    }
+
+    /// Whether everyone who waits for this request only asks if the OLT is there.
+    fn is_only_probed(&self, purpose: Purpose) -> bool {
+        let is_probe = |id: &JobId| self.jobs.get(id).is_some_and(|entry| entry.job.is_probe());
+        match purpose {
+            Purpose::Job(id) => is_probe(&id),
+            Purpose::Probe => self.ready.iter().all(is_probe),
+            Purpose::Nothing => false,
+        }
     }
 
     /// Sends the next attempt of a request.
-    fn send(&mut self, now: Instant, slot: usize) {
-        let Some(flight) = self.slots.get(slot) else { return };
-        let attempt = u32::try_from(flight.sent.len()).unwrap_or(u32::MAX);
-        let sealed = match &mut self.protocol {
-            // Every attempt has the same id: whichever answer comes first serves.
-            Protocol::V2c(community) => {
-                let id = self.slots.id(slot, 0);
-                Ok(codec::encode_v2c(community.expose().as_bytes(), id, &flight.ask.request))
+    fn send(&mut self, now: Instant, commons: &mut Commons, place: usize) {
+        let (device, flight) = (self.number, place);
+        let Some(held) = self.flights.get_mut(place) else { return };
+        // v2c: every attempt has the same id, and whichever answer comes first serves. v3: every attempt has its own,
+        // as its msgID is part of what is signed; all of them stay live.
+        if matches!(self.protocol, Protocol::V3(_)) {
+            held.earlier.extend(held.id.take());
+        }
+        let id = held.id.or_else(|| commons.tickets.give(Ticket { device, flight, sent: now }));
+        held.id = id;
+        let sealed = match (&mut self.protocol, id) {
+            (_, None) => Err("more requests are in flight than there are ids".to_owned()),
+            (Protocol::V2c(community), Some(id)) => {
+                let mut octets = commons.outbox.buffer();
+                codec::encode_v2c(&mut octets, community.expose().as_bytes(), id, &held.ask.request);
+                Ok(octets)
             }
-            // Every attempt has its own, as its msgID is part of what is signed; all of them stay live.
-            Protocol::V3(_) if flight.purpose == Purpose::Probe => Ok(Usm::probe(self.slots.id(slot, attempt))),
-            Protocol::V3(usm) => usm.seal(now, self.slots.id(slot, attempt), &flight.ask.request),
+            (Protocol::V3(_), Some(id)) if held.purpose == Purpose::Probe => Ok(Usm::probe(id)),
+            (Protocol::V3(usm), Some(id)) => usm.seal(now, id, &held.ask.request),
         };
         let datagram = match sealed {
             Ok(datagram) => datagram,
             Err(why) => {
-                let purpose = flight.purpose;
-                self.slots.take(slot);
-                let error = SnmpError::Setting { what: format!("SNMPv3 with {}", self.address), why };
+                let purpose = held.purpose;
+                self.land(now, commons, place);
+                let error = SnmpError::Setting { what: format!("SNMP with {}", self.address), why };
                 self.fail(now, purpose, Failure { error, ask_less: false });
                 return;
             }
         };
+        let repeated = held.attempts > 0;
         // A repetition that only takes over the engine's clock is not for want of an answer.
-        let unanswered = attempt.saturating_sub(flight.resynchronised);
-        let wait = self.times.wait(&flight.ask.kind, unanswered);
-        let Some(flight) = self.slots.get_mut(slot) else { return };
-        self.counters.retries += u64::from(attempt > 0);
-        flight.due = false;
-        if matches!(flight.trouble, Some(SnmpError::Socket { .. })) {
-            flight.trouble = None;
+        let unanswered = held.attempts.saturating_sub(held.resynchronised);
+        held.deadline = now + self.times.wait(&held.ask.kind, unanswered);
+        held.attempts += 1;
+        held.last = now;
+        held.due = false;
+        if matches!(held.trouble, Some(SnmpError::Socket { .. })) {
+            held.trouble = None;
         }
-        flight.sent.push(now);
-        flight.deadline = now + wait;
-        if let Purpose::Job(id) = flight.purpose
+        let varbinds = held.ask.request.most_varbinds();
+        if let Purpose::Job(id) = held.purpose
             && let Some(entry) = self.jobs.get_mut(&id)
         {
             entry.job.sent();
         }
+        self.counters.retries += u64::from(repeated);
         self.counters.sent += 1;
-        self.governor.sent(now);
-        self.out.push_back(datagram);
+        self.governor.sent(now, varbinds);
+        commons.gate.sent(now, varbinds, self.is_recovering());
+        commons.outbox.post(self.number, self.peer, datagram);
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 /// First goal for the varbinds of an answer, in octets.
 const FIRST_GOAL: usize = 1_200;
-/// Highest goal: an answer that fits into one Ethernet frame.
-const CEILING: usize = 1_400;
+/// Octets of varbinds that fit into one Ethernet frame (and any answer may have) beside what stands around them in a message.
+const FRAME: usize = 1_430;
 /// Lowest goal.
 const FLOOR: usize = 100;
 /// Full answers in a row before the goal grows.
@@ -18,22 +18,38 @@ const BULK_MEMORY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug)]
 pub(in crate::snmp) struct Sizing {
     goal: usize,
+    /// Highest goal, from the target.
+    ceiling: usize,
     clean: u32,
     too_big: Option<(usize, Instant)>,
+    /// When it gave more than a frame holds, because we asked for it.
+    overflowed: Option<Instant>,
     bulk_broken: Option<Instant>,
     /// The target's bound.
     max_repetitions: u32,
 }
 
 impl Sizing {
-    pub(in crate::snmp) fn new(max_repetitions: u32) -> Self {
-        Self { goal: FIRST_GOAL, clean: 0, too_big: None, bulk_broken: None, max_repetitions: max_repetitions.max(1) }
+    pub(in crate::snmp) fn new(max_repetitions: u32, reply_octets: usize) -> Self {
+        Self {
+            goal: FIRST_GOAL.min(reply_octets),
+            ceiling: reply_octets,
+            clean: 0,
+            too_big: None,
+            overflowed: None,
+            bulk_broken: None,
+            max_repetitions: max_repetitions.max(1),
+        }
     }
 
-    /// Rows to ask for when each row has `columns` varbinds of about `octets` each: at least 1.
-    pub(in crate::snmp) fn repetitions(&self, columns: usize, octets: usize) -> u32 {
+    /// Rows to ask for when each row has `columns` varbinds of about `octets` each: at least 1. The last row may go
+    /// beyond the goal, as agents cut an answer where it is full; one that does not is asked for whole rows only.
+    pub(in crate::snmp) fn repetitions(&self, now: Instant, columns: usize, octets: usize) -> u32 {
         let row = columns.saturating_mul(octets).max(1);
-        u32::try_from(self.goal / row).unwrap_or(u32::MAX).clamp(1, self.max_repetitions)
+        let cuts = self.overflowed.is_none_or(|when| now.saturating_duration_since(when) >= MEMORY);
+        let rows =
+            if cuts && self.goal >= FIRST_GOAL.min(self.ceiling) { self.goal.div_ceil(row) } else { self.goal / row };
+        u32::try_from(rows).unwrap_or(u32::MAX).clamp(1, self.max_repetitions)
     }
 
     /// Values to ask for at once when each takes about `octets`: at least 1.
@@ -62,15 +78,22 @@ impl Sizing {
     /// An answer came as it was asked for.
     pub(in crate::snmp) fn clean(&mut self, now: Instant) {
         self.clean += 1;
-        if self.clean < CLEAN_TO_GROW || self.goal >= CEILING {
+        if self.clean < CLEAN_TO_GROW || self.goal >= self.ceiling {
             return;
         }
         self.clean = 0;
         if self.too_big.is_some_and(|(_, when)| now.saturating_duration_since(when) >= MEMORY) {
             self.too_big = None;
         }
-        let bound = self.too_big.map_or(CEILING, |(size, _)| (size - size / 8).min(CEILING));
+        let bound = self.too_big.map_or(self.ceiling, |(size, _)| (size - size / 8).min(self.ceiling));
         self.goal = (self.goal + self.goal / 4).min(bound).max(self.goal.min(bound)).max(FLOOR);
+    }
+
+    /// An answer came with every row that was asked for, and so many octets of varbinds.
+    pub(in crate::snmp) fn full(&mut self, now: Instant, octets: usize) {
+        if octets > FRAME.max(self.ceiling) {
+            self.overflowed = Some(now);
+        }
     }
 
     /// Whether GETBULK was found not to work on this agent.
@@ -88,35 +111,61 @@ impl Sizing {
 mod tests {
     use super::*;
 
+    const CEILING: usize = 1_400;
+
     #[test]
     fn never_asks_for_no_rows_nor_for_more_than_allowed() {
-        let sizing = Sizing::new(0);
-        assert_eq!(sizing.repetitions(8, 30), 1);
-        let sizing = Sizing::new(40);
-        assert_eq!(sizing.repetitions(8, 30), 5);
-        assert_eq!(sizing.repetitions(1, 1), 40);
-        assert_eq!(sizing.repetitions(64, 65_000), 1);
+        let now = Instant::now();
+        let sizing = Sizing::new(0, CEILING);
+        assert_eq!(sizing.repetitions(now, 8, 30), 1);
+        let sizing = Sizing::new(40, CEILING);
+        assert_eq!(sizing.repetitions(now, 8, 30), 5);
+        assert_eq!(sizing.repetitions(now, 1, 1), 40);
+        assert_eq!(sizing.repetitions(now, 64, 65_000), 1);
         assert_eq!(sizing.values(100_000), 1);
+    }
+
+    #[test]
+    fn the_last_row_may_go_beyond_the_goal_until_the_agent_is_seen_not_to_cut() {
+        let now = Instant::now();
+        let mut sizing = Sizing::new(40, CEILING);
+        assert_eq!(sizing.repetitions(now, 8, 31), 5);
+        sizing.full(now, FRAME);
+        (0..8).for_each(|_| sizing.clean(now));
+        assert_eq!(sizing.repetitions(now, 8, 31), 6);
+        sizing.full(now, FRAME + 58);
+        assert_eq!(sizing.repetitions(now, 8, 31), 5);
+        assert_eq!(sizing.repetitions(now + MEMORY, 8, 31), 6);
     }
 
     #[test]
     fn a_size_that_was_too_big_is_not_reached_again_for_an_hour() {
         let now = Instant::now();
-        let mut sizing = Sizing::new(1000);
+        let mut sizing = Sizing::new(1000, CEILING);
         sizing.too_big(now, 1_200);
-        assert_eq!(sizing.repetitions(1, 1), 600);
+        assert_eq!(sizing.repetitions(now, 1, 1), 600);
         (0..200).for_each(|_| sizing.clean(now));
-        assert!(sizing.repetitions(1, 1) < 1_200);
+        assert!(sizing.repetitions(now, 1, 1) < 1_200);
         let later = now + MEMORY;
         (0..200).for_each(|_| sizing.clean(later));
-        assert_eq!(sizing.repetitions(1, 1), 1000);
+        assert_eq!(sizing.repetitions(now, 1, 1), 1000);
         assert_eq!(sizing.values(1), CEILING);
+    }
+
+    #[test]
+    fn where_larger_answers_are_wanted_they_are_reached() {
+        let now = Instant::now();
+        let mut sizing = Sizing::new(10_000, 8_000);
+        (0..100).for_each(|_| sizing.clean(now));
+        assert_eq!(sizing.values(1), 8_000);
+        sizing.full(now, 8_000);
+        assert_eq!(sizing.repetitions(now, 3, 1_000), 3, "an answer of the size that was wanted is none too large");
     }
 
     #[test]
     fn losses_shrink_it_to_a_floor_and_clean_answers_bring_it_back() {
         let now = Instant::now();
-        let mut sizing = Sizing::new(1000);
+        let mut sizing = Sizing::new(1000, CEILING);
         (0..20).for_each(|_| sizing.lost(5_000));
         assert_eq!(sizing.values(1), FLOOR);
         (0..200).for_each(|_| sizing.clean(now));

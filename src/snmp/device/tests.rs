@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::super::fetch::FetchJob;
 use super::super::job::{AnyJob, Outcome};
 use super::super::testing::{
-    Agent, PEER, Reply, World, oid, response_pdu, table_walk, target, v2c_message, write_varbinds,
+    Agent, PEER, Reply, World, commons, oid, receive, response_pdu, table_walk, target, v2c_message, write_varbinds,
 };
 use super::super::walk::WalkJob;
 use super::super::{Oid, Silence, Value};
@@ -15,15 +15,54 @@ fn v2c() -> Protocol {
     Protocol::V2c(Secret::new("public".to_owned()))
 }
 
+/// A device alone.
+struct Alone {
+    device: Device<AnyJob>,
+    commons: Commons,
+}
+
+impl Alone {
+    fn new(target: &Target) -> Self {
+        Self { device: Device::new(0, target, PEER.parse().unwrap(), v2c()), commons: commons() }
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.device.advance(now, &mut self.commons);
+    }
+
+    fn transmit(&mut self) -> Option<Vec<u8>> {
+        let letter = self.commons.outbox.next()?;
+        assert_eq!(letter.to, PEER.parse().unwrap());
+        Some(letter.octets)
+    }
+
+    fn receive(&mut self, now: Instant, source: &str, datagram: &[u8]) {
+        receive(&mut self.device, &mut self.commons, now, source.parse().unwrap(), datagram);
+    }
+}
+
+impl std::ops::Deref for Alone {
+    type Target = Device<AnyJob>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.device
+    }
+}
+
+impl std::ops::DerefMut for Alone {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.device
+    }
+}
+
 /// A device alone, with one GET in flight; the id of that request.
-fn asking(target: &Target) -> (Device<AnyJob>, Instant, i32, Oid) {
+fn asking(target: &Target) -> (Alone, Instant, i32, Oid) {
     let now = Instant::now();
-    let mut device = Device::new(target, PEER.parse().unwrap(), v2c(), fastrand::Rng::with_seed(5));
+    let mut device = Alone::new(target);
     let name = oid(ROOT);
     device.submit(AnyJob::Fetch(FetchJob::new(false, vec![name.clone()])));
     device.advance(now);
-    let (datagram, to) = device.transmit().unwrap();
-    assert_eq!(to, PEER.parse().unwrap());
+    let datagram = device.transmit().unwrap();
     let id = codec::scan_v2c(&datagram).unwrap().pdu.request_id;
     (device, now, id, name)
 }
@@ -47,20 +86,20 @@ fn only_the_answer_from_the_right_place_with_the_right_words_is_taken() {
         (PEER, v2c_message("public", &response_pdu(0xa0, id, 0, 0, &[]))),
         (PEER, v2c_message("public", &response_pdu(0xa8, id, 0, 0, &[]))),
     ] {
-        device.receive(now, source.parse().unwrap(), &datagram);
+        device.receive(now, source, &datagram);
     }
     assert!(device.finished().is_none());
     assert_eq!(device.counters().foreign, 8);
-    device.receive(now, PEER.parse().unwrap(), &good);
+    device.receive(now, PEER, &good);
     assert!(matches!(device.finished(), Some((_, Outcome::Fetched(Ok(_))))));
-    device.receive(now, PEER.parse().unwrap(), &good);
+    device.receive(now, PEER, &good);
     assert_eq!((device.counters().late, device.counters().answers), (1, 1));
 }
 
 #[test]
 fn an_agent_that_answers_from_another_address_is_heard_where_that_is_allowed() {
     let (mut device, now, id, name) = asking(&Target { any_source: true, ..target() });
-    device.receive(now, "198.51.100.7:9999".parse().unwrap(), &answer("public", id, &name));
+    device.receive(now, "198.51.100.7:9999", &answer("public", id, &name));
     assert!(matches!(device.finished(), Some((_, Outcome::Fetched(Ok(_))))));
 }
 
@@ -72,7 +111,7 @@ fn waits_double_and_every_attempt_has_the_same_id() {
     let outcome = loop {
         now = device.deadline(now).unwrap();
         device.advance(now);
-        while let Some((datagram, _)) = device.transmit() {
+        while let Some(datagram) = device.transmit() {
             assert_eq!(codec::scan_v2c(&datagram).unwrap().pdu.request_id, id);
             sent.push((now - start).as_secs());
         }
@@ -99,7 +138,7 @@ fn a_late_answer_frees_the_window_and_teaches_patience() {
     let given_up = start + Duration::from_secs(2);
     device.advance(given_up);
     assert!(matches!(device.finished(), Some((_, Outcome::Fetched(Err(_))))));
-    device.receive(start + Duration::from_secs(3), PEER.parse().unwrap(), &answer("public", id, &name));
+    device.receive(start + Duration::from_secs(3), PEER, &answer("public", id, &name));
     assert_eq!((device.counters().in_flight, device.counters().late), (0, 1));
     assert!(device.times.wait(&Kind::of_value(&name), 0) > Duration::from_secs(3));
 }
@@ -112,7 +151,7 @@ fn a_second_answer_to_a_repeated_request_teaches_patience_and_one_alone_does_not
         assert_eq!(device.counters().retries, 1);
         for late in 0..answers {
             let at = start + Duration::from_millis(700 + late * 50);
-            device.receive(at, PEER.parse().unwrap(), &answer("public", id, &name));
+            device.receive(at, PEER, &answer("public", id, &name));
         }
         let wait = device.times.wait(&Kind::of_value(&name), 0);
         assert_eq!(wait > Duration::from_millis(700), answers == 2, "{wait:?}");
@@ -133,7 +172,7 @@ fn an_agent_slower_than_the_wait_is_not_asked_twice_for_ever() {
 #[test]
 fn garbage_from_the_olt_is_the_reason_when_nothing_better_comes() {
     let (mut device, start, _, name) = asking(&Target { retries: 0, ..target() });
-    device.receive(start, PEER.parse().unwrap(), b"\x30\x82\xff\xff\x02");
+    device.receive(start, PEER, b"\x30\x82\xff\xff\x02");
     assert!(device.finished().is_none(), "the right answer may still come");
     device.advance(start + Duration::from_secs(2));
     let Some((_, Outcome::Fetched(Err(SnmpError::Malformed { oid: at, why, .. })))) = device.finished() else {
@@ -231,7 +270,7 @@ fn jobs_take_turns() {
 #[test]
 fn a_cancelled_job_sends_nothing_more_but_still_counts_until_its_wait_is_over() {
     let now = Instant::now();
-    let mut device: Device<AnyJob> = Device::new(&target(), PEER.parse().unwrap(), v2c(), fastrand::Rng::with_seed(5));
+    let mut device = Alone::new(&target());
     let job = device.submit(AnyJob::Walk(Box::new(WalkJob::new(table_walk(ROOT, 1)))));
     device.advance(now);
     assert!(device.transmit().is_some());
@@ -258,4 +297,32 @@ fn a_flood_of_lies_with_live_ids_ends_every_job() {
         world.walk(table_walk(ROOT, 3));
         let _ = world.fetch(false, &[oid(ROOT), oid("1.3.6.1")]);
     }
+}
+
+#[test]
+fn a_probe_is_one_datagram_and_says_when_the_olt_is_back() {
+    let (mut device, start, ..) = asking(&Target { retries: 0, ..target() });
+    let mut now = start + Duration::from_secs(2);
+    device.advance(now);
+    assert!(matches!(device.finished(), Some((_, Outcome::Fetched(Err(_))))));
+    for back in [false, false, true] {
+        now += Duration::from_secs(60);
+        device.retries = 5;
+        device.advance(now);
+        let before = device.counters();
+        device.submit(AnyJob::Fetch(FetchJob::probe(oid(ROOT))));
+        device.advance(now);
+        let datagram = device.transmit().unwrap();
+        if back {
+            let id = codec::scan_v2c(&datagram).unwrap().pdu.request_id;
+            device.receive(now, PEER, &answer("public", id, &oid(ROOT)));
+        }
+        now += Duration::from_secs(60);
+        device.advance(now);
+        let Some((_, Outcome::Fetched(probed))) = device.finished() else { panic!() };
+        assert_eq!((probed.is_ok(), device.is_silent()), (back, !back));
+        let after = device.counters();
+        assert_eq!((after.sent - before.sent, after.probes - before.probes), (1, 1));
+    }
+    assert_eq!(device.counters().silences, 0, "it had never answered");
 }

@@ -1,6 +1,7 @@
 //! The head of an SNMPv3 message (RFC 3412, 6; RFC 3414, 2.4), read without trusting it.
 
 use crate::snmp::ber::{BerError, Element, INTEGER, OCTET_STRING, Reader, SEQUENCE, Writer, signed};
+use crate::snmp::codec::VERSION_3;
 
 /// msgFlags: the message is authenticated.
 pub(super) const AUTH: u8 = 1;
@@ -8,7 +9,7 @@ pub(super) const AUTH: u8 = 1;
 pub(super) const PRIVACY: u8 = 2;
 /// msgFlags: a Report may answer.
 const REPORTABLE: u8 = 4;
-const VERSION_3: i32 = 3;
+
 const USM: i32 = 3;
 /// The largest message that we take.
 const MAX_SIZE: i64 = 65_507;

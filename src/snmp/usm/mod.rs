@@ -12,6 +12,7 @@ mod message;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 use snmp2::v3::{self, Security};
@@ -20,7 +21,7 @@ use snmp2::{MessageType, Varbinds};
 use self::keys::Keys;
 pub(super) use self::message::{Header, read};
 use super::ber::{OCTET_STRING, Reader, SEQUENCE};
-use super::codec::{self, Operation, Pdu, PduKind, Request};
+use super::codec::{Operation, Pdu, PduKind, Request};
 use super::{Refusal, SnmpError};
 use crate::config::{Auth, AuthProtocol, Credential, KeyExtension, Privacy, PrivacyProtocol, SnmpVersion};
 
@@ -83,17 +84,67 @@ pub(super) enum Opened<'a> {
     Garbled(String),
 }
 
-/// See the module.
-pub(super) struct Usm {
-    user: String,
+struct User {
+    name: String,
     auth: Option<Auth>,
     privacy: Option<Privacy>,
+}
+
+/// An engine whose keys are not made yet.
+struct Wanted {
+    id: Vec<u8>,
+    clock: Clock,
+    /// Somebody is making them.
+    given_out: bool,
+}
+
+/// The keys of a user at an engine, to be made: some milliseconds of work, which has no place where datagrams wait.
+pub(super) struct Chore {
+    user: Arc<User>,
+    id: Vec<u8>,
+}
+
+/// The keys that a [`Chore`] makes.
+pub(super) struct Made {
+    id: Vec<u8>,
+    keys: Option<Keys>,
+    security: Result<Security, String>,
+}
+
+impl fmt::Debug for Chore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chore").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Made").finish_non_exhaustive()
+    }
+}
+
+impl Chore {
+    /// Takes a few milliseconds.
+    pub(super) fn run(self) -> Made {
+        let Self { user, id } = self;
+        let keys = user.auth.as_ref().map(|auth| Keys::localise(auth, user.privacy.as_ref(), &id));
+        let security = user.security(&id);
+        Made { id, keys, security }
+    }
+}
+
+/// See the module.
+pub(super) struct Usm {
+    user: Arc<User>,
     engine: Option<Engine>,
+    wanted: Option<Wanted>,
+    /// A signed message has confirmed another engine or another boot than was known.
+    news: bool,
 }
 
 impl fmt::Debug for Usm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Usm").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("Usm").field("user", &self.user.name).finish_non_exhaustive()
     }
 }
 
@@ -123,25 +174,66 @@ impl Usm {
         if privacy.is_some() && auth.is_none() {
             return refuse("privacy", "an authentication password with it was expected");
         }
-        Ok(Some(Self { user: user.clone(), auth: auth.clone(), privacy: privacy.clone(), engine: None }))
+        let user = User { name: user.clone(), auth: auth.clone(), privacy: privacy.clone() };
+        Ok(Some(Self { user: Arc::new(user), engine: None, wanted: None, news: false }))
     }
 
     pub(super) fn user(&self) -> &str {
-        &self.user
+        &self.user.name
     }
 
-    pub(super) const fn has_privacy(&self) -> bool {
-        self.privacy.is_some()
+    pub(super) fn has_privacy(&self) -> bool {
+        self.user.privacy.is_some()
     }
 
-    /// Whether the engine is known; else a probe comes first.
+    /// Whether the engine and its keys are known.
     pub(super) const fn is_ready(&self) -> bool {
         self.engine.is_some()
+    }
+
+    /// Whether the engine is known, and only its keys are not; when it is not known either, a probe comes first.
+    pub(super) const fn is_waiting_for_keys(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// The engine may still be the one that it was; if it is not, it says so.
+    pub(super) fn begin_with(&mut self, now: Instant, id: Vec<u8>, boots: i64, time: i64) {
+        let clock = Clock { boots, time, at: now, confirmed: false };
+        self.wanted = Some(Wanted { id, clock, given_out: false });
+    }
+
+    /// The keys to make, once.
+    pub(super) fn chore(&mut self) -> Option<Chore> {
+        let wanted = self.wanted.as_mut().filter(|wanted| !wanted.given_out)?;
+        wanted.given_out = true;
+        Some(Chore { user: Arc::clone(&self.user), id: wanted.id.clone() })
+    }
+
+    /// Takes the keys over, unless they are for an engine that is not wanted any more.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub(super) fn equip(&mut self, made: Made) -> Result<(), String> {
+        let Some(Wanted { id, clock, .. }) = self.wanted.take_if(|wanted| wanted.id == made.id) else { return Ok(()) };
+        let security = made.security?;
+        self.engine = Some(Engine { id, clock, keys: made.keys, security: Some(security) });
+        Ok(())
+    }
+
+    /// The engine's ID, boots and time, when a signed message has confirmed that they are others than were known.
+    pub(super) fn news(&mut self, now: Instant) -> Option<(&[u8], i64, i64)> {
+        if !std::mem::take(&mut self.news) {
+            return None;
+        }
+        let engine = self.engine.as_ref()?;
+        let (boots, time) = engine.clock.read(now);
+        Some((&engine.id, boots, time))
     }
 
     /// The engine must be discovered again.
     pub(super) fn forget(&mut self) {
         self.engine = None;
+        self.wanted = None;
     }
 
     /// The request that asks an agent for its engine ID.
@@ -161,11 +253,10 @@ impl Usm {
         // The crate makes no PDU of version 3 but by reading one.
         let mould = message::plain_get(0, MOULD_ENGINE);
         let mut nobody = mould_security()?;
-        let varbinds = codec::encode_names(&request.oids);
         let mut pdu =
             snmp2::Pdu::from_bytes_with_security(&mould, Some(&mut nobody)).map_err(|error| error.to_string())?;
         pdu.req_id = id;
-        pdu.varbinds = Varbinds::from_bytes(&varbinds);
+        pdu.varbinds = Varbinds::from_bytes(request.names.octets());
         (pdu.message_type, pdu.error_index) = match request.operation {
             Operation::Get => (MessageType::GetRequest, 0),
             Operation::GetNext => (MessageType::GetNextRequest, 0),
@@ -214,7 +305,7 @@ impl Usm {
     fn verify(&self, header: &Header<'_>) -> Result<(), &'static str> {
         let engine = self.engine.as_ref().ok_or("its engine is not known yet")?;
         let keys = engine.keys.as_ref().ok_or("it is signed, and our user signs nothing")?;
-        if header.user != self.user.as_bytes() {
+        if header.user != self.user.name.as_bytes() {
             return Err("it is signed by another user");
         }
         if header.engine_id != engine.id {
@@ -239,15 +330,9 @@ impl Usm {
             return Opened::Garbled(format!("the discovery gave an engine ID of {length} octets"));
         }
         let clock = Clock { boots: i64::from(header.boots), time: i64::from(header.time), at: now, confirmed: false };
-        match self.security(header.engine_id) {
-            Ok(security) => {
-                let keys = self.auth.as_ref().map(|auth| Keys::localise(auth, self.privacy.as_ref(), header.engine_id));
-                let id = header.engine_id.to_vec();
-                self.engine = Some(Engine { id, clock, keys, security: Some(security) });
-                Opened::Discovered
-            }
-            Err(why) => Opened::Garbled(format!("no keys for the discovered engine: {why}")),
-        }
+        self.engine = None;
+        self.wanted = Some(Wanted { id: header.engine_id.to_vec(), clock, given_out: false });
+        Opened::Discovered
     }
 
     fn reported<'a>(
@@ -279,6 +364,7 @@ impl Usm {
         if engine.clock.confirmed && (boots, time) < ours {
             return boots == ours.0 && time + TIME_WINDOW >= ours.1;
         }
+        self.news |= !engine.clock.confirmed || engine.clock.boots != boots;
         engine.clock = Clock { boots, time, at: now, confirmed: true };
         true
     }
@@ -290,13 +376,13 @@ impl Usm {
         authenticated: bool,
         encrypted: bool,
     ) -> Result<(), &'static str> {
-        if self.auth.is_some() && !authenticated {
+        if self.user.auth.is_some() && !authenticated {
             return Err("it is not signed");
         }
-        if self.privacy.is_some() && !encrypted {
+        if self.user.privacy.is_some() && !encrypted {
             return Err("it is not encrypted");
         }
-        if header.user != self.user.as_bytes() {
+        if header.user != self.user.name.as_bytes() {
             return Err("it is for another user");
         }
         if self.engine.as_ref().is_none_or(|engine| header.engine_id != engine.id) {
@@ -307,10 +393,12 @@ impl Usm {
         }
         Ok(())
     }
+}
 
+impl User {
     fn security(&self, engine_id: &[u8]) -> Result<Security, String> {
         let password = self.auth.as_ref().map(|auth| auth.password.expose()).unwrap_or_default();
-        let mut security = Security::new(self.user.as_bytes(), password.as_bytes());
+        let mut security = Security::new(self.name.as_bytes(), password.as_bytes());
         let level = match (&self.auth, &self.privacy) {
             (None, _) => v3::Auth::NoAuthNoPriv,
             (Some(_), None) => v3::Auth::AuthNoPriv,

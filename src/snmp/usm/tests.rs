@@ -9,6 +9,8 @@ use super::super::{Counters, Oid, Target, Value};
 use super::*;
 use crate::config::Secret;
 
+mod engines;
+
 const ROOT: &str = "1.3.6.1.4.1.9";
 const AUTH_PASSWORD: &str = "authentication words";
 const PRIVACY_PASSWORD: &str = "privacy words";
@@ -39,6 +41,12 @@ fn credential(level: Level) -> Credential {
 
 fn usm(level: Level) -> Usm {
     Usm::new(&credential(level)).unwrap().unwrap()
+}
+
+/// Makes the keys that it waits for.
+fn equip(usm: &mut Usm) {
+    let made = usm.chore().unwrap().run();
+    usm.equip(made).unwrap();
 }
 
 /// An authoritative engine.
@@ -83,7 +91,7 @@ impl FarEngine {
 
     fn security(&self, privacy: bool, boots: i64, time: i64) -> Security {
         let level = if privacy { self.level } else { (self.level.0, None) };
-        usm(level).security(&self.id).unwrap().with_engine_boots_and_time(boots, time)
+        usm(level).user.security(&self.id).unwrap().with_engine_boots_and_time(boots, time)
     }
 
     fn answer(&mut self, now: Instant, datagram: &[u8]) -> Vec<Vec<u8>> {
@@ -235,6 +243,7 @@ fn a_clock_that_ran_apart_is_taken_over_from_a_signed_report() {
         let mut usm = usm(PRIVATE);
         let mut discovered = report(1, 4, &engine.id, engine.boots, engine.time(start));
         assert!(matches!(usm.open(start, &read(&discovered).unwrap(), true), Opened::Discovered));
+        equip(&mut usm);
         discovered.clear();
         engine.boots = boots;
         engine.booted = if jump >= 0 {
@@ -361,6 +370,7 @@ fn a_signed_answer_outside_of_the_time_window_is_not_believed() {
     let now = Instant::now();
     let mut usm = usm(PRIVATE);
     usm.open(now, &read(&report(1, 4, &engine.id, 3, 1000)).unwrap(), true);
+    equip(&mut usm);
     let answer = |boots, time| seal(&engine.security(true, boots, time), 5, MessageType::Response, &[]);
     assert!(matches!(usm.open(now, &read(&answer(3, 5000)).unwrap(), false), Opened::Response(_)));
     assert!(matches!(usm.open(now, &read(&answer(3, 4900)).unwrap(), false), Opened::Response(_)));

@@ -20,7 +20,7 @@ fn assert_whole(walked: &Walked, rows: u32) {
         assert_eq!(indices(walked, position), (1..=rows).collect::<Vec<_>>(), "{}", column.column);
         let number = *column.column.arcs().last().unwrap();
         for (index, value) in &column.rows {
-            assert_eq!(*value, Value::Integer(i64::from(number * 100_000 + index[0])));
+            assert_eq!(value, Value::Integer(i64::from(number * 100_000 + index[0])));
         }
     }
 }
@@ -63,7 +63,7 @@ fn stays_within_a_prefix_and_stops_before_an_index() {
     assert!(within.columns[0].rows.iter().all(|(index, _)| index[0] == 3));
     let until = world.walk(Walk { stop_before: Some(vec![2, 11]), ..table_walk(ROOT, 1) });
     assert!(until.is_complete());
-    assert_eq!(until.columns[0].rows.last().unwrap().0.as_ref(), [2, 10]);
+    assert_eq!(until.columns[0].rows.iter().last().unwrap().0.as_ref(), [2, 10]);
     assert_eq!(until.columns[0].rows.len(), 40);
 }
 
@@ -465,7 +465,7 @@ proptest! {
         let walked = world.walk(Walk { max_rows: 200, ..table_walk(ROOT, 3) });
         prop_assert_eq!(walked.columns.len(), 3);
         for column in &walked.columns {
-            let indices: Vec<&[u32]> = column.rows.iter().map(|(index, _)| index.as_ref()).collect();
+            let indices: Vec<Box<[u32]>> = column.rows.iter().map(|(index, _)| index).collect();
             prop_assert!(indices.windows(2).all(|pair| pair[0] < pair[1]));
         }
     }
@@ -486,7 +486,7 @@ proptest! {
         let read: BTreeSet<Oid> = walked
             .columns
             .iter()
-            .flat_map(|column| column.rows.iter().map(|(index, _)| column.column.child(index)))
+            .flat_map(|column| column.rows.iter().map(|(index, _)| column.column.child(&index)))
             .collect();
         prop_assert_eq!(read, cells.iter().map(name).collect::<BTreeSet<_>>());
     }

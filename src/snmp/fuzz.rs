@@ -1,0 +1,276 @@
+//! Hostile octets by the million, on any compiler: seeds of every kind of message are changed at random and given to
+//! the scanner, to a walk, and to the opener of SNMPv3. `OLTWATCH_FUZZ_INPUTS` says how many inputs each target takes (a
+//! few thousand by default), `OLTWATCH_FUZZ_SEED` where to begin; a failure names the input, which is the same every
+//! time. `docs/testing.md` has the command for a long run.
+
+use std::time::{Duration, Instant};
+
+use super::codec::{self, PduKind};
+use super::commons::Commons;
+use super::device::{Device, Protocol};
+use super::job::{AnyJob, Outcome};
+use super::testing::{PEER, commons, oid, receive, response_pdu, table_walk, target, v2c_message, write_varbinds};
+use super::usm::{Opened, Usm};
+use super::walk::WalkJob;
+use super::{Oid, Target, Value, ber, usm};
+use crate::config::{Auth, AuthProtocol, Credential, KeyExtension, Privacy, PrivacyProtocol, Secret, SnmpVersion};
+
+const ROOT: &str = "1.3.6.1.4.1.9";
+
+/// Calls a target with so many numbered generators of randomness.
+fn each_input(few: u64, mut target: impl FnMut(u64, &mut fastrand::Rng)) {
+    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let (inputs, first) = (number("OLTWATCH_FUZZ_INPUTS", few), number("OLTWATCH_FUZZ_SEED", 1_u64));
+    for input in first..first + inputs {
+        target(input, &mut fastrand::Rng::with_seed(input));
+    }
+}
+
+/// Octets that mean something to a reader of BER.
+const TELLING: [u8; 18] =
+    [0x00, 0x01, 0x02, 0x04, 0x05, 0x06, 0x30, 0x40, 0x46, 0x7f, 0x80, 0x81, 0x82, 0x84, 0xa2, 0xa8, 0xfe, 0xff];
+
+/// Changes octets a little, as line noise, a broken agent or a forger would.
+fn mutate(random: &mut fastrand::Rng, octets: &mut Vec<u8>) {
+    for _ in 0..random.usize(1..5) {
+        if octets.is_empty() {
+            octets.push(random.u8(..));
+            continue;
+        }
+        let at = random.usize(..octets.len());
+        let length = random.usize(1..9).min(octets.len() - at);
+        match random.u8(..8) {
+            0 | 1 => octets[at] ^= 1 << random.u8(..8),
+            2 => octets[at] = TELLING[random.usize(..TELLING.len())],
+            3 => octets[at] = octets[at].wrapping_add(random.u8(..3).wrapping_sub(1)),
+            4 => drop(octets.drain(at..at + length)),
+            5 => {
+                let copy = octets[at..at + length].to_vec();
+                octets.splice(at..at, copy);
+            }
+            6 => {
+                let fresh: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
+                octets.splice(at..at, fresh);
+            }
+            _ => octets.truncate(at),
+        }
+    }
+}
+
+fn random_value(random: &mut fastrand::Rng) -> Value {
+    let octets = |random: &mut fastrand::Rng| -> Box<[u8]> {
+        let length = random.usize(..40);
+        std::iter::repeat_with(|| random.u8(..)).take(length).collect()
+    };
+    match random.u8(..13) {
+        0 => Value::Integer(random.i64(..) >> random.u32(..64)),
+        1 => Value::Counter32(random.u32(..)),
+        2 => Value::Gauge32(random.u32(..)),
+        3 => Value::TimeTicks(random.u32(..)),
+        4 => Value::Counter64(random.u64(..)),
+        5 | 6 => Value::OctetString(octets(random)),
+        7 => Value::Opaque(octets(random)),
+        8 => Value::ObjectId(oid("1.3.6").child(&[random.u32(..)])),
+        9 => Value::IpAddress([random.u8(..); 4]),
+        10 => Value::Null,
+        11 => Value::NoSuchInstance,
+        _ => Value::Integer(-random.i64(0..4_000)),
+    }
+}
+
+/// A true answer to some request.
+fn seed_message(random: &mut fastrand::Rng) -> Vec<u8> {
+    let rows = random.u32(0..8);
+    let varbinds: Vec<(Oid, Value)> =
+        (0..rows).map(|row| (oid(ROOT).child(&[1, row * 300]), random_value(random))).collect();
+    let kind = [0xa2, 0xa2, 0xa2, 0xa8][random.usize(..4)];
+    v2c_message(
+        "public",
+        &response_pdu(kind, random.i32(..), random.i32(0..20), random.i32(0..9), &write_varbinds(&varbinds)),
+    )
+}
+
+/// What snmp2 says of a value, in our words; `None` where it is more lenient than we are.
+fn theirs(value: &snmp2::Value<'_>) -> Option<Value> {
+    Some(match value {
+        snmp2::Value::Integer(number) => Value::Integer(*number),
+        snmp2::Value::Counter64(number) => Value::Counter64(*number),
+        snmp2::Value::OctetString(octets) => Value::OctetString((*octets).into()),
+        snmp2::Value::Opaque(octets) => Value::Opaque((*octets).into()),
+        snmp2::Value::IpAddress(octets) => Value::IpAddress(*octets),
+        snmp2::Value::Null => Value::Null,
+        snmp2::Value::NoSuchObject => Value::NoSuchObject,
+        snmp2::Value::NoSuchInstance => Value::NoSuchInstance,
+        snmp2::Value::EndOfMibView => Value::EndOfMibView,
+        // It cuts wide numbers off, and takes names that do not fit.
+        _ => return None,
+    })
+}
+
+/// Whatever snmp2 reads of a message we read too, and the same; and nothing makes either of us panic.
+#[test]
+fn the_scanner_reads_what_snmp2_reads() {
+    let (mut read, mut values) = (0, 0);
+    each_input(20_000, |input, random| {
+        let mut datagram = seed_message(random);
+        mutate(random, &mut datagram);
+        let ours = codec::scan_v2c(&datagram);
+        let Ok(other) = snmp2::Pdu::from_bytes(&datagram) else { return };
+        if !matches!(other.message_type, snmp2::MessageType::Response | snmp2::MessageType::Report) {
+            return;
+        }
+        // It reads messages of all versions, in which we have no interest here.
+        if codec::version(&datagram) != Ok(codec::VERSION_2C) {
+            return;
+        }
+        let ours =
+            ours.unwrap_or_else(|why| panic!("input {input}: snmp2 reads it, and we say {why}: {datagram:02x?}"));
+        read += 1;
+        assert_eq!(ours.community, other.community, "input {input}");
+        let numbers = (ours.pdu.request_id, i64::from(ours.pdu.error_status), i64::from(ours.pdu.error_index));
+        assert_eq!(numbers, (other.req_id, other.error_status.into(), other.error_index.into()), "input {input}");
+        let mut varbinds = ours.pdu.varbinds();
+        for (name, value) in other.varbinds {
+            let ours =
+                varbinds.next().and_then(Result::ok).unwrap_or_else(|| panic!("input {input}: a varbind is missing"));
+            assert_eq!(ours.name(), Some(name.as_bytes()), "input {input}");
+            if let Some(value) = theirs(&value) {
+                assert_eq!(ours.value(), value, "input {input}");
+                values += 1;
+            }
+        }
+    });
+    assert!(read > 100 && values > 100, "the target looks at something: {read} {values}");
+}
+
+/// Whatever arrives, a walk ends, its rows increase, and what it holds of what all share is given back.
+#[test]
+fn a_walk_survives_any_answers() {
+    let mut rows = 0;
+    let now = Instant::now();
+    each_input(3_000, |input, random| {
+        let target = Target { retries: 0, window: 2, ..target() };
+        let protocol = Protocol::V2c(Secret::new("public".to_owned()));
+        let mut device: Device<AnyJob> = Device::new(0, &target, PEER.parse().unwrap(), protocol);
+        let mut commons: Commons = commons();
+        device.submit(AnyJob::Walk(Box::new(WalkJob::new(super::Walk { max_rows: 60, ..table_walk(ROOT, 3) }))));
+        let mut now = now;
+        let walked = loop {
+            device.advance(now, &mut commons);
+            if let Some((_, outcome)) = device.finished() {
+                let Outcome::Walked(walked) = outcome else { panic!() };
+                break walked;
+            }
+            while let Some(letter) = commons.outbox.next() {
+                let request = codec::scan_v2c(&letter.octets).unwrap().pdu;
+                let PduKind::Other(_) = request.kind else { panic!() };
+                let mut next: Vec<(Oid, Value)> = Vec::new();
+                let mut arcs = Vec::new();
+                for _ in 0..random.usize(1..6) {
+                    for varbind in request.varbinds().flatten() {
+                        varbind.name_into(&mut arcs).unwrap();
+                        arcs.truncate(9);
+                        let step = u32::try_from(next.len()).unwrap() + random.u32(0..3);
+                        let last = u32::try_from(rows % 50).unwrap();
+                        next.push((Oid::new(&arcs).child(&[last + step]), random_value(random)));
+                    }
+                }
+                let mut list = write_varbinds(&next);
+                if random.bool() {
+                    mutate(random, &mut list);
+                }
+                let status = if random.u8(..8) == 0 { random.i32(0..20) } else { 0 };
+                let mut answer =
+                    v2c_message("public", &response_pdu(0xa2, request.request_id, status, random.i32(-1..5), &list));
+                if random.u8(..4) == 0 {
+                    mutate(random, &mut answer);
+                }
+                receive(&mut device, &mut commons, now, letter.to, &answer);
+            }
+            now = device.deadline(now).map_or(now, |deadline| deadline.max(now));
+            assert!(device.counters().sent < 2_000, "input {input}: it does not end");
+        };
+        for column in &walked.columns {
+            let indexes: Vec<Box<[u32]>> = column.rows.iter().map(|(index, _)| index).collect();
+            assert!(indexes.windows(2).all(|pair| pair[0] < pair[1]) && indexes.len() <= 60, "input {input}");
+            assert_eq!(indexes.len(), column.rows.len());
+            rows += indexes.len();
+        }
+        device.advance(now + Duration::from_secs(600), &mut commons);
+        assert_eq!((commons.gate.outstanding(), device.counters().in_flight), (0, 0), "input {input}");
+    });
+    assert!(rows > 1_000, "the target looks at something: {rows}");
+}
+
+fn secure() -> Usm {
+    let password = |text: &str| Secret::new(text.to_owned());
+    let version = SnmpVersion::V3 {
+        user: "noc".to_owned(),
+        auth: Some(Auth { protocol: AuthProtocol::Sha256, password: password("authentication words") }),
+        privacy: Some(Privacy {
+            protocol: PrivacyProtocol::Aes128,
+            password: password("privacy words"),
+            key_extension: KeyExtension::Blumenthal,
+        }),
+    };
+    let mut usm = Usm::new(&Credential { name: "v3".to_owned(), version }).unwrap().unwrap();
+    usm.begin_with(Instant::now(), vec![0x80, 0, 0x1f, 0x88, 4, 1, 2, 3], 3, 1_000);
+    let made = usm.chore().unwrap().run();
+    usm.equip(made).unwrap();
+    usm
+}
+
+/// Whatever is changed in a signed message, it is not believed, and the clock stays where it was.
+#[test]
+fn no_changed_message_is_believed() {
+    let now = Instant::now();
+    let request = codec::Request { operation: codec::Operation::GetNext, names: codec::Names::of(&[oid(ROOT)]) };
+    // Our own requests are signed as answers are: what tells them apart stands inside.
+    let signed: Vec<Vec<u8>> = (1..9).map(|id| secure().seal(now, id, &request).unwrap()).collect();
+    let mut usm = secure();
+    let (mut untrue, mut opened) = (0, 0);
+    each_input(20_000, |input, random| {
+        let truth = &signed[random.usize(..signed.len())];
+        let mut datagram = truth.clone();
+        mutate(random, &mut datagram);
+        let Ok(header) = usm::read(&datagram) else { return };
+        // Octets after a message are no part of it.
+        let same = datagram.starts_with(truth);
+        match usm.open(now, &header, random.u8(..16) == 0) {
+            Opened::Response(_) | Opened::Resynchronised => panic!("input {input} is believed: {datagram:02x?}"),
+            Opened::Untrue(_) if same => opened += 1,
+            Opened::Untrue(_) => untrue += 1,
+            Opened::Discovered => usm = secure(),
+            Opened::Changed | Opened::Refused(_) | Opened::Garbled(_) => {}
+        }
+        assert_eq!(usm.news(now), None, "input {input}");
+    });
+    assert!(untrue > 100, "the target looks at something: {untrue} {opened}");
+}
+
+/// Any octets after an index that is known are told for what they are.
+#[test]
+fn indexes_of_any_octets_compare_as_their_numbers_do() {
+    let mut up = 0;
+    each_input(20_000, |input, random| {
+        let length = random.usize(..5);
+        let last: Vec<u32> = std::iter::repeat_with(|| random.u32(..) >> random.u32(..32)).take(length).collect();
+        let octets = super::index::encode(&last);
+        let mut new = octets.clone();
+        mutate(random, &mut new);
+        let mut arcs = Vec::new();
+        let name = [&[0x2b][..], &new].concat();
+        let read = ber::arcs(&name, &mut arcs).is_some();
+        match super::index::step(&octets, &new) {
+            super::index::Step::Up { shared } => {
+                assert!(read && arcs[2..] > last[..] && new[..shared] == octets[..shared], "input {input}");
+                up += 1;
+            }
+            super::index::Step::NotUp => assert!(read && arcs[2..] <= last[..], "input {input}: {last:?} {new:02x?}"),
+            super::index::Step::Odd => {
+                assert!(!read || super::index::encode(&arcs[2..]) != new, "input {input}: {last:?} {new:02x?}");
+            }
+        }
+    });
+    assert!(up > 100, "the target looks at something: {up}");
+}
