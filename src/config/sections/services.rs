@@ -43,7 +43,11 @@ fn path(section: &Section<'_>, key: &str, expected: &str) -> Option<PathBuf> {
 /// `[store]`, if it is there.
 pub(in crate::config) fn store(root: &Section<'_>) -> Option<Store> {
     let section = root.section("store", &STORE)?;
-    without_effect(&section, "[store]");
+    section.reader.warn(
+        &section.span,
+        "[store] keeps only what is known of SNMPv3 engines in this version: there is no database yet, and keep has no \
+         effect",
+    );
     let path = path(&section, "path", "the path of the database");
     Some(Store {
         path: path.unwrap_or_else(|| section.reader.base_dir.join("oltwatch.db")),
