@@ -44,11 +44,16 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Lines of a file that are product code: comments are left out, and so are test modules, which stand at the end.
+/// Lines of a file that are product code: comments are left out, and so is a test module with a body, which stands at the
+/// end of its file. A `#[cfg(test)]` on anything else hides nothing that comes after it.
 fn product_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
+    let lines: Vec<&str> = text.lines().collect();
+    let is_test_module = |pair: &[&str]| pair[0].trim() == "#[cfg(test)]" && pair[1].trim() == "mod tests {";
+    let end = lines.windows(2).position(is_test_module).unwrap_or(lines.len());
+    lines
+        .into_iter()
+        .take(end)
         .enumerate()
-        .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
         .filter(|(_, line)| !line.trim_start().starts_with("//"))
         .map(|(number, line)| (number + 1, line))
 }

@@ -165,6 +165,25 @@ pub struct StatusMap {
     pub weak: Verdict,
 }
 
+#[cfg(test)]
+impl StatusMap {
+    /// The same verdict for everything.
+    pub(crate) const fn all(verdict: Verdict) -> Self {
+        Self {
+            optical: verdict,
+            power: verdict,
+            admin: verdict,
+            auth: verdict,
+            rogue: verdict,
+            restart: verdict,
+            unknown: verdict,
+            critical: verdict,
+            overload: verdict,
+            weak: verdict,
+        }
+    }
+}
+
 impl Default for StatusMap {
     /// The table in `docs/design.md`, "Deciding".
     fn default() -> Self {

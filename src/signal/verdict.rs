@@ -112,19 +112,7 @@ mod tests {
 
     #[test]
     fn stale_holds_whatever_the_config_says() {
-        let error = Verdict::Error;
-        let status = StatusMap {
-            optical: error,
-            power: error,
-            admin: error,
-            auth: error,
-            rogue: error,
-            restart: error,
-            unknown: error,
-            critical: error,
-            overload: error,
-            weak: error,
-        };
+        let status = StatusMap::all(Verdict::Error);
         for level in Level::ALL {
             assert_eq!(verdict_of(&status, Truth::Stale, *level), Verdict::Hold);
         }

@@ -140,19 +140,7 @@ fn fresh_judge() -> Judge {
 
 /// The strictest map: whatever may become an error, does.
 fn every_fault_is_an_error() -> StatusMap {
-    let error = Verdict::Error;
-    StatusMap {
-        optical: error,
-        power: error,
-        admin: error,
-        auth: error,
-        rogue: error,
-        restart: error,
-        unknown: error,
-        critical: error,
-        overload: error,
-        weak: error,
-    }
+    StatusMap::all(Verdict::Error)
 }
 
 fn feed(judge: &mut Judge, event: &Event) -> Vec<Transition> {
