@@ -3,7 +3,8 @@
 //! ```text
 //!   PollTask ──Event──(4, waits)──► judge task ──OltReport (watch, newest)──► Board
 //!   clock ──tick──────────────────►    │
-//!                                      └──OltWishes (newest per OLT)──► Pusher
+//!                                      ├──OltWishes (newest per OLT)──► Pusher
+//!                                      └──Hint (levels that need a second look)──► PollTask
 //! ```
 
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use super::board::{OltReport, Standing};
 use crate::config::{StatusMap, Thresholds};
 use crate::model::{OltId, OnuId, SweepKind, Timestamp, Verdict};
 use crate::ozmap::{OltWishes, OnuIdentity, Pusher, Wish};
-use crate::poll::{Event, View};
-use crate::signal::{Judge, Transition};
+use crate::poll::{Event, Hint, Hints, View};
+use crate::signal::{Judge, LookAgain, Transition};
 
 /// State intervals after which a reading is no evidence any more, and what a slow answer may add.
 const STALE_INTERVALS: u32 = 3;
@@ -34,6 +35,8 @@ pub(super) struct JudgeTask {
     pub(super) status_map: StatusMap,
     pub(super) pusher: Option<Pusher>,
     pub(super) report: watch::Sender<Arc<OltReport>>,
+    /// Back to the task that polls.
+    pub(super) hints: Hints,
     pub(super) judge: Option<Judge>,
     /// Whether a complete state sweep has been seen: before, nothing is written.
     pub(super) complete: bool,
@@ -79,8 +82,19 @@ impl JudgeTask {
                         .with_level_old_after(LEVEL_OLD_AFTER.max(intervals.optics * STALE_INTERVALS))
                 });
                 let told = judge.observe(&sweep);
-                self.complete |= sweep.kind == SweepKind::State && sweep.completeness.is_complete();
+                let look_again = judge.look_again();
+                self.complete |=
+                    sweep.kind == SweepKind::State && sweep.completeness.is_complete() && sweep.scope.is_whole();
                 self.tell(&told);
+                if let Some(look_again) = look_again {
+                    tracing::info!(
+                        olt = %self.olt, ?look_again, "levels moved together: they are read again before they are judged"
+                    );
+                    self.hints.give(match look_again {
+                        LookAgain::Everywhere => Hint::Levels,
+                        LookAgain::Pons(pons) => Hint::Pons(pons),
+                    });
+                }
                 tracing::debug!(
                     olt = %self.olt, sweep = %sweep.kind, onus = sweep.onus.len(), pdus = sweep.pdus,
                     elapsed_ms = u64::try_from(sweep.elapsed.as_millis()).unwrap_or(u64::MAX),

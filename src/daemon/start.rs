@@ -19,7 +19,7 @@ use crate::config::{self, Config};
 use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
 use crate::ozmap::{Client, Pusher};
-use crate::poll::{Hint, PollTask, Poller};
+use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::snmp::{Engine, EngineLimits};
 
 /// First sweeps of all OLTs are spread so that at most about ten OLTs a second are greeted, but no longer than this.
@@ -44,9 +44,6 @@ pub struct Daemon {
     supervisor: tokio::task::JoinHandle<()>,
 }
 
-/// Where an OLT's hints go; the receiver changes when its task is started again.
-type Hints = Arc<std::sync::Mutex<mpsc::Sender<Hint>>>;
-
 /// What it takes to start the tasks of one OLT.
 #[derive(Clone)]
 struct OltPlan {
@@ -66,16 +63,15 @@ impl OltPlan {
     /// Starts the poll task and the judge task, after `delay`.
     fn start(&self, tasks: &mut JoinSet<()>, delay: Duration) -> tokio::task::Id {
         let (events, received) = mpsc::channel(EVENTS);
-        let (hint, hints) = mpsc::channel(1);
-        *self.hints.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = hint;
         let poller = Poller::with_engine(self.olt.clone(), Arc::clone(&self.library), self.engine.clone());
-        let poll = PollTask::new(poller, self.spread, events, hints, self.shutdown.clone());
+        let poll = PollTask::new(poller, self.spread, events, self.hints.clone(), self.shutdown.clone());
         let judge = JudgeTask {
             olt: self.olt.name.clone(),
             thresholds: self.thresholds.clone(),
             status_map: self.status_map.clone(),
             pusher: self.pusher.clone(),
             report: self.report.clone(),
+            hints: self.hints.clone(),
             judge: None,
             complete: false,
         };
@@ -120,8 +116,8 @@ impl Daemon {
         for olt in &config.olts {
             let (report, receiver) = watch::channel(Arc::new(OltReport::new(olt.name.clone(), olt.address.clone())));
             receivers.push((olt.name.clone(), receiver));
-            let place: Hints = Arc::new(std::sync::Mutex::new(mpsc::channel(1).0));
-            hints.insert(olt.name.clone(), Arc::clone(&place));
+            let place = Hints::default();
+            hints.insert(olt.name.clone(), place.clone());
             plans.push(OltPlan {
                 olt: olt.clone(),
                 library: Arc::clone(&library),
@@ -146,13 +142,11 @@ impl Daemon {
         &self.board
     }
 
-    /// Asks for a look at an OLT now. False when there is no such OLT; true also when a look was due already.
+    /// Asks for a look at an OLT now; hints that wait are merged. False when there is no such OLT.
     #[must_use]
     pub fn hint(&self, olt: &OltId, hint: Hint) -> bool {
-        let Some(sender) = self.hints.get(olt) else { return false };
-        let sender = sender.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        // Full means that a look is due already.
-        let _ = sender.try_send(hint);
+        let Some(hints) = self.hints.get(olt) else { return false };
+        hints.give(hint);
         true
     }
 

@@ -128,7 +128,7 @@ fn sweeps(text: &mut Exposition, olts: &[Counted]) {
         }
     });
     per_sweep(text, &names::SWEEP_DURATION, olts, |sweep| sweep.elapsed);
-    per_sweep(text, &names::SWEEP_SUCCESS, olts, |sweep| sweep.started + sweep.elapsed);
+    per_sweep(text, &names::SWEEP_SUCCESS, olts, |sweep| sweep.ended);
     per_sweep(text, &names::SWEEP_COMPLETE, olts, |sweep| sweep.completeness.is_complete());
     per_sweep(text, &names::SWEEP_GAPS, olts, |sweep| match &sweep.completeness {
         Completeness::Complete => 0,

@@ -14,7 +14,7 @@ use crate::model::{
     SweepKind, Timestamp, Truth, Unread, Verdict,
 };
 use crate::ozmap::{DirectoryView, Halted, LastError, MatchView, Owner, PushSnapshot, ReadReport, Written};
-use crate::poll::{Identity, Intervals, Status, View};
+use crate::poll::{Identity, Intervals, Lateness, Status, View};
 use crate::signal::Reason;
 use crate::snmp::{Counters, Oid};
 
@@ -93,6 +93,7 @@ pub(super) fn olt(name: &str, onus: &[Reading]) -> OltReport {
         view.merge(&Sweep {
             olt: OltId::new(name),
             kind: *kind,
+            scope: crate::model::SweepScope::Whole,
             started: NOW,
             elapsed: Duration::from_millis(250 * (place + 1)),
             completeness: match kind {
@@ -116,6 +117,8 @@ pub(super) fn olt(name: &str, onus: &[Reading]) -> OltReport {
         }),
         intervals: Intervals { state: minute, optics: 15 * minute, inventory: 60 * minute },
         skipped: 4,
+        lateness: Lateness { state: Duration::from_millis(1500), most: Duration::from_secs(4), ..Lateness::default() },
+        slices: (3, 16),
         counters: Counters {
             sent: 111,
             retries: 3,
@@ -141,6 +144,8 @@ pub(super) fn silent(name: &str) -> OltReport {
         identity: None,
         intervals: Intervals { state: minute, optics: 15 * minute, inventory: 60 * minute },
         skipped: 0,
+        lateness: Lateness::default(),
+        slices: (0, 0),
         counters: Counters::default(),
     });
     report.error = Some("no answer from 192.0.2.11:161 to 3 requests in 6 s".to_owned());

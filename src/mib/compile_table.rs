@@ -160,11 +160,15 @@ pub(super) fn compile_table(
     })
 }
 
-/// How many leading parts of an index, and fewer than all, name a PON, with the help of joins.
+/// How many leading parts of an index, and fewer than all, name a PON, with the help of joins. None does where the same
+/// number names the ONU too.
 fn pon_parts(context: &Context<'_>, index: &Index) -> Option<usize> {
     let wanted = pon_fields(context.pon);
     (1..index.parts.len()).find(|parts| {
         let mut reach = index.names_of_parts(*parts);
+        if context.key.iter().all(|name| reach.contains(name)) {
+            return false;
+        }
         reach_through_joins(context.joins, &mut reach);
         wanted.iter().all(|name| reach.contains(name))
     })

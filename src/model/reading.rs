@@ -1,5 +1,6 @@
 //! What a sweep of an OLT reads.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -214,6 +215,35 @@ impl Completeness {
     }
 }
 
+/// Which part of an OLT a sweep read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SweepScope {
+    /// All of it.
+    #[default]
+    Whole,
+    /// The ONUs of these PONs, and nothing of the others: optics are read a slice of the OLT at a time, and a hint names
+    /// the PONs to look at.
+    Pons(BTreeSet<PonId>),
+}
+
+impl SweepScope {
+    /// Whether an ONU of this PON was in reach; one that is on no known PON is so only in a sweep of the whole OLT.
+    #[must_use]
+    pub fn covers(&self, pon: Option<PonId>) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Pons(pons) => pon.is_some_and(|pon| pons.contains(&pon)),
+        }
+    }
+
+    /// Whether it is the whole OLT.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        matches!(self, Self::Whole)
+    }
+}
+
 /// One reading of one OLT.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sweep {
@@ -221,6 +251,9 @@ pub struct Sweep {
     pub olt: OltId,
     /// What was read.
     pub kind: SweepKind,
+    /// Which part of the OLT was read; completeness is of this part.
+    #[serde(default)]
+    pub scope: SweepScope,
     /// When it began.
     pub started: Timestamp,
     /// How long it took.

@@ -6,13 +6,17 @@
 
 mod connect;
 mod error;
+mod hint;
+mod reach;
 mod schedule;
+mod slices;
 mod sweep;
 mod task;
 mod view;
 
 pub use connect::{Identity, Poller, Trial};
 pub use error::PollError;
-pub use schedule::{Intervals, Schedule};
-pub use task::{Event, Hint, PollTask, Status};
+pub use hint::{Hint, Hints};
+pub use schedule::{Intervals, Lateness, Schedule};
+pub use task::{Event, PollTask, Status};
 pub use view::{SweepSummary, View};

@@ -30,7 +30,7 @@ impl Intervals {
     }
 }
 
-/// The most that an optics interval is lengthened by when its sweeps overrun.
+/// The most that an optics interval is lengthened by when its rounds overrun.
 const MOST_LENGTHENED: u32 = 8;
 
 #[derive(Debug, Clone)]
@@ -38,25 +38,78 @@ struct Entry {
     every: Duration,
     next: Instant,
     skipped: u64,
+    late: Duration,
+}
+
+/// How late sweeps started, against the time at which they were due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lateness {
+    /// The last state sweep.
+    pub state: Duration,
+    /// The last inventory sweep.
+    pub inventory: Duration,
+    /// The last slice of optics.
+    pub optics: Duration,
+    /// The most that any was, of all kinds.
+    pub most: Duration,
+}
+
+impl Lateness {
+    /// The last sweep of this kind.
+    #[must_use]
+    pub const fn of(&self, kind: SweepKind) -> Duration {
+        match kind {
+            SweepKind::State => self.state,
+            SweepKind::Inventory => self.inventory,
+            SweepKind::Optics => self.optics,
+        }
+    }
+}
+
+/// A round of optics: all of an OLT's levels, a slice after the other.
+#[derive(Debug, Clone, Default)]
+struct Round {
+    /// When it was due; `None` before the first one.
+    due: Option<Instant>,
+    /// From one slice to the next.
+    pause: Duration,
+    /// How many slices it has, and how many are still to be read.
+    slices: u32,
+    left: u32,
+    /// How long reading took up to now.
+    spent: Duration,
 }
 
 /// The sweeps of one OLT: never two at a time, state before inventory before optics, and a slot that passed while
 /// another sweep ran is skipped and counted, never made up for.
+///
+/// Optics are read in rounds of slices. The first round goes without a pause, since whoever starts wants to see levels;
+/// later ones are spread evenly over the interval.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     state: Entry,
     inventory: Entry,
     optics: Entry,
     optics_wanted: Duration,
+    round: Round,
+    /// How long the last whole round read.
+    round_took: Duration,
+    most_late: Duration,
+    /// A share of 1 that depends on the OLT's name alone.
+    share: f64,
+}
+
+/// A share of 1 that depends on the name alone.
+fn share(olt: &OltId) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    olt.hash(&mut hasher);
+    // Below 10^6, so it is exact and fits.
+    f64::from(u32::try_from(hasher.finish() % 1_000_000).unwrap_or(0)) / 1_000_000.0
 }
 
 /// A share of `span` that depends on the name alone, so that many OLTs do not start together.
 pub(super) fn phase(olt: &OltId, span: Duration) -> Duration {
-    let mut hasher = DefaultHasher::new();
-    olt.hash(&mut hasher);
-    let share = hasher.finish() % 1_000_000;
-    // Below 10^6, so it is exact and fits.
-    span.mul_f64(f64::from(u32::try_from(share).unwrap_or(0)) / 1_000_000.0)
+    span.mul_f64(share(olt))
 }
 
 impl Schedule {
@@ -65,16 +118,20 @@ impl Schedule {
     #[must_use]
     pub fn new(olt: &OltId, intervals: Intervals, spread: Duration, now: Instant) -> Self {
         let start = now + phase(olt, spread);
-        let entry = |every| Entry { every, next: start, skipped: 0 };
+        let entry = |every| Entry { every, next: start, skipped: 0, late: Duration::ZERO };
         Self {
             state: entry(intervals.state),
             inventory: entry(intervals.inventory),
             optics: entry(intervals.optics),
             optics_wanted: intervals.optics,
+            round: Round::default(),
+            round_took: Duration::ZERO,
+            most_late: Duration::ZERO,
+            share: share(olt),
         }
     }
 
-    fn entry(&mut self, kind: SweepKind) -> &mut Entry {
+    const fn entry(&mut self, kind: SweepKind) -> &mut Entry {
         match kind {
             SweepKind::State => &mut self.state,
             SweepKind::Inventory => &mut self.inventory,
@@ -97,24 +154,83 @@ impl Schedule {
         self.state.next.min(self.inventory.next).min(self.optics.next)
     }
 
-    /// A sweep that began at its slot has ended. Its next slot is the first of its grid that is still to come. Optics
-    /// that took more than half of their interval get a longer one, and their own again when they are fast.
+    /// A sweep starts that is due: notes how late it is.
+    pub fn start(&mut self, kind: SweepKind, now: Instant) {
+        let entry = self.entry(kind);
+        let late = now.saturating_duration_since(entry.next);
+        entry.late = late;
+        self.most_late = self.most_late.max(late);
+    }
+
+    /// A state or inventory sweep, or a slice of optics, has ended. A sweep's next slot is the first of its grid that is
+    /// still to come.
     pub fn done(&mut self, kind: SweepKind, started: Instant, now: Instant) {
-        let took = now.saturating_duration_since(started);
         if kind == SweepKind::Optics {
-            let wanted = self.optics_wanted;
-            let entry = &mut self.optics;
-            if took > entry.every / 2 {
-                entry.every = (entry.every * 2).min(wanted * MOST_LENGTHENED);
-            } else if took < entry.every / 8 && entry.every > wanted {
-                entry.every = (entry.every / 2).max(wanted);
-            }
+            return self.slice_done(started, now);
         }
         let entry = self.entry(kind);
         entry.next += entry.every;
-        while entry.next <= now {
-            entry.next += entry.every;
-            entry.skipped += 1;
+        entry.skip_to(now);
+    }
+
+    /// Whether a round of optics has to be cut into slices before one can be read.
+    #[must_use]
+    pub const fn needs_round(&self) -> bool {
+        self.round.left == 0
+    }
+
+    /// A round of so many slices begins, due when its first slice is.
+    pub fn begin_round(&mut self, slices: usize) {
+        let slices = u32::try_from(slices).unwrap_or(u32::MAX).max(1);
+        let pause = if self.round.due.is_some() { self.optics.every / slices } else { Duration::ZERO };
+        self.round = Round { due: Some(self.optics.next), pause, slices, left: slices, spent: Duration::ZERO };
+    }
+
+    /// The slice in hand turned out to be all that is left of the round.
+    pub fn last_slice(&mut self) {
+        self.round.left = self.round.left.min(1);
+    }
+
+    fn slice_done(&mut self, started: Instant, now: Instant) {
+        self.round.spent += now.saturating_duration_since(started);
+        self.round.left = self.round.left.saturating_sub(1);
+        if self.round.left > 0 {
+            self.optics.next += self.round.pause;
+        } else {
+            self.end_round(now);
+        }
+    }
+
+    /// Rounds that take more than half of their interval, or end that late, get a longer one, and their own again when they
+    /// are fast. The next one begins at the first time of the grid that is still to come.
+    fn end_round(&mut self, now: Instant) {
+        let Round { due, pause, slices, spent, .. } = std::mem::take(&mut self.round);
+        let due = due.unwrap_or(now);
+        self.round.due = Some(due);
+        self.round_took = spent;
+        let entry = &mut self.optics;
+        if spent > entry.every / 2 || entry.late > entry.every / 2 {
+            entry.every = (entry.every * 2).min(self.optics_wanted * MOST_LENGTHENED);
+        } else if spent < entry.every / 8 && entry.every > self.optics_wanted {
+            entry.every = (entry.every / 2).max(self.optics_wanted);
+        }
+        if pause.is_zero() {
+            // All was read in one go just now. The next round ends within the interval, and not at the same time for all
+            // OLTs.
+            entry.next = now + (entry.every / slices.max(1)).mul_f64(0.5 + self.share / 2.0);
+        } else {
+            entry.next = due + entry.every;
+            entry.skip_to(now);
+        }
+    }
+
+    /// What is left of the round in hand goes without pauses, or a new one does.
+    pub fn hasten_levels(&mut self, now: Instant) {
+        self.optics.next = self.optics.next.min(now);
+        if self.round.left > 0 {
+            self.round.pause = Duration::ZERO;
+        } else {
+            self.round.due = None;
         }
     }
 
@@ -137,10 +253,43 @@ impl Schedule {
         self.state.skipped + self.inventory.skipped + self.optics.skipped
     }
 
-    /// The interval of optics now, longer than wanted where their sweeps overran.
+    /// The interval of optics now, longer than wanted where their rounds overran.
     #[must_use]
     pub const fn optics_every(&self) -> Duration {
         self.optics.every
+    }
+
+    /// How long the last round of optics read, its pauses left out; zero before the first has ended.
+    #[must_use]
+    pub const fn round_took(&self) -> Duration {
+        self.round_took
+    }
+
+    /// Takes over how late sweeps were by an earlier schedule of the same OLT.
+    pub fn remember(&mut self, late: &Lateness) {
+        (self.state.late, self.inventory.late, self.optics.late) = (late.state, late.inventory, late.optics);
+        self.most_late = self.most_late.max(late.most);
+    }
+
+    /// How late sweeps started.
+    #[must_use]
+    pub const fn lateness(&self) -> Lateness {
+        Lateness {
+            state: self.state.late,
+            inventory: self.inventory.late,
+            optics: self.optics.late,
+            most: self.most_late,
+        }
+    }
+}
+
+impl Entry {
+    /// Slots that have passed are not made up for.
+    fn skip_to(&mut self, now: Instant) {
+        while self.next <= now {
+            self.next += self.every;
+            self.skipped += 1;
+        }
     }
 }
 
@@ -155,10 +304,25 @@ mod tests {
         Schedule::new(&OltId::new("olt"), intervals, Duration::ZERO, now)
     }
 
+    /// Reads a round of so many slices, each of which takes `took`, and gives when they started.
+    fn round(schedule: &mut Schedule, slices: usize, took: Duration) -> Vec<Instant> {
+        assert!(schedule.needs_round());
+        schedule.begin_round(slices);
+        let mut starts = Vec::new();
+        while !schedule.needs_round() {
+            let start = schedule.optics.next;
+            starts.push(start);
+            schedule.start(SweepKind::Optics, start);
+            schedule.done(SweepKind::Optics, start, start + took);
+        }
+        starts
+    }
+
     #[test]
     fn state_goes_before_inventory_before_optics() {
         let now = Instant::now();
         let mut schedule = schedule(now);
+        schedule.begin_round(1);
         for kind in [SweepKind::State, SweepKind::Inventory, SweepKind::Optics] {
             assert_eq!(schedule.due(now), Some(kind));
             schedule.done(kind, now, now);
@@ -177,19 +341,79 @@ mod tests {
     }
 
     #[test]
+    fn how_late_a_sweep_starts_is_measured_against_its_due_time() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        schedule.start(SweepKind::State, now + 3 * SECOND);
+        schedule.done(SweepKind::State, now + 3 * SECOND, now + 4 * SECOND);
+        schedule.start(SweepKind::State, now + 60 * SECOND);
+        schedule.start(SweepKind::Inventory, now + 4 * SECOND);
+        let late = schedule.lateness();
+        assert_eq!((late.of(SweepKind::State), late.inventory, late.most), (Duration::ZERO, 4 * SECOND, 4 * SECOND));
+    }
+
+    #[test]
+    fn the_first_round_goes_at_once_and_later_ones_evenly_over_the_interval() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        assert_eq!(round(&mut schedule, 9, SECOND), [now; 9]);
+        let starts = round(&mut schedule, 9, SECOND);
+        // All of them are read again within the interval, and from then on each interval.
+        assert!(starts[0] > now + 40 * SECOND && starts[8] <= now + 902 * SECOND, "{starts:?}");
+        assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == 100 * SECOND));
+        let again = round(&mut schedule, 9, SECOND);
+        assert!(starts.iter().zip(&again).all(|(before, after)| *after - *before == 900 * SECOND));
+        assert_eq!((schedule.round_took(), schedule.skipped()), (9 * SECOND, 0));
+    }
+
+    #[test]
+    fn a_hint_takes_the_pauses_out_of_a_round_and_they_come_back() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        round(&mut schedule, 9, SECOND);
+        schedule.begin_round(9);
+        let start = schedule.optics.next;
+        schedule.done(SweepKind::Optics, start, start + SECOND);
+        schedule.hasten_levels(start + 2 * SECOND);
+        for _ in 0..8 {
+            assert_eq!(schedule.due(start + 2 * SECOND), Some(SweepKind::State));
+            assert_eq!(schedule.optics.next, start + 2 * SECOND);
+            schedule.done(SweepKind::Optics, start + 2 * SECOND, start + 3 * SECOND);
+        }
+        let starts = round(&mut schedule, 9, SECOND);
+        assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == 100 * SECOND));
+        schedule.hasten_levels(starts[8] + 2 * SECOND);
+        assert_eq!(round(&mut schedule, 9, SECOND), [starts[8] + 2 * SECOND; 9]);
+    }
+
+    #[test]
     fn optics_that_overrun_are_lengthened_and_come_back() {
         let start = Instant::now();
         let mut schedule = schedule(start);
-        schedule.done(SweepKind::Optics, start, start + 500 * SECOND);
+        round(&mut schedule, 5, 100 * SECOND);
         assert_eq!(schedule.optics_every(), 1800 * SECOND);
         for _ in 0..10 {
-            let next = schedule.optics.next;
-            schedule.done(SweepKind::Optics, next, next + 14_000 * SECOND);
+            round(&mut schedule, 5, 2800 * SECOND);
         }
         assert_eq!(schedule.optics_every(), 7200 * SECOND);
         for _ in 0..10 {
-            let next = schedule.optics.next;
-            schedule.done(SweepKind::Optics, next, next + SECOND);
+            round(&mut schedule, 5, SECOND);
+        }
+        assert_eq!(schedule.optics_every(), 900 * SECOND);
+        assert!(schedule.skipped() > 0, "what passed meanwhile is not made up for");
+    }
+
+    #[test]
+    fn an_olt_that_was_silent_gets_no_longer_interval_for_it() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        round(&mut schedule, 3, SECOND);
+        schedule.begin_round(3);
+        schedule.put_off(now + 5000 * SECOND);
+        for _ in 0..3 {
+            let start = schedule.optics.next;
+            schedule.start(SweepKind::Optics, start);
+            schedule.done(SweepKind::Optics, start, start + SECOND);
         }
         assert_eq!(schedule.optics_every(), 900 * SECOND);
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::connect::{Poller, SYS_UP_TIME};
+use super::reach::{Reach, is_asked};
 use super::{Identity, PollError};
 use crate::mib::{Decoded, Profile, RawColumn, RawTable, ReadMode, Rows, TableRead, UnknownValue};
-use crate::model::{Completeness, Gap, OnuState, Sweep, SweepKind, Timestamp};
+use crate::model::{Completeness, Gap, Sweep, SweepKind, SweepScope, Timestamp};
 use crate::snmp::{Oid, Plan, Session, SnmpError, Value, Walk, Walked};
 
 /// Most rows of one column; the largest OLTs have some 65,000 ONUs.
@@ -27,8 +28,19 @@ impl Poller {
     /// # Errors
     /// [`PollError`] when nothing was read at all; what was read before the OLT fell silent is a partial sweep.
     pub async fn sweep(&mut self, kind: SweepKind, at: Timestamp) -> Result<Sweep, PollError> {
+        self.sweep_within(kind, &Reach::WHOLE, at).await
+    }
+
+    /// As [`Self::sweep`], of a part of the OLT. Where the family's tables cannot be cut it is the whole all the same, and
+    /// the sweep says so.
+    pub(super) async fn sweep_within(
+        &mut self,
+        kind: SweepKind,
+        reach: &Reach,
+        at: Timestamp,
+    ) -> Result<Sweep, PollError> {
         let read = match self.contact().await {
-            Ok(()) => self.read(kind, at).await,
+            Ok(()) => self.read(kind, reach, at).await,
             Err(error) => Err(error),
         };
         // Anything but silence is a sign of life.
@@ -43,11 +55,13 @@ impl Poller {
         Ok(swept.sweep)
     }
 
-    async fn read(&mut self, kind: SweepKind, at: Timestamp) -> Result<Swept, PollError> {
+    async fn read(&mut self, kind: SweepKind, reach: &Reach, at: Timestamp) -> Result<Swept, PollError> {
         let (Some(Identity { profile, .. }), Some(session)) = (self.identity.clone(), self.session.clone()) else {
             // `sweep` has just seen to both.
             return Err(PollError::NotAnAgent { missing: "sysObjectID" });
         };
+        let whole = reach.scope.is_whole() || !self.can_cut(kind);
+        let reach = if whole { &Reach::WHOLE } else { reach };
         let started = Instant::now();
         let before = session.counters().sent;
         // One cheap request first: it tells of a reboot, and spares a silent OLT the rest.
@@ -62,13 +76,16 @@ impl Poller {
         }
         let mut tables = Vec::new();
         for read in profile.reads(kind) {
-            tables.push(self.read_table(&profile, &session, kind, &read, &mut gaps).await);
+            if read.rows == Rows::Onu || reach.ports {
+                tables.push(self.read_table(&profile, &session, kind, &reach.scope, &read, &mut gaps).await);
+            }
         }
         let Decoded { onus, pons, gaps: undecoded, unknown_values } = profile.decode(kind, &tables, &self.joins);
         gaps.list.extend(undecoded);
         let mut sweep = Sweep {
             olt: self.olt.name.clone(),
             kind,
+            scope: reach.scope.clone(),
             started: at,
             elapsed: started.elapsed(),
             completeness: if gaps.list.is_empty() { Completeness::Complete } else { Completeness::Partial(gaps.list) },
@@ -120,6 +137,7 @@ impl Poller {
         profile: &Profile,
         session: &Session,
         kind: SweepKind,
+        scope: &SweepScope,
         read: &TableRead,
         gaps: &mut Gaps,
     ) -> RawTable {
@@ -133,7 +151,10 @@ impl Poller {
             .find_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon))
             .map_or(0, |pon| pon.len());
         match read.mode {
-            ReadMode::GetUp => self.get_rows(profile, session, read, gaps).await,
+            ReadMode::GetUp => self.get_rows(profile, session, scope, read, gaps).await,
+            ReadMode::Walk | ReadMode::WalkByPon if !scope.is_whole() && read.rows == Rows::Onu => {
+                walk_into(session, read, &self.prefixes_within(profile, kind, read, scope), gaps).await
+            }
             ReadMode::Walk => {
                 let (raw, plan) = walk_whole(session, read, self.plans.get(&read.table), pon_numbers, gaps).await;
                 if let Some(plan) = plan {
@@ -143,8 +164,10 @@ impl Poller {
             }
             ReadMode::WalkByPon => {
                 let prefixes = self.pon_prefixes(profile, kind, read);
-                // Where no join lists PONs, the whole table is walked to find out who is there.
-                let prefixes = if prefixes.is_empty() { vec![Vec::new()] } else { prefixes };
+                // Where no join lists PONs, the whole table is walked to find out who is there; but not for levels
+                // when all are down.
+                let nobody = kind == SweepKind::Optics && self.view.onu_count() > 0;
+                let prefixes = if prefixes.is_empty() && !nobody { vec![Vec::new()] } else { prefixes };
                 walk_into(session, read, &prefixes, gaps).await
             }
         }
@@ -156,17 +179,29 @@ impl Poller {
         if prefixes.is_empty() && kind == SweepKind::Inventory {
             return Vec::new(); // else ONUs on a new PON would never be found
         }
-        let known = self.view.onus().filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon));
+        if kind == SweepKind::Optics {
+            // Only where an ONU is not down: the others have no light, and asking for it costs the OLT time.
+            prefixes.clear();
+        }
+        let asked = self.view.onus().filter(|onu| is_asked(kind, onu));
+        let known = asked.filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon));
         prefixes.extend(known);
         prefixes.into_iter().collect()
     }
 
     /// Rows of ONUs that are up, with GET. An ONU whose state is not known is asked too.
-    async fn get_rows(&self, profile: &Profile, session: &Session, read: &TableRead, gaps: &mut Gaps) -> RawTable {
+    async fn get_rows(
+        &self,
+        profile: &Profile,
+        session: &Session,
+        scope: &SweepScope,
+        read: &TableRead,
+        gaps: &mut Gaps,
+    ) -> RawTable {
         let indexes: Vec<Vec<u32>> = self
             .view
             .onus()
-            .filter(|onu| onu.state != Ok(OnuState::Down))
+            .filter(|onu| scope.covers(onu.pon) && is_asked(SweepKind::Optics, onu))
             .filter_map(|onu| profile.row_index(read.table, &onu.key, onu.pon))
             .collect();
         let rows_per_get = (profile.defaults().get_varbinds / read.columns.len().max(1)).max(1);

@@ -12,17 +12,55 @@ use crate::model::{
 /// (`domain.md` 1.6).
 const BELIEVED_SHARE: f64 = 0.9;
 
-/// How a sweep went.
+/// Gaps of a round that are kept apart.
+const MOST_GAPS: usize = 64;
+
+/// How a sweep of the whole OLT went; of optics, a round of slices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepSummary {
     /// When it began.
     pub started: Timestamp,
-    /// How long it took.
+    /// When it ended.
+    pub ended: Timestamp,
+    /// How long it took, pauses between slices left out.
     pub elapsed: Duration,
     /// Whether anything is missing.
     pub completeness: Completeness,
     /// Requests that were sent for it.
     pub pdus: u64,
+}
+
+impl SweepSummary {
+    /// Of one sweep.
+    #[must_use]
+    pub fn of(sweep: &Sweep) -> Self {
+        Self {
+            started: sweep.started,
+            ended: sweep.started + sweep.elapsed,
+            elapsed: sweep.elapsed,
+            completeness: sweep.completeness.clone(),
+            pdus: sweep.pdus,
+        }
+    }
+
+    /// Adds the next slice. A gap that several slices have is named once.
+    pub(super) fn add(&mut self, slice: &Sweep) {
+        self.ended = slice.started + slice.elapsed;
+        self.elapsed += slice.elapsed;
+        self.pdus += slice.pdus;
+        if let Completeness::Partial(more) = &slice.completeness {
+            let mut gaps = match &self.completeness {
+                Completeness::Complete => Vec::new(),
+                Completeness::Partial(gaps) => gaps.clone(),
+            };
+            for gap in more {
+                if !gaps.contains(gap) && gaps.len() < MOST_GAPS {
+                    gaps.push(gap.clone());
+                }
+            }
+            self.completeness = Completeness::Partial(gaps);
+        }
+    }
 }
 
 /// The newest known values of one OLT. A clone shares the readings, so snapshots are cheap.
@@ -77,17 +115,21 @@ impl View {
         if sweep.kind == SweepKind::Optics || !sweep.completeness.is_complete() {
             return;
         }
-        let (found, known) = (sweep.onus.len(), self.onus.len());
+        let known = self.onus.values().filter(|held| sweep.scope.covers(held.pon)).count();
+        let found = sweep.onus.len();
         // Row counts are far below 2^52.
         #[allow(clippy::cast_precision_loss)]
         let short = (found as f64) < (known as f64) * BELIEVED_SHARE;
         // A device whose state columns never gave a row has none, which is not a table that shrank.
         let stateless = sweep.kind == SweepKind::State && found == 0 && self.onus.values().all(|held| never_read(held));
         if !short || stateless {
-            self.short.remove(&sweep.kind);
+            if sweep.scope.is_whole() {
+                self.short.remove(&sweep.kind);
+            }
             return;
         }
-        let before = self.short.insert(sweep.kind, found);
+        // A part of the OLT that is short waits for the next sweep of the whole.
+        let before = if sweep.scope.is_whole() { self.short.insert(sweep.kind, found) } else { None };
         // A table without any row beside ONUs that are known is the mark of a wrong profile or a dead card, not of
         // everyone's leaving, however often it is seen.
         let confirmed = found > 0 && before.is_some_and(|before| before.abs_diff(found) * 20 <= before.max(found));
@@ -114,12 +156,13 @@ impl View {
         }
         if complete && sweep.kind == SweepKind::Inventory {
             let present: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
-            self.onus.retain(|key, _| present.contains(key));
+            self.onus.retain(|key, held| present.contains(key) || !sweep.scope.covers(held.pon));
         }
         if complete && sweep.kind == SweepKind::State {
             let read: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
             let why = if read.is_empty() { Unread::NoSuchColumn } else { Unread::NoRow };
-            for held in self.onus.iter_mut().filter(|(key, _)| !read.contains(key)).map(|(_, held)| held) {
+            let missing = |(key, held): &(&OnuKey, &mut Arc<Reading>)| !read.contains(key) && sweep.scope.covers(held.pon);
+            for held in self.onus.iter_mut().filter(missing).map(|(_, held)| held) {
                 // What was read before stands: a missing row says nothing of the link.
                 if held.state == Err(Unread::NotAsked) {
                     let held = Arc::make_mut(held);
@@ -130,7 +173,7 @@ impl View {
         if complete && sweep.kind == SweepKind::Optics {
             let read: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
             for (key, held) in &mut self.onus {
-                if !read.contains(key) {
+                if !read.contains(key) && sweep.scope.covers(held.pon) {
                     let held = Arc::make_mut(held);
                     forget_levels(held, Unread::NoRow);
                     held.mask_levels_while_down();
@@ -146,15 +189,14 @@ impl View {
             keep_newest(&mut held.tx, new.tx);
             keep_newest(&mut held.onus, new.onus);
         }
-        self.sweeps.insert(
-            sweep.kind,
-            SweepSummary {
-                started: sweep.started,
-                elapsed: sweep.elapsed,
-                completeness: sweep.completeness.clone(),
-                pdus: sweep.pdus,
-            },
-        );
+        if sweep.scope.is_whole() {
+            self.sweeps.insert(sweep.kind, SweepSummary::of(sweep));
+        }
+    }
+
+    /// A round of slices has ended.
+    pub(super) fn end_round(&mut self, kind: SweepKind, round: SweepSummary) {
+        self.sweeps.insert(kind, round);
     }
 }
 
@@ -212,12 +254,13 @@ fn merge_reading(held: &mut Reading, new: &Reading, kind: SweepKind) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Dbm, OltId};
+    use crate::model::{Dbm, OltId, SweepScope};
 
     fn sweep(kind: SweepKind, onus: Vec<Reading>) -> Sweep {
         Sweep {
             olt: OltId::new("olt"),
             kind,
+            scope: SweepScope::Whole,
             started: Timestamp::from_millis(1),
             elapsed: Duration::from_secs(1),
             completeness: Completeness::Complete,
@@ -304,5 +347,50 @@ mod tests {
         assert!(!empty.completeness.is_complete());
         view.merge(&empty);
         assert_eq!(view.onus[&OnuKey::new(&[1])].state, Ok(OnuState::Up));
+    }
+
+    #[test]
+    fn a_slice_says_nothing_of_what_it_did_not_reach() {
+        let pon = |number: u32| PonId::new(&[number]).unwrap();
+        let on = |number: u32, reading: Reading| Reading { pon: Some(pon(number)), ..reading };
+        let mut view = View::default();
+        view.merge(&sweep(SweepKind::Inventory, (0..20).map(|number| on(number / 10, reading(number))).collect()));
+        let up = (0..20).map(|number| on(number / 10, state(number, OnuState::Up))).collect();
+        view.merge(&sweep(SweepKind::State, up));
+        view.merge(&sweep(SweepKind::Optics, (0..20).map(|number| optics(number, -20.0)).collect()));
+        let whole = view.last(SweepKind::Optics).cloned();
+
+        let scope = SweepScope::Pons([pon(1)].into());
+        let slice = |kind, onus| Sweep { scope: scope.clone(), ..sweep(kind, onus) };
+        view.merge(&slice(SweepKind::Optics, (10..19).map(|number| optics(number, -21.0)).collect()));
+        assert_eq!(rx(&view, 5), Ok(Dbm::new(-20.0).unwrap()));
+        assert_eq!(rx(&view, 15), Ok(Dbm::new(-21.0).unwrap()));
+        assert_eq!(rx(&view, 19), Err(Unread::NoRow), "it was reached, and has no row");
+        assert_eq!(view.last(SweepKind::Optics).cloned(), whole, "a slice is no round");
+
+        let mut ten = slice(SweepKind::State, (10..20).map(|number| state(number, OnuState::Up)).collect());
+        view.doubt(&mut ten);
+        assert!(ten.completeness.is_complete());
+        let mut short = slice(SweepKind::State, (10..15).map(|number| state(number, OnuState::Up)).collect());
+        for _ in 0..2 {
+            view.doubt(&mut short);
+            assert!(!short.completeness.is_complete());
+        }
+        view.merge(&slice(SweepKind::Inventory, vec![on(1, reading(10))]));
+        assert_eq!(view.onu_count(), 11);
+    }
+
+    #[test]
+    fn a_round_is_the_sum_of_its_slices() {
+        let gap = Gap { what: "table".into(), why: "no answer".into() };
+        let mut slice = sweep(SweepKind::Optics, vec![]);
+        let mut round = SweepSummary::of(&slice);
+        slice.started = Timestamp::from_millis(60_001);
+        slice.completeness = Completeness::Partial(vec![gap.clone()]);
+        round.add(&slice);
+        round.add(&slice);
+        assert_eq!((round.elapsed, round.pdus), (Duration::from_secs(3), 3));
+        assert_eq!((round.started, round.ended), (Timestamp::from_millis(1), Timestamp::from_millis(61_001)));
+        assert_eq!(round.completeness, Completeness::Partial(vec![gap]));
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use self::merge::{Pass, Row, heard, rows_of};
 use super::held::{Held, Told};
-use super::quality::{Comparison, Outcome, Tripwire};
+use super::quality::{ByPon, Comparison, LookAgain, Outcome, Tripwire};
 use super::rules::{self, RuleBook};
 use super::truth::{Staleness, StateRules};
 use super::verdict::{Circumstances, decide};
 use super::{Change, Reason, ThresholdError, Transition};
 use crate::config::{StatusMap, ThresholdRule, Thresholds};
-use crate::model::{OltId, OnuKey, PonId, Sweep, SweepKind, Timestamp, Unread};
+use crate::model::{OltId, OnuKey, PonId, Sweep, SweepKind, SweepScope, Timestamp, Unread};
 
 /// How long after an OLT's reboot losses do not count: its ONUs have to range and register first.
 const GRACE: Duration = Duration::from_secs(600);
@@ -117,6 +117,11 @@ impl Judge {
     #[must_use]
     pub const fn suspect(&self) -> Option<Reason> {
         self.tripwire.suspect()
+    }
+
+    /// Levels that have to be read again before they can be judged; told once.
+    pub const fn look_again(&mut self) -> Option<LookAgain> {
+        self.tripwire.take_look_again()
     }
 
     /// Until when losses do not count, because the OLT has just rebooted; `None` while they count.
@@ -244,7 +249,7 @@ impl Judge {
         }
         self.note_uptime(sweep, at, told);
         let rows = rows_of(sweep);
-        let believed = sweep.kind == SweepKind::Optics && self.check_levels(&rows, complete, at, told);
+        let believed = sweep.kind == SweepKind::Optics && self.check_levels(&rows, sweep, at, told);
         let in_grace = self.grace_until.is_some_and(|until| sweep.started < until);
         let counted = slot(&mut self.counted, sweep.kind);
         let is_new = counted.is_none_or(|counted| at > counted);
@@ -252,12 +257,14 @@ impl Judge {
             *counted = Some(at);
         }
         // An empty table is what an agent shows whose tables are not filled yet; and one sweep is one absence.
-        let absences_count = complete && is_new && !in_grace && !rows.is_empty();
+        // One of a part of the OLT comes beside the schedule, when somebody asked to look again.
+        let absences_count = complete && is_new && !in_grace && !rows.is_empty() && sweep.scope.is_whole();
         let state = StateRules { in_grace, ..self.state_rules() };
         let pass = Pass {
             kind: sweep.kind,
             at,
             complete,
+            scope: &sweep.scope,
             absences_count,
             believed,
             level_old_after: self.level_old_after,
@@ -304,13 +311,16 @@ impl Judge {
     }
 
     /// Whether the levels of an optics sweep may be judged.
-    fn check_levels(&mut self, rows: &[Row<'_>], complete: bool, at: Timestamp, told: &mut Vec<Transition>) -> bool {
-        let mut comparison = Comparison::default();
+    fn check_levels(&mut self, rows: &[Row<'_>], sweep: &Sweep, at: Timestamp, told: &mut Vec<Transition>) -> bool {
+        let complete = sweep.completeness.is_complete();
+        let by_pon = !sweep.scope.is_whole();
+        let mut comparisons = ByPon::new();
         let mut rows = rows.iter().peekable();
         for (key, held) in &self.onus {
             while rows.next_if(|row| row.reading.key < *key).is_some() {}
             let row = rows.next_if(|row| row.reading.key == *key);
             let based = held.level.last();
+            let comparison: &mut Comparison = comparisons.entry(held.pon().filter(|_| by_pon)).or_default();
             comparison.based_or_lost += usize::from(based.is_some());
             if held.truth.is_lost() {
                 continue;
@@ -333,7 +343,11 @@ impl Judge {
                 }
             }
         }
-        match self.tripwire.judge(&mut comparison, at) {
+        let outcome = match &sweep.scope {
+            SweepScope::Whole => self.tripwire.judge(comparisons.entry(None).or_default(), at),
+            SweepScope::Pons(pons) => self.tripwire.judge_slice(pons, &comparisons, at),
+        };
+        match outcome {
             Outcome::Sane => true,
             Outcome::Frozen => false,
             Outcome::Tripped(reason) => {

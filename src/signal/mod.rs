@@ -32,6 +32,7 @@ pub use error::ThresholdError;
 pub use held::Held;
 pub use judge::Judge;
 pub use level::{Band, band_of, class_of};
+pub use quality::LookAgain;
 pub use reason::Reason;
 pub use transition::{Change, Identity, Transition};
 pub use verdict::verdict_of;

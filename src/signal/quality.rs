@@ -1,8 +1,10 @@
 //! The tripwire on levels that cannot be right (`domain.md` 1.3): a firmware that re-scales a column, or an agent that
 //! loses it, must never colour a town red.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Reason;
-use crate::model::{Decibels, Timestamp};
+use crate::model::{Decibels, PonId, Timestamp};
 
 /// Fewer levels than this prove nothing about an OLT.
 const MIN_LEVELS: usize = 8;
@@ -15,7 +17,7 @@ const SANE_SWEEPS: u32 = 2;
 
 /// One optics sweep beside what was held before it. ONUs whose last state reading said down are left out: a dark ONU has
 /// no level.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Comparison {
     /// ONUs of the OLT whose newest answer was a level.
     pub(super) known: usize,
@@ -29,6 +31,46 @@ pub(super) struct Comparison {
     pub(super) answered: usize,
     /// Movements of levels against the last one that was believed, in thousandths of a dB.
     pub(super) deltas: Vec<i32>,
+}
+
+impl Comparison {
+    fn add(&mut self, other: &Self) {
+        self.known += other.known;
+        self.turned += other.turned;
+        self.based += other.based;
+        self.based_or_lost += other.based_or_lost;
+        self.answered += other.answered;
+        self.deltas.extend_from_slice(&other.deltas);
+    }
+
+    /// Whether there is anything to hear of these ONUs.
+    const fn counts(&self) -> bool {
+        self.known > 0 || self.based > 0
+    }
+}
+
+/// ONUs by PON; those of no known PON are together.
+pub(super) type ByPon = BTreeMap<Option<PonId>, Comparison>;
+
+/// Levels that have to be read again before they can be judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookAgain {
+    /// Those of the whole OLT: a slice of it moved together, and the others tell whether it is the OLT's arithmetic.
+    Everywhere,
+    /// Those of these PONs: the others did not move, so that it is theirs.
+    Pons(BTreeSet<PonId>),
+}
+
+/// Slices of an OLT, put together until they tell of the whole.
+#[derive(Debug, Default)]
+struct Slices {
+    /// What the newest slice said of each PON, since the last judgement or since levels were set aside.
+    heard: ByPon,
+    /// PONs whose levels moved or vanished together: not judged until the rest of the OLT was heard.
+    aside: BTreeSet<PonId>,
+    /// Of them, those for which the rest was heard and is sane: their next levels are theirs.
+    cleared: BTreeSet<PonId>,
+    look_again: Option<LookAgain>,
 }
 
 /// What to do with the sweep's levels.
@@ -53,6 +95,7 @@ pub(super) struct Tripwire {
     suspect: Option<Reason>,
     sane: u32,
     newest: Option<Timestamp>,
+    slices: Slices,
 }
 
 impl Tripwire {
@@ -61,13 +104,85 @@ impl Tripwire {
         self.suspect
     }
 
-    /// Judges an optics sweep that ended at `at`, before its levels are taken.
+    /// What has to be read again, once.
+    pub(super) const fn take_look_again(&mut self) -> Option<LookAgain> {
+        self.slices.look_again.take()
+    }
+
+    /// Judges a slice of an OLT, that of these PONs, before its levels are taken. `now` is what is held of all ONUs, beside
+    /// what the slice says of its own.
+    ///
+    /// Slices are put together until they tell of the OLT, which is then judged as by one sweep. What a slice may do
+    /// before: levels that did not move together are judged at once. Those that did, or of which most vanished, are set
+    /// aside until the others were heard, since by itself a slice cannot tell a bent feeder from a new firmware.
+    pub(super) fn judge_slice(&mut self, pons: &BTreeSet<PonId>, now: &ByPon, at: Timestamp) -> Outcome {
+        let mut own = Comparison::default();
+        let in_slice = |pon: &Option<PonId>| pon.is_some_and(|pon| pons.contains(&pon));
+        let is_odd = {
+            now.iter().filter(|(pon, _)| in_slice(pon)).for_each(|(_, comparison)| own.add(comparison));
+            is_odd(&mut own)
+        };
+        if is_odd && self.slices.aside.is_empty() {
+            // What was heard before this says nothing of what happened now.
+            self.slices.heard.clear();
+        }
+        for (pon, comparison) in now.iter().filter(|(pon, _)| in_slice(pon)) {
+            self.slices.heard.insert(*pon, comparison.clone());
+        }
+        let mut whole = Comparison::default();
+        let mut all_heard = true;
+        for (pon, comparison) in now {
+            match self.slices.heard.get(pon) {
+                Some(heard) => whole.add(heard),
+                None => {
+                    whole.add(comparison);
+                    all_heard &= !comparison.counts();
+                }
+            }
+        }
+        if self.suspect.is_some() || trips(&mut whole).is_some() {
+            if !all_heard && trips(&mut whole).is_none() {
+                return Outcome::Frozen;
+            }
+            let look_again = self.slices.look_again.take();
+            self.slices = Slices { look_again, ..Slices::default() };
+            return self.judge(&mut whole, at);
+        }
+        let cleared = pons.iter().all(|pon| self.slices.cleared.contains(pon));
+        let outcome = if is_odd && !cleared {
+            if self.slices.aside.is_empty() && !all_heard {
+                self.slices.look_again = Some(LookAgain::Everywhere);
+            }
+            self.slices.aside.extend(pons);
+            Outcome::Frozen
+        } else {
+            for pon in pons {
+                self.slices.aside.remove(pon);
+                self.slices.cleared.remove(pon);
+            }
+            Outcome::Sane
+        };
+        if all_heard {
+            self.slices.heard.clear();
+            let news: BTreeSet<PonId> = self.slices.aside.difference(&self.slices.cleared).copied().collect();
+            if !news.is_empty() {
+                self.slices.cleared.extend(&news);
+                self.slices.look_again = Some(LookAgain::Pons(news));
+            }
+        }
+        outcome
+    }
+
+    /// Judges an optics sweep of the whole OLT that ended at `at`, before its levels are taken.
     pub(super) fn judge(&mut self, comparison: &mut Comparison, at: Timestamp) -> Outcome {
+        self.slices.heard.clear();
+        self.slices.aside.clear();
+        self.slices.cleared.clear();
         let is_new = self.newest.is_none_or(|newest| at > newest);
         if is_new {
             self.newest = Some(at);
         }
-        if let Some(reason) = shift(comparison).or_else(|| loss_of_levels(comparison)) {
+        if let Some(reason) = trips(comparison) {
             self.sane = 0;
             return match self.suspect {
                 // A shift can only be ended by levels, so a later loss of levels must not take its place.
@@ -100,7 +215,7 @@ impl Tripwire {
 
     /// Ends a suspicion that arose from levels that turned unread in the newest sweep, when state readings explain it: among
     /// the ONUs that are not down, `of` had a level and `unread` of them have none now.
-    pub(super) const fn explain(&mut self, unread: usize, of: usize) -> bool {
+    pub(super) fn explain(&mut self, unread: usize, of: usize) -> bool {
         let explained = matches!(self.suspect, Some(Reason::MostUnread { .. }))
             && self.sane == 0
             && (of < MIN_LEVELS || unread * 2 <= of);
@@ -111,15 +226,32 @@ impl Tripwire {
     }
 
     /// Ends any suspicion.
-    pub(super) const fn trust(&mut self) {
+    pub(super) fn trust(&mut self) {
         self.suspect = None;
         self.sane = 0;
+        self.slices = Slices::default();
     }
 
     /// Our clock went back: a sweep of any time is new.
-    pub(super) const fn clock_back(&mut self) {
+    pub(super) fn clock_back(&mut self) {
         self.newest = None;
+        self.slices = Slices::default();
     }
+}
+
+/// Why the levels of an OLT cannot be right, if so.
+fn trips(comparison: &mut Comparison) -> Option<Reason> {
+    shift(comparison).or_else(|| loss_of_levels(comparison))
+}
+
+/// Whether the levels of a slice moved as those of a whole OLT must not. Of a few, one cannot tell: they are odd when
+/// their middle moved that far.
+fn is_odd(own: &mut Comparison) -> bool {
+    if trips(own).is_some() {
+        return true;
+    }
+    let few = own.deltas.len() < MIN_LEVELS && own.deltas.len() * 2 > own.based;
+    few && median(&mut own.deltas).is_some_and(|median| median.unsigned_abs() > SHIFT_LIMIT.unsigned_abs())
 }
 
 fn loss_of_levels(comparison: &Comparison) -> Option<Reason> {

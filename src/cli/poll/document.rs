@@ -131,6 +131,7 @@ mod tests {
         let sweep = crate::model::Sweep {
             olt: config.olts[0].name.clone(),
             kind: crate::model::SweepKind::Optics,
+            scope: crate::model::SweepScope::Whole,
             started: crate::model::Timestamp::from_millis(1),
             elapsed: Duration::ZERO,
             completeness: crate::model::Completeness::Complete,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Judge;
-use crate::model::{Field, OltId, OnuKey, PonId, Reading, Sweep, SweepKind, Timestamp, Unread};
+use crate::model::{Field, OltId, OnuKey, PonId, Reading, Sweep, SweepKind, SweepScope, Timestamp, Unread};
 use crate::signal::held::{Held, Sighting};
 use crate::signal::rules::RuleBook;
 use crate::signal::truth::{Doubt, StateRules};
@@ -21,10 +21,12 @@ pub(super) struct Row<'a> {
 }
 
 /// What is the same for all rows of a sweep.
-pub(super) struct Pass {
+pub(super) struct Pass<'a> {
     pub(super) kind: SweepKind,
     pub(super) at: Timestamp,
     pub(super) complete: bool,
+    /// Which ONUs it could have listed.
+    pub(super) scope: &'a SweepScope,
     /// Whether a row that is missing counts towards its ONU being gone.
     pub(super) absences_count: bool,
     /// Whether levels may be judged.
@@ -57,7 +59,7 @@ pub(super) fn heard<T>(field: Field<T>, complete: bool) -> Field<T> {
 
 /// A sweep on its way into what is held.
 struct Merge<'a> {
-    pass: &'a Pass,
+    pass: &'a Pass<'a>,
     olt: &'a OltId,
     rules: &'a mut RuleBook,
     told: &'a mut Vec<Transition>,
@@ -127,7 +129,7 @@ impl Merge<'_> {
 
 impl Judge {
     /// Walks what is held and what was listed in lock-step, both sorted by key.
-    pub(super) fn merge(&mut self, rows: &[Row<'_>], pass: &Pass, told: &mut Vec<Transition>) {
+    pub(super) fn merge(&mut self, rows: &[Row<'_>], pass: &Pass<'_>, told: &mut Vec<Transition>) {
         let room = MAX_ONUS.saturating_sub(self.onus.len());
         let mut merge =
             Merge { pass, olt: &self.olt, rules: &mut self.rules, told, fresh: Vec::new(), room, learned: Vec::new() };
@@ -138,7 +140,7 @@ impl Judge {
             }
             match rows.next_if(|row| row.reading.key == *key) {
                 Some(row) => merge.take(key, held, row),
-                None if pass.complete => held.note_absence(pass.kind, pass.absences_count),
+                None if pass.complete && pass.scope.covers(held.pon()) => held.note_absence(pass.kind, pass.absences_count),
                 None => {}
             }
         }
@@ -161,7 +163,7 @@ impl Judge {
 
     /// A device that became known under one key, and is missing under another, moved: what was held under the old key is
     /// dropped.
-    fn follow_moves(&mut self, learned: &[OnuKey], pass: &Pass, told: &mut Vec<Transition>) {
+    fn follow_moves(&mut self, learned: &[OnuKey], pass: &Pass<'_>, told: &mut Vec<Transition>) {
         let mut missing: BTreeMap<Identity, (OnuKey, Option<PonId>)> = self
             .onus
             .iter()

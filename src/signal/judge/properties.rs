@@ -98,6 +98,7 @@ fn any_step() -> impl Strategy<Value = (i64, Event)> {
         Event::Sweep(Sweep {
             olt: OltId::new("olt"),
             kind,
+            scope: crate::model::SweepScope::Whole,
             started: Timestamp::from_millis(0),
             elapsed: Duration::from_secs(elapsed),
             completeness: if complete { Completeness::Complete } else { Completeness::Partial(vec![gap]) },

@@ -7,6 +7,7 @@ use crate::signal::Identity;
 use crate::signal::rules::tests::thresholds;
 
 mod levels;
+mod slices;
 
 const MINUTE: u64 = 60;
 
@@ -42,6 +43,7 @@ fn sweep(kind: SweepKind, second: u64, onus: Vec<Reading>) -> Sweep {
     Sweep {
         olt: OltId::new("olt"),
         kind,
+        scope: crate::model::SweepScope::Whole,
         started: at(second),
         elapsed: Duration::ZERO,
         completeness: Completeness::Complete,
