@@ -13,7 +13,9 @@ mod units;
 
 pub use held::{Cause, Level, ParseWordError, Truth, Verdict};
 pub use names::{OltId, OnuId, OnuKey, ParsePonError, PonId};
-pub use reading::{Completeness, Field, Gap, OnuState, PonReading, PonState, Reading, Sweep, SweepKind, SweepScope, Unread};
+pub use reading::{
+    Completeness, Field, Gap, OnuState, PonReading, PonState, Reading, Sweep, SweepKind, SweepScope, Unread,
+};
 pub use serial::{Mac, ParseMacError, ParseSerialError, Serial};
 pub use time::Timestamp;
 pub use units::{Celsius, Dbm, Decibels, Metres, Milliamperes, UnitRangeError, Volts};

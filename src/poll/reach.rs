@@ -44,41 +44,91 @@ impl Poller {
         cut.into_iter().enumerate().map(reach).collect()
     }
 
-    /// Whether a sweep of this kind can read some PONs and leave the others alone: where every table's index begins
-    /// with the PON, or its rows are read one by one.
+    /// Whether a sweep of this kind can read some PONs and leave the others alone.
     pub(super) fn can_cut(&self, kind: SweepKind) -> bool {
         let Some(identity) = &self.identity else { return false };
         let profile = &identity.profile;
-        let reads: Vec<TableRead> =
-            profile.reads(kind).into_iter().filter(|read| read.rows == Rows::Onu && read.mode != ReadMode::GetUp).collect();
-        let examples = self.one_of_each_pon(kind, &SweepScope::Whole);
-        let prefix = |read: &TableRead, onu: &Reading| profile.pon_prefix(read.table, &onu.key, onu.pon).is_some();
-        reads.iter().all(|read| examples.values().all(|onu| prefix(read, onu)))
+        let reads = profile.reads(kind);
+        let mut walks = reads.iter().filter(|read| read.rows == Rows::Onu && read.mode != ReadMode::GetUp);
+        walks.all(|read| self.pieces(profile, kind, read, &SweepScope::Whole).is_some())
     }
 
-    /// What the indexes of a table's rows begin with on these PONs; sorted. PONs on which no ONU is asked for are left
-    /// out.
-    pub(super) fn prefixes_within(
+    /// Where the rows of the ONUs that are asked for stand in a table, of these PONs: a piece for each PON. `None` where the
+    /// table's rows do not lie together by PON.
+    pub(super) fn pieces(
         &self,
         profile: &Profile,
         kind: SweepKind,
         read: &TableRead,
         scope: &SweepScope,
-    ) -> Vec<Vec<u32>> {
-        let examples = self.one_of_each_pon(kind, scope);
-        let prefixes: BTreeSet<Vec<u32>> =
-            examples.values().filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon)).collect();
-        prefixes.into_iter().collect()
+    ) -> Option<Pieces> {
+        let mut prefixes: BTreeSet<Vec<u32>> = BTreeSet::new();
+        let mut seen: BTreeSet<PonId> = BTreeSet::new();
+        for onu in self.view.onus().filter(|onu| scope.covers(onu.pon) && is_asked(kind, onu)) {
+            let Some(pon) = onu.pon.filter(|pon| !seen.contains(pon)) else { continue };
+            match profile.pon_prefix(read.table, &onu.key, Some(pon)) {
+                Some(prefix) => prefixes.insert(prefix),
+                None => return self.ranges(profile, kind, read, scope).map(Pieces::Ranges),
+            };
+            seen.insert(pon);
+        }
+        Some(Pieces::Prefixes(prefixes.into_iter().collect()))
     }
 
-    /// An ONU that is asked for of each PON.
-    fn one_of_each_pon(&self, kind: SweepKind, scope: &SweepScope) -> BTreeMap<PonId, &Reading> {
-        let mut examples: BTreeMap<PonId, &Reading> = BTreeMap::new();
-        for onu in self.view.onus().filter(|onu| scope.covers(onu.pon) && is_asked(kind, onu)) {
-            if let Some(pon) = onu.pon {
-                examples.entry(pon).or_insert(onu);
+    /// Ranges of rows, a PON each, of a table whose index does not begin with the PON but may be sorted by it all the same:
+    /// numbers that are packed from slot, port and ONU.
+    fn ranges(
+        &self,
+        profile: &Profile,
+        kind: SweepKind,
+        read: &TableRead,
+        scope: &SweepScope,
+    ) -> Option<Vec<RowRange>> {
+        // An ONU whose index cannot be made has no row there: it is of another technology.
+        let row =
+            |onu: &Reading| Some((profile.row_index(read.table, &onu.key, onu.pon)?, onu.pon?, is_asked(kind, onu)));
+        let mut rows: Vec<(Vec<u32>, PonId, bool)> = self.view.onus().filter_map(row).collect();
+        rows.sort_unstable();
+        let mut ranges: Vec<RowRange> = Vec::new();
+        let mut left: BTreeSet<PonId> = BTreeSet::new();
+        let (mut before, mut current): (Option<Vec<u32>>, Option<PonId>) = (None, None);
+        for (index, pon, is_asked) in rows {
+            let is_new = current.replace(pon) != Some(pon);
+            if is_new && !left.insert(pon) {
+                return None; // it was left already: the table is not sorted by PON
             }
+            if is_asked && scope.covers(Some(pon)) {
+                match ranges.last_mut().filter(|range| range.pon == pon) {
+                    Some(range) => {
+                        range.until.clone_from(&index);
+                        range.rows += 1;
+                    }
+                    None => ranges.push(RowRange { pon, after: before.take(), until: index.clone(), rows: 1 }),
+                }
+            }
+            before = Some(index);
         }
-        examples
+        Some(ranges)
     }
+}
+
+/// Parts of a table, a PON each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pieces {
+    /// What the rows' indexes begin with.
+    Prefixes(Vec<Vec<u32>>),
+    /// From one row to another.
+    Ranges(Vec<RowRange>),
+}
+
+/// A run of a table's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RowRange {
+    pon: PonId,
+    /// The known row before the first; `None` where there is none.
+    pub(super) after: Option<Vec<u32>>,
+    /// The last row.
+    pub(super) until: Vec<u32>,
+    /// Known rows that are asked for.
+    pub(super) rows: usize,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::connect::{Poller, SYS_UP_TIME};
-use super::reach::{Reach, is_asked};
+use super::reach::{Pieces, Reach, RowRange, is_asked};
 use super::{Identity, PollError};
 use crate::mib::{Decoded, Profile, RawColumn, RawTable, ReadMode, Rows, TableRead, UnknownValue};
 use crate::model::{Completeness, Gap, Sweep, SweepKind, SweepScope, Timestamp};
@@ -153,7 +153,12 @@ impl Poller {
         match read.mode {
             ReadMode::GetUp => self.get_rows(profile, session, scope, read, gaps).await,
             ReadMode::Walk | ReadMode::WalkByPon if !scope.is_whole() && read.rows == Rows::Onu => {
-                walk_into(session, read, &self.prefixes_within(profile, kind, read, scope), gaps).await
+                match self.pieces(profile, kind, read, scope) {
+                    Some(Pieces::Prefixes(prefixes)) => walk_into(session, read, &prefixes, gaps).await,
+                    Some(Pieces::Ranges(ranges)) => walk_ranges(session, read, &ranges, gaps).await,
+                    // `read` has seen to it that there are some.
+                    None => finished(read, empty_columns(read)),
+                }
             }
             ReadMode::Walk => {
                 let (raw, plan) = walk_whole(session, read, self.plans.get(&read.table), pon_numbers, gaps).await;
@@ -286,6 +291,21 @@ async fn walk_into(session: &Session, read: &TableRead, prefixes: &[Vec<u32>], g
         }
         let walked = session.walk(&walk(read.columns.clone(), prefix.clone(), read.stop_before.clone())).await;
         take(&mut columns, walked, read, gaps);
+    }
+    finished(read, columns)
+}
+
+/// Walks ranges of a table's rows.
+async fn walk_ranges(session: &Session, read: &TableRead, ranges: &[RowRange], gaps: &mut Gaps) -> RawTable {
+    let mut columns = empty_columns(read);
+    let walk = walk(read.columns.clone(), Vec::new(), read.stop_before.clone());
+    for range in ranges {
+        if gaps.silent {
+            columns.iter_mut().for_each(|column| column.complete = false);
+            break;
+        }
+        let plan = Plan::range(range.after.clone(), range.until.clone(), range.rows);
+        take(&mut columns, session.walk_by(&walk, &plan).await, read, gaps);
     }
     finished(read, columns)
 }

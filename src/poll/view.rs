@@ -161,7 +161,8 @@ impl View {
         if complete && sweep.kind == SweepKind::State {
             let read: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
             let why = if read.is_empty() { Unread::NoSuchColumn } else { Unread::NoRow };
-            let missing = |(key, held): &(&OnuKey, &mut Arc<Reading>)| !read.contains(key) && sweep.scope.covers(held.pon);
+            let missing =
+                |(key, held): &(&OnuKey, &mut Arc<Reading>)| !read.contains(key) && sweep.scope.covers(held.pon);
             for held in self.onus.iter_mut().filter(missing).map(|(_, held)| held) {
                 // What was read before stands: a missing row says nothing of the link.
                 if held.state == Err(Unread::NotAsked) {

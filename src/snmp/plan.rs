@@ -25,7 +25,7 @@ pub(super) struct Chain {
 /// Where to cut the walk of a table whose rows are about known. By default, nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
-    /// At least two, or none.
+    /// None for the whole walk in one part.
     chains: Vec<Chain>,
 }
 
@@ -72,6 +72,13 @@ impl Plan {
             }
         }
         Self::cut(&cuts, rows.len())
+    }
+
+    /// Only a range of the walk's rows: those after this index, from the beginning where there is none, up to and including
+    /// that one; about so many.
+    #[must_use]
+    pub fn range(after: Option<Vec<u32>>, until: Vec<u32>, rows: usize) -> Self {
+        Self { chains: vec![Chain { after, until: Some(until), rows: Some(rows) }] }
     }
 
     fn cut(cuts: &[(usize, Vec<u32>)], rows: usize) -> Self {

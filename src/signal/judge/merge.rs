@@ -140,7 +140,9 @@ impl Judge {
             }
             match rows.next_if(|row| row.reading.key == *key) {
                 Some(row) => merge.take(key, held, row),
-                None if pass.complete && pass.scope.covers(held.pon()) => held.note_absence(pass.kind, pass.absences_count),
+                None if pass.complete && pass.scope.covers(held.pon()) => {
+                    held.note_absence(pass.kind, pass.absences_count)
+                }
                 None => {}
             }
         }

@@ -117,7 +117,8 @@ fn a_part_of_the_olt_that_was_looked_at_again_makes_nobody_else_doubtful() {
     let mut judge = hasty();
     let onus = (10..20).map(|number| Reading { pon: Some(pon(1)), ..down(number, Cause::Power) }).collect();
     let told = judge.observe(&Sweep { scope: SweepScope::Pons([pon(1)].into()), ..state(185, onus) });
-    let others = told.iter().filter_map(|transition| transition.onu.as_ref()).filter(|onu| !(key(10)..key(20)).contains(onu));
+    let others =
+        told.iter().filter_map(|transition| transition.onu.as_ref()).filter(|onu| !(key(10)..key(20)).contains(onu));
     assert_eq!(others.count(), 0, "{told:?}");
     judge.observe(&all_up(190));
     assert!(judge.held().all(|(_, held)| held.truth() == Truth::Up));
