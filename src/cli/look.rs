@@ -11,7 +11,7 @@ use crate::config;
 use crate::mib::Library;
 use crate::model::{Completeness, Gap, Sweep, SweepKind, Timestamp};
 use crate::poll::{Identity, Poller, View};
-use crate::snmp::Engine;
+use crate::snmp::{Engine, EngineLimits};
 
 /// OLTs that are looked at at the same time; each has a socket.
 const AT_ONCE: usize = 256;
@@ -53,11 +53,16 @@ impl Looked {
 }
 
 /// Looks at these OLTs once. Never fails as a whole; the result is in the OLTs' order.
-pub(super) async fn look_at(olts: &[config::Olt], library: &Arc<Library>, kinds: &[SweepKind]) -> Vec<Looked> {
+pub(super) async fn look_at(
+    olts: &[config::Olt],
+    limits: &config::Snmp,
+    library: &Arc<Library>,
+    kinds: &[SweepKind],
+) -> Vec<Looked> {
     let progress = Arc::new(Progress::new("polling", olts.len().saturating_mul(kinds.len())));
     let turn = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
-    let engine = Engine::default();
+    let engine = Engine::new(EngineLimits::from(limits));
     for (place, olt) in olts.iter().cloned().enumerate() {
         let (library, kinds, engine) = (Arc::clone(library), kinds.to_vec(), engine.clone());
         let (progress, turn) = (Arc::clone(&progress), Arc::clone(&turn));

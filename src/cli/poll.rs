@@ -20,7 +20,7 @@ const ORDER: [SweepKind; 3] = [SweepKind::Inventory, SweepKind::State, SweepKind
 pub(super) async fn run(args: &PollArgs, paper: Paper) -> Result<Outcome, CliError> {
     let Loaded { config, library } = load::load(&args.config.config)?;
     let olts = chosen(&config, &args.olt)?;
-    let looked = look_at(&olts, &library, &kinds(&args.sweep)).await;
+    let looked = look_at(&olts, &config.snmp, &library, &kinds(&args.sweep)).await;
     let document = Document::new(&looked, &config.thresholds);
     match args.format {
         Format::Json => out::print(&document.json()?)?,

@@ -75,11 +75,12 @@ impl Config {
         source.learn(root.get_ref());
         let reader = Reader::new(&source, environment, base_dir);
         let root = Section::new(&reader, &ROOT, root.get_ref(), 0..0);
-        let credentials = sections::credentials(&root);
+        let (snmp, credentials) = sections::snmp(&root);
         let (olts, places) = sections::olts(&root, &credentials);
         let config = Self {
             ozmap: sections::ozmap(&root),
             thresholds: sections::thresholds(&root, &olts),
+            snmp,
             olts,
             store: sections::store(&root),
             http: sections::http(&root),

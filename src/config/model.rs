@@ -17,6 +17,8 @@ pub struct Config {
     pub ozmap: Option<Ozmap>,
     /// What a received power means.
     pub thresholds: Thresholds,
+    /// What all OLTs together may be asked for.
+    pub snmp: Snmp,
     /// The OLTs, in the file's order; names are unique.
     pub olts: Vec<Olt>,
     /// The embedded database; without it nothing outlives the process.
@@ -225,8 +227,12 @@ pub struct Olt {
     pub window: Option<u32>,
     /// Most requests a second.
     pub pdus_per_second: Option<f64>,
+    /// Most varbinds asked for a second.
+    pub varbinds_per_second: Option<f64>,
     /// Most rows asked for in one GETBULK.
     pub max_repetitions: Option<u32>,
+    /// Most octets of varbinds that an answer is asked to have.
+    pub reply_octets: Option<u32>,
     /// First wait for an answer.
     pub timeout: Option<Duration>,
     /// How often a request is sent again.
@@ -240,6 +246,17 @@ pub enum Profile {
     Auto,
     /// This one, by name.
     Named(String),
+}
+
+/// `[snmp]`: limits over all OLTs together; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Snmp {
+    /// Most requests in flight.
+    pub in_flight: Option<u32>,
+    /// Most datagrams a second.
+    pub pdus_per_second: Option<f64>,
+    /// Most varbinds asked for a second.
+    pub varbinds_per_second: Option<f64>,
 }
 
 /// `[snmp.credential.NAME]`.

@@ -79,7 +79,14 @@ pub(super) const OVERRIDE: Shape = Shape {
     ],
 };
 
-pub(super) const SNMP: Shape = Shape { header: "[snmp]", path: "snmp", keys: &["credential"] };
+pub(super) const SNMP: Shape = Shape {
+    header: "[snmp]",
+    path: "snmp",
+    keys: &["credential", "in_flight", "pdus_per_second", "varbinds_per_second"],
+};
+
+/// Keys of `[snmp]` that are plain numbers.
+const SNMP_LIMITS: &[&str] = &["in_flight", "pdus_per_second", "varbinds_per_second"];
 
 pub(super) const CREDENTIAL: Shape = Shape {
     header: "[snmp.credential.NAME]",
@@ -114,7 +121,9 @@ pub(super) const OLT: Shape = Shape {
         "inventory_every",
         "window",
         "pdus_per_second",
+        "varbinds_per_second",
         "max_repetitions",
+        "reply_octets",
         "timeout",
         "retries",
     ],
@@ -173,6 +182,10 @@ pub(super) fn sounds_secret(text: &str) -> bool {
 /// Whether the value of this key, in a table at this dotted path, may be shown: only of keys that we know there and
 /// that are not secret. A value under a name that we do not know may be a secret whose key is misspelled.
 pub(super) fn may_show_at(path: &str, key: &str, value: &DeValue<'_>) -> bool {
+    if path == SNMP.path && SNMP_LIMITS.contains(&key) {
+        // A number or a date gives nothing away; a text may be a secret that slipped.
+        return value.as_str().is_none();
+    }
     if path == SNMP.path || path.starts_with("snmp.") {
         // Credentials are named freely. `"1"` or `"v2c"` is too short for a secret, and better said.
         return key == "version" && value.as_str().is_none_or(|text| text.len() <= 4);
@@ -189,7 +202,7 @@ pub(super) fn may_show_at(path: &str, key: &str, value: &DeValue<'_>) -> bool {
 /// Whether a key of this name holds a harmless scalar in every section that has one.
 pub(super) fn is_always_harmless(key: &str) -> bool {
     // A section's own name holds sections, credentials hold names that may be misplaced secrets, and see above.
-    let doubtful = [&ROOT, &SNMP, &CREDENTIAL, &ALERT];
+    let doubtful = [&ROOT, &CREDENTIAL, &ALERT];
     let has = |shape: &Shape| shape.keys.contains(&key);
     !sounds_secret(key) && ALL.iter().any(|shape| has(shape)) && !doubtful.iter().any(|shape| has(shape))
 }

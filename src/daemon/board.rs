@@ -9,6 +9,7 @@ use crate::model::{Level, OltId, OnuKey, Timestamp, Truth, Verdict};
 use crate::ozmap::PushSnapshot;
 use crate::poll::{Status, View};
 use crate::signal::Reason;
+use crate::snmp::{Engine, EngineStatus};
 
 /// What is held of one ONU.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +85,7 @@ pub struct Board {
     started: Timestamp,
     olts: Arc<Vec<(OltId, watch::Receiver<Arc<OltReport>>)>>,
     push: Option<watch::Receiver<Arc<PushSnapshot>>>,
+    engine: Engine,
 }
 
 impl Board {
@@ -91,8 +93,9 @@ impl Board {
         started: Timestamp,
         olts: Vec<(OltId, watch::Receiver<Arc<OltReport>>)>,
         push: Option<watch::Receiver<Arc<PushSnapshot>>>,
+        engine: Engine,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push }
+        Self { started, olts: Arc::new(olts), push, engine }
     }
 
     /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
@@ -106,7 +109,7 @@ impl Board {
         let ends: Vec<_> = reports.into_iter().map(|report| watch::channel(Arc::new(report))).collect();
         let olts = ends.iter().map(|(_, report)| (report.borrow().olt.clone(), report.clone())).collect();
         let push = push.map(|push| watch::channel(Arc::new(push)).1);
-        (Self::new(started, olts, push), ends.into_iter().map(|(owner, _)| owner).collect())
+        (Self::new(started, olts, push, Engine::default()), ends.into_iter().map(|(owner, _)| owner).collect())
     }
 
     /// Whether the tasks that keep these snapshots true still live.
@@ -132,6 +135,12 @@ impl Board {
     pub fn olt(&self, name: &str) -> Option<Arc<OltReport>> {
         let (_, report) = self.olts.iter().find(|(olt, _)| olt.as_str() == name)?;
         Some(report.borrow().clone())
+    }
+
+    /// How the SNMP engine stands that all OLTs share.
+    #[must_use]
+    pub fn engine(&self) -> EngineStatus {
+        self.engine.status()
     }
 
     /// How the matching with OZmap and the writing stand; `None` without `[ozmap]`.

@@ -105,10 +105,11 @@ impl Daemon {
         let status_map = config.ozmap.as_ref().map(|ozmap| ozmap.status.clone()).unwrap_or_default();
         let count = u32::try_from(config.olts.len()).unwrap_or(u32::MAX);
         let spread = SPREAD_PER_OLT.saturating_mul(count.saturating_sub(1)).min(LONGEST_SPREAD);
+        let limits = EngineLimits::from(&config.snmp);
         let engine = match &config.store {
             // What an engine knows of SNMPv3 stands beside the database.
-            Some(store) => Engine::with_engine_file(EngineLimits::default(), &store.path.with_extension("engines")),
-            None => Engine::default(),
+            Some(store) => Engine::with_engine_file(limits, &store.path.with_extension("engines")),
+            None => Engine::new(limits),
         };
         let mut plans = Vec::new();
         let mut receivers = Vec::new();
@@ -131,7 +132,8 @@ impl Daemon {
                 shutdown: stopped.clone(),
             });
         }
-        let board = Board::new(Timestamp::from(SystemTime::now()), receivers, pusher.as_ref().map(Pusher::subscribe));
+        let board =
+            Board::new(Timestamp::from(SystemTime::now()), receivers, pusher.as_ref().map(Pusher::subscribe), engine);
         let supervisor = tokio::spawn(supervise(plans, stopped));
         Ok(Self { board, hints, pusher, shutdown, supervisor })
     }

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::tally::{OltTally, Tally};
 use crate::daemon::OltReport;
 use crate::model::{Completeness, Dbm, Gap, OltId, PonId, PonReading, PonState, SweepKind, Timestamp};
-use crate::poll::{Intervals, SweepSummary};
+use crate::poll::{Intervals, Lateness, SweepSummary};
 use crate::snmp::Counters;
 
 /// The whole document.
@@ -46,6 +46,10 @@ pub(super) struct OltEntry {
     intervals: Option<IntervalsEntry>,
     /// Slots of the schedule that passed while another sweep ran.
     skipped_slots: Option<u64>,
+    /// How late sweeps started against the time at which they were due.
+    lateness: Option<LatenessEntry>,
+    /// The round of optics in hand.
+    optics_round: Option<RoundEntry>,
     /// The last sweep of each kind.
     sweeps: BTreeMap<&'static str, SweepEntry>,
     /// What was sent and came back.
@@ -77,12 +81,40 @@ impl From<&Intervals> for IntervalsEntry {
     }
 }
 
-/// How a sweep went.
+/// How late the last sweep of each kind started, and the latest of all since the daemon started, milliseconds.
+#[derive(Debug, Serialize)]
+struct LatenessEntry {
+    inventory_ms: u64,
+    state_ms: u64,
+    /// Of the last slice.
+    optics_ms: u64,
+    most_ms: u64,
+}
+
+impl From<&Lateness> for LatenessEntry {
+    fn from(lateness: &Lateness) -> Self {
+        Self {
+            inventory_ms: millis(lateness.inventory),
+            state_ms: millis(lateness.state),
+            optics_ms: millis(lateness.optics),
+            most_ms: millis(lateness.most),
+        }
+    }
+}
+
+/// How far a round of optics is: it is read in slices of some PONs each.
+#[derive(Debug, Serialize)]
+struct RoundEntry {
+    slices: usize,
+    read: usize,
+}
+
+/// How a sweep of the whole OLT went; of optics, a round.
 #[derive(Debug, Serialize)]
 struct SweepEntry {
     /// When it began.
     started: Timestamp,
-    /// How long it took, milliseconds.
+    /// How long it took, milliseconds; of optics, the pauses between slices left out.
     elapsed_ms: u64,
     /// Whether nothing is missing.
     complete: bool,
@@ -136,6 +168,14 @@ struct CountersEntry {
     too_big: u64,
     /// Cells that the agent fails at.
     poisoned: u64,
+    /// How often it fell silent.
+    silences: u64,
+    /// Single requests that asked whether it is back.
+    probes: u64,
+    /// How often a request had to wait for what all OLTs share.
+    held: u64,
+    /// Whether another OLT has the same SNMPv3 engine ID.
+    shared_engine: bool,
     /// Requests in flight now.
     in_flight: u32,
     /// The most that ever were.
@@ -164,6 +204,10 @@ impl From<&Counters> for CountersEntry {
             varbinds: counters.varbinds,
             too_big: counters.too_big,
             poisoned: counters.poisoned,
+            silences: counters.silences,
+            probes: counters.probes,
+            held: counters.held,
+            shared_engine: counters.shared_engine,
             in_flight: counters.in_flight,
             most_in_flight: counters.most_in_flight,
             window: counters.window,
@@ -270,6 +314,8 @@ impl OltEntry {
             suspect: report.suspect.clone(),
             intervals: status.map(|status| IntervalsEntry::from(&status.intervals)),
             skipped_slots: status.map(|status| status.skipped),
+            lateness: status.map(|status| LatenessEntry::from(&status.lateness)),
+            optics_round: status.map(|status| RoundEntry { slices: status.slices.1, read: status.slices.0 }),
             sweeps: SweepKind::ALL.iter().filter_map(sweep).collect(),
             counters: status.map(|status| CountersEntry::from(&status.counters)),
             onus: OnuCounts::from(&tally.whole),

@@ -16,7 +16,7 @@ use crate::daemon::{Board, OltReport};
 use crate::model::{Completeness, SweepKind, Timestamp};
 use crate::ozmap::PushSnapshot;
 use crate::poll::{Status, SweepSummary};
-use crate::snmp::Counters;
+use crate::snmp::{Counters, EngineStatus};
 
 /// The page. Parameters are left alone: scrapers may add their own.
 pub(super) async fn page(State(shared): State<Shared>) -> Response {
@@ -63,6 +63,7 @@ pub(super) fn render(board: &Board, now: Timestamp) -> String {
     standing(&mut text, &olts);
     sweeps(&mut text, &olts);
     snmp(&mut text, &olts);
+    engine(&mut text, &board.engine());
     pons(&mut text, &olts);
     if let Some(push) = board.push() {
         ozmap(&mut text, &push, now);
@@ -136,6 +137,16 @@ fn sweeps(text: &mut Exposition, olts: &[Counted]) {
     });
     per_sweep(text, &names::SWEEP_PDUS, olts, |sweep| sweep.pdus);
     per_status(text, &names::SWEEP_SKIPPED, olts, |status| status.skipped);
+    text.family(&names::SWEEP_LATENESS, |family| {
+        for (olt, status) in olts.iter().filter_map(|olt| Some((olt, olt.report.status.as_ref()?))) {
+            for kind in SweepKind::ALL {
+                family.sample([olt.name(), kind.word()], status.lateness.of(*kind));
+            }
+        }
+    });
+    per_status(text, &names::SWEEP_MOST_LATE, olts, |status| status.lateness.most);
+    per_status(text, &names::ROUND_SLICES, olts, |status| status.slices.1);
+    per_status(text, &names::ROUND_READ, olts, |status| status.slices.0);
 }
 
 /// A metric with one sample for the last sweep of each kind of each OLT.
@@ -188,6 +199,23 @@ fn snmp(text: &mut Exposition, olts: &[Counted]) {
     per_status(text, &names::SNMP_REST, olts, |status| status.counters.rest);
     per_status(text, &names::SNMP_WINDOW, olts, |status| status.counters.window);
     per_status(text, &names::SNMP_IN_FLIGHT, olts, |status| status.counters.in_flight);
+    per_status(text, &names::SNMP_MOST_IN_FLIGHT, olts, |status| status.counters.most_in_flight);
+    per_status(text, &names::SNMP_SILENCES, olts, |status| status.counters.silences);
+    per_status(text, &names::SNMP_PROBES, olts, |status| status.counters.probes);
+    per_status(text, &names::SNMP_HELD, olts, |status| status.counters.held);
+    per_status(text, &names::SNMP_REPORTS, olts, |status| status.counters.reports);
+    per_status(text, &names::SNMP_DISCOVERIES, olts, |status| status.counters.discoveries);
+    per_status(text, &names::SNMP_SHARED_ENGINE, olts, |status| status.counters.shared_engine);
+}
+
+/// What all OLTs share.
+fn engine(text: &mut Exposition, engine: &EngineStatus) {
+    text.single(&names::ENGINE_SESSIONS, engine.sessions);
+    text.single(&names::ENGINE_WAITING, engine.waiting);
+    text.single(&names::ENGINE_IN_FLIGHT, engine.in_flight);
+    text.single(&names::ENGINE_OUTSTANDING, engine.outstanding_octets);
+    text.single(&names::ENGINE_BUFFER, engine.receive_buffer);
+    text.single(&names::ENGINE_FOREIGN, engine.foreign);
 }
 
 fn pons(text: &mut Exposition, olts: &[Counted]) {
@@ -326,6 +354,14 @@ mod tests {
             "oltwatch_sweep_interval_seconds{olt=\"olt-norte\",sweep=\"optics\"} 900",
             "oltwatch_sweep_skipped_slots_total{olt=\"olt-centro\"} 4",
             "oltwatch_snmp_pdus_total{olt=\"olt-centro\"} 111",
+            "oltwatch_snmp_silences_total{olt=\"olt-centro\"} 6",
+            "oltwatch_snmp_held_total{olt=\"olt-centro\"} 7",
+            "oltwatch_snmp_shared_engine{olt=\"olt-centro\"} 0",
+            "oltwatch_sweep_lateness_seconds{olt=\"olt-centro\",sweep=\"state\"} 1.5",
+            "oltwatch_sweep_most_lateness_seconds{olt=\"olt-centro\"} 4",
+            "oltwatch_optics_round_slices{olt=\"olt-centro\"} 16",
+            "oltwatch_optics_round_slices_read{olt=\"olt-centro\"} 3",
+            "oltwatch_engine_in_flight 0",
             "oltwatch_snmp_dropped_total{olt=\"olt-centro\",reason=\"foreign\"} 5",
             "oltwatch_snmp_rtt_seconds{olt=\"olt-centro\"} 0.0125",
             "oltwatch_pon_onus_by_truth{olt=\"olt-centro\",pon=\"0/1/1\",truth=\"stale\"} 1",

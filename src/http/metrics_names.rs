@@ -81,6 +81,13 @@ metrics! {
     SWEEP_PDUS = Gauge "oltwatch_sweep_last_pdus" ["olt", "sweep"] "Requests that the last sweep took, retries included.";
     SWEEP_SKIPPED = Counter "oltwatch_sweep_skipped_slots_total" ["olt"]
         "Slots of the schedule that passed while another sweep ran.";
+    SWEEP_LATENESS = Gauge "oltwatch_sweep_lateness_seconds" ["olt", "sweep"]
+        "How late the last sweep started (of optics, the last slice), against the time at which it was due.";
+    SWEEP_MOST_LATE = Gauge "oltwatch_sweep_most_lateness_seconds" ["olt"]
+        "The latest start of any sweep of the OLT since the daemon started.";
+    ROUND_SLICES = Gauge "oltwatch_optics_round_slices" ["olt"]
+        "Slices of the round of optics in hand: the OLT's levels are read PON by PON over the interval.";
+    ROUND_READ = Gauge "oltwatch_optics_round_slices_read" ["olt"] "Of those, the slices that are read.";
 
     SNMP_PDUS = Counter "oltwatch_snmp_pdus_total" ["olt"] "Datagrams sent to the OLT, retries included.";
     SNMP_RETRIES = Counter "oltwatch_snmp_retries_total" ["olt"] "Requests sent again because no answer came.";
@@ -97,6 +104,28 @@ metrics! {
         "How long we rest after each answer to spare an OLT whose answers slow down.";
     SNMP_WINDOW = Gauge "oltwatch_snmp_window" ["olt"] "Requests that may be in flight at present.";
     SNMP_IN_FLIGHT = Gauge "oltwatch_snmp_in_flight" ["olt"] "Requests in flight.";
+    SNMP_MOST_IN_FLIGHT = Gauge "oltwatch_snmp_most_in_flight" ["olt"] "The most requests that ever were in flight.";
+    SNMP_SILENCES = Counter "oltwatch_snmp_silences_total" ["olt"]
+        "How often the OLT fell silent: a request was given up after all its tries, and the one before it was answered.";
+    SNMP_PROBES = Counter "oltwatch_snmp_probes_total" ["olt"]
+        "Single requests that asked a silent OLT whether it is back.";
+    SNMP_HELD = Counter "oltwatch_snmp_held_total" ["olt"]
+        "How often a request had to wait for what all OLTs share: the limits of [snmp], the receive buffer, or its turn to come back.";
+    SNMP_REPORTS = Counter "oltwatch_snmp_reports_total" ["olt"] "SNMPv3 Reports that were taken.";
+    SNMP_DISCOVERIES = Counter "oltwatch_snmp_discoveries_total" ["olt"]
+        "SNMPv3 discoveries of the OLT's engine that succeeded.";
+    SNMP_SHARED_ENGINE = Gauge "oltwatch_snmp_shared_engine" ["olt"]
+        "1 while another OLT has the same SNMPv3 engine ID, which is a copied configuration, else 0.";
+
+    ENGINE_SESSIONS = Gauge "oltwatch_engine_sessions" [] "OLTs that the SNMP engine holds.";
+    ENGINE_WAITING = Gauge "oltwatch_engine_waiting_olts" []
+        "OLTs that have something to send and wait for what all share.";
+    ENGINE_IN_FLIGHT = Gauge "oltwatch_engine_in_flight" [] "Requests in flight, over all OLTs.";
+    ENGINE_OUTSTANDING = Gauge "oltwatch_engine_outstanding_bytes" []
+        "What the answers that are on their way may take of the receive buffer, as the kernel counts.";
+    ENGINE_BUFFER = Gauge "oltwatch_engine_receive_buffer_bytes" []
+        "The receive buffer that the system granted; a quarter of it bounds the answers on their way.";
+    ENGINE_FOREIGN = Counter "oltwatch_engine_foreign_total" [] "Datagrams that belong to no OLT; dropped.";
 
     PON_BY_TRUTH = Gauge "oltwatch_pon_onus_by_truth" ["olt", "pon", "truth"]
         "ONUs of the PON by what is held of them: up, down, or stale (not known at present).";

@@ -125,6 +125,8 @@ pub(super) fn olt(name: &str, onus: &[Reading]) -> OltReport {
             timeouts: 2,
             late: 1,
             foreign: 5,
+            silences: 6,
+            held: 7,
             window: 2,
             smoothed_rtt: Some(Duration::from_micros(12_500)),
             ..Counters::default()

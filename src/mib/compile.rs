@@ -292,6 +292,10 @@ fn compile_poll(report: &mut Reporter<'_>, poll: &raw::Poll) -> Option<Defaults>
     let max_repetitions = number(&poll.max_repetitions, 1, 1000);
     let retries = number(&poll.retries, 0, 20);
     let get_varbinds = poll.get_varbinds.as_ref().map_or(20, |written| number(written, 1, 200));
+    let reply_octets = poll.reply_octets.as_ref().map_or(1400, |written| number(written, 100, 60_000));
+    if let Some(written) = poll.varbinds_per_second.as_ref().filter(|written| !(*written.get_ref() > 0.0)) {
+        report.add(written.span(), format!("{} is not above 0", written.get_ref()));
+    }
     let pdus_per_second = *poll.pdus_per_second.get_ref();
     if !(pdus_per_second > 0.0 && pdus_per_second <= 10_000.0) {
         report.add(poll.pdus_per_second.span(), format!("{pdus_per_second} is not above 0 and up to 10000"));
@@ -307,6 +311,8 @@ fn compile_poll(report: &mut Reporter<'_>, poll: &raw::Poll) -> Option<Defaults>
         timeout,
         retries,
         get_varbinds: usize::try_from(get_varbinds).unwrap_or(20),
+        varbinds_per_second: poll.varbinds_per_second.as_ref().map_or(f64::INFINITY, |written| *written.get_ref()),
+        reply_octets: usize::try_from(reply_octets).unwrap_or(1400),
     })
 }
 

@@ -73,6 +73,10 @@ pub struct Defaults {
     pub retries: u32,
     /// Most varbinds in one GET of a table that is read row by row.
     pub get_varbinds: usize,
+    /// Most varbinds asked for a second; infinite for no limit.
+    pub varbinds_per_second: f64,
+    /// Most octets of varbinds that an answer is asked to have.
+    pub reply_octets: usize,
 }
 
 /// One way to recognise the family; all of its conditions must hold.

@@ -81,6 +81,10 @@ pub(super) struct Poll {
     pub(super) retries: Spanned<u32>,
     /// Most varbinds in one GET, for tables that are read row by row.
     pub(super) get_varbinds: Option<Spanned<u32>>,
+    /// Most varbinds asked for a second; no limit unless said.
+    pub(super) varbinds_per_second: Option<Spanned<f64>>,
+    /// Most octets of varbinds in an answer, 1400 unless said.
+    pub(super) reply_octets: Option<Spanned<u32>>,
 }
 
 /// One part of an index. Exactly one of `name`, `constant` is given.

@@ -246,6 +246,7 @@ impl Poller {
             retries: if self.silent { 0 } else { self.olt.retries.unwrap_or(FIRST_CONTACT_RETRIES) },
             window: 1,
             pdus_per_second: self.olt.pdus_per_second.unwrap_or(FIRST_CONTACT_RATE),
+            varbinds_per_second: self.olt.varbinds_per_second.unwrap_or(f64::INFINITY),
             max_repetitions: self.olt.max_repetitions.unwrap_or(FIRST_CONTACT_REPETITIONS),
             any_source: self.olt.any_source,
             ..Target::new(&self.olt.address)
@@ -259,7 +260,12 @@ impl Poller {
             retries: self.olt.retries.unwrap_or(defaults.retries),
             window: self.olt.window.unwrap_or(defaults.window),
             pdus_per_second: self.olt.pdus_per_second.unwrap_or(defaults.pdus_per_second),
+            varbinds_per_second: self.olt.varbinds_per_second.unwrap_or(defaults.varbinds_per_second),
             max_repetitions: self.olt.max_repetitions.unwrap_or(defaults.max_repetitions),
+            reply_octets: self
+                .olt
+                .reply_octets
+                .map_or(defaults.reply_octets, |octets| octets.try_into().unwrap_or(1400)),
             any_source: self.olt.any_source,
             ..Target::new(&self.olt.address)
         }

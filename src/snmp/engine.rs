@@ -15,7 +15,7 @@ use super::sockets::resolve;
 use super::usm::Usm;
 use super::worker::{Command, Worker};
 use super::{Counters, Session, SnmpError, Target};
-use crate::config::{Credential, SnmpVersion};
+use crate::config::{self, Credential, SnmpVersion};
 
 /// Jobs that may wait to be taken over by the worker, before their callers wait for a place.
 const QUEUE: usize = 1024;
@@ -23,6 +23,8 @@ const QUEUE: usize = 1024;
 /// What an engine may do in sum, over all of its OLTs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EngineLimits {
+    /// Requests in flight; [`usize::MAX`] for no limit but that of the receive buffer.
+    pub in_flight: usize,
     /// Datagrams a second; infinite for no limit.
     pub pdus_per_second: f64,
     /// Varbinds asked for a second; infinite for no limit.
@@ -32,7 +34,18 @@ pub struct EngineLimits {
 impl Default for EngineLimits {
     /// No limit but those of each OLT, of the receive buffer, and of OLTs that come back from silence.
     fn default() -> Self {
-        Self { pdus_per_second: f64::INFINITY, varbinds_per_second: f64::INFINITY }
+        Self { in_flight: usize::MAX, pdus_per_second: f64::INFINITY, varbinds_per_second: f64::INFINITY }
+    }
+}
+
+impl From<&config::Snmp> for EngineLimits {
+    fn from(limits: &config::Snmp) -> Self {
+        let none = Self::default();
+        Self {
+            in_flight: limits.in_flight.map_or(none.in_flight, |most| usize::try_from(most).unwrap_or(usize::MAX)),
+            pdus_per_second: limits.pdus_per_second.unwrap_or(none.pdus_per_second),
+            varbinds_per_second: limits.varbinds_per_second.unwrap_or(none.varbinds_per_second),
+        }
     }
 }
 
@@ -43,6 +56,8 @@ pub struct Status {
     pub sessions: usize,
     /// OLTs that have something to send and wait for what all share.
     pub waiting: usize,
+    /// Requests in flight, over all OLTs.
+    pub in_flight: usize,
     /// Octets of answers that are on their way, as the kernel would count them.
     pub outstanding_octets: usize,
     /// The receive buffer that the system granted, octets; 0 before the first session.
@@ -228,9 +243,9 @@ impl Engine {
         })?;
         let (commands, received) = mpsc::channel(QUEUE);
         let bell = Arc::new(Bell::default());
-        let EngineLimits { pdus_per_second, varbinds_per_second } = self.0.limits;
+        let EngineLimits { in_flight, pdus_per_second, varbinds_per_second } = self.0.limits;
         // Until a socket is open nothing is sent, and then its buffer is known.
-        let limits = Limits { pdus_per_second, varbinds_per_second, reply_octets: 0 };
+        let limits = Limits { in_flight, pdus_per_second, varbinds_per_second, reply_octets: 0 };
         let fleet = Fleet::new(limits, fastrand::Rng::with_seed(seed));
         let (own, status, engines) = (commands.downgrade(), Arc::clone(&self.0.status), self.0.engines.clone());
         let worker = Worker::new(fleet, received, own, Arc::clone(&bell), status, engines);

@@ -360,6 +360,11 @@ impl Fleet {
         self.commons.gate.set_bound(octets);
     }
 
+    /// Requests in flight.
+    pub(super) const fn in_flight(&self) -> usize {
+        self.commons.gate.in_flight()
+    }
+
     /// Octets of answers that are on their way.
     pub(super) const fn outstanding(&self) -> usize {
         self.commons.gate.outstanding()

@@ -243,6 +243,7 @@ impl Worker {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Status {
             sessions: self.fleet.len(),
             waiting: self.fleet.waiting(),
+            in_flight: self.fleet.in_flight(),
             outstanding_octets: self.fleet.outstanding(),
             receive_buffer: self.sockets.granted().unwrap_or(0),
             foreign: self.fleet.foreign(),

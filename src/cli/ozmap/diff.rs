@@ -35,7 +35,7 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
     );
     let (config, library) = (&desk.loaded.config, &desk.loaded.library);
     let kinds = [SweepKind::Inventory, SweepKind::State, SweepKind::Optics];
-    let (looked, directory) = tokio::join!(look_at(&config.olts, library, &kinds), desk.directory());
+    let (looked, directory) = tokio::join!(look_at(&config.olts, &config.snmp, library, &kinds), desk.directory());
     let directory = directory?;
     let thresholds = at_once(&config.thresholds);
     let wishes: Vec<OltWishes> = looked.iter().map(|one| judge(one, &thresholds, &desk.ozmap.status)).collect();

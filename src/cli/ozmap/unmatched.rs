@@ -23,7 +23,7 @@ struct Listing<'a> {
 pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
     let (config, library) = (&desk.loaded.config, &desk.loaded.library);
     let kinds = [SweepKind::Inventory];
-    let (looked, directory) = tokio::join!(look_at(&config.olts, library, &kinds), desk.directory());
+    let (looked, directory) = tokio::join!(look_at(&config.olts, &config.snmp, library, &kinds), desk.directory());
     let directory = directory?;
     let wishes: Vec<OltWishes> = looked.iter().map(wishes).collect();
     let onus = candidates(&wishes);

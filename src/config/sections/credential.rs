@@ -1,8 +1,8 @@
-//! `[snmp.credential.NAME]`.
+//! `[snmp]` and `[snmp.credential.NAME]`.
 
 use std::collections::BTreeMap;
 
-use crate::config::model::{Auth, AuthProtocol, Credential, KeyExtension, Privacy, PrivacyProtocol, SnmpVersion};
+use crate::config::model::{Auth, AuthProtocol, Credential, KeyExtension, Privacy, PrivacyProtocol, Snmp, SnmpVersion};
 use crate::config::reader::{Section, quote};
 use crate::config::schema::{CREDENTIAL, SNMP};
 use crate::config::secret::Wanted;
@@ -46,11 +46,21 @@ const KEYS_OF_V2C: &[&str] = &["community", "community_file", "community_env"];
 const KEYS_OF_V3: &[&str] =
     &["user", "auth", "auth_file", "auth_env", "privacy", "privacy_file", "privacy_env", "key_extension"];
 
-/// The credentials by name; mistakes are noted, and a credential with one is there as `None`, so that an OLT that names
-/// it is not wrong too.
-pub(in crate::config) fn credentials(root: &Section<'_>) -> BTreeMap<String, Option<Credential>> {
+/// What all OLTs together may be asked for, and the credentials by name; mistakes are noted, and a credential with one is
+/// there as `None`, so that an OLT that names it is not wrong too.
+pub(in crate::config) fn snmp(root: &Section<'_>) -> (Snmp, BTreeMap<String, Option<Credential>>) {
+    let Some(section) = root.section("snmp", &SNMP) else { return (Snmp::default(), BTreeMap::new()) };
+    let rate = |key, expected, most| section.number(key, expected, |n| n > 0.0 && n <= most).map(|at| at.value);
+    let limits = Snmp {
+        in_flight: section.whole("in_flight", 1..=100_000),
+        pdus_per_second: rate("pdus_per_second", "a number above 0, up to 1000000", 1e6),
+        varbinds_per_second: rate("varbinds_per_second", "a number above 0, up to 100000000", 1e8),
+    };
+    (limits, credentials(&section))
+}
+
+fn credentials(section: &Section<'_>) -> BTreeMap<String, Option<Credential>> {
     let mut credentials = BTreeMap::new();
-    let Some(section) = root.section("snmp", &SNMP) else { return credentials };
     let Some(named) = section.names("credential", "sections [snmp.credential.NAME]") else { return credentials };
     for (name, value) in named.value {
         let name_text = name.get_ref().as_ref();

@@ -7,7 +7,7 @@ mod ozmap;
 mod services;
 mod thresholds;
 
-pub(super) use credential::credentials;
+pub(super) use credential::snmp;
 pub(super) use olt::olts;
 pub(super) use ozmap::ozmap;
 pub(super) use services::{alerts, http, incident, mibs, store, trap};

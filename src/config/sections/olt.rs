@@ -89,7 +89,11 @@ fn olt(
         pdus_per_second: section
             .number("pdus_per_second", "a number above 0, up to 10000", |n| n > 0.0 && n <= 10_000.0)
             .map(|at| at.value),
+        varbinds_per_second: section
+            .number("varbinds_per_second", "a number above 0, up to 1000000", |n| n > 0.0 && n <= 1_000_000.0)
+            .map(|at| at.value),
         max_repetitions: section.whole("max_repetitions", 1..=10_000),
+        reply_octets: section.whole("reply_octets", 100..=60_000),
         timeout: section.duration("timeout"),
         retries: section.whole("retries", 0..=20),
         credential: credential?,

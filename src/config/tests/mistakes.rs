@@ -114,9 +114,28 @@ fn numbers_out_of_range_are_refused() {
             &[&format!("olt.{key}: expected a duration above zero")],
         );
     }
-    for line in ["window = 0", "window = 65", "pdus_per_second = 0", "max_repetitions = 0", "retries = 21"] {
+    for line in [
+        "window = 0",
+        "window = 65",
+        "pdus_per_second = 0",
+        "varbinds_per_second = 0",
+        "reply_octets = 99",
+        "max_repetitions = 0",
+        "retries = 21",
+    ] {
         says(&format!("[[olt]]\nname = 'b'\naddress = 'b'\n{line}"), &["expected a"]);
     }
+    for (line, found) in [
+        ("in_flight = 0", "snmp.in_flight: expected a whole number from 1 to 100000, found 0"),
+        ("pdus_per_second = -1.5", "snmp.pdus_per_second: expected a number above 0, up to 1000000, found -1.5"),
+        ("varbinds_per_second = inf", "snmp.varbinds_per_second: expected a number above 0"),
+        ("pdus_per_sec = 5", "did you mean \"pdus_per_second\"?"),
+    ] {
+        says(&format!("snmp.{line}"), &[found]);
+    }
+    // A text there may be a secret that slipped.
+    let slipped = problems(&with("snmp.in_flight = \"hush-hush\""));
+    assert!(slipped.len() == 1 && !slipped[0].contains("hush"), "{slipped:?}");
     says("[store]\nkeep = '0d'", &["store.keep"]);
 }
 

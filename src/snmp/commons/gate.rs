@@ -16,6 +16,8 @@ const RECOVERY_BURST: f64 = 100.0;
 /// What an engine may do in sum.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::snmp) struct Limits {
+    /// Requests in flight.
+    pub(in crate::snmp) in_flight: usize,
     /// Datagrams a second; infinite for no limit.
     pub(in crate::snmp) pdus_per_second: f64,
     /// Varbinds asked for a second; infinite for no limit.
@@ -26,8 +28,12 @@ pub(in crate::snmp) struct Limits {
 
 impl Limits {
     #[cfg(test)]
-    pub(in crate::snmp) const NONE: Self =
-        Self { pdus_per_second: f64::INFINITY, varbinds_per_second: f64::INFINITY, reply_octets: usize::MAX };
+    pub(in crate::snmp) const NONE: Self = Self {
+        in_flight: usize::MAX,
+        pdus_per_second: f64::INFINITY,
+        varbinds_per_second: f64::INFINITY,
+        reply_octets: usize::MAX,
+    };
 }
 
 /// Why a request has to wait for the others.
@@ -89,6 +95,8 @@ pub(in crate::snmp) struct Gate {
     recovery: Bucket,
     outstanding: usize,
     bound: usize,
+    in_flight: usize,
+    most_in_flight: usize,
 }
 
 impl Gate {
@@ -100,6 +108,8 @@ impl Gate {
             recovery: Bucket::new(RECOVERY_RATE, RECOVERY_BURST),
             outstanding: 0,
             bound: limits.reply_octets,
+            in_flight: 0,
+            most_in_flight: limits.in_flight.max(1),
         }
     }
 
@@ -110,7 +120,8 @@ impl Gate {
 
     /// Whether another answer may be on its way. One always may, so that nothing stands still.
     pub(in crate::snmp) const fn has_room(&self) -> bool {
-        self.outstanding == 0 || self.outstanding + PACKET_CHARGE <= self.bound
+        self.in_flight < self.most_in_flight
+            && (self.outstanding == 0 || self.outstanding + PACKET_CHARGE <= self.bound)
     }
 
     /// Whether a request may leave, else which queue to wait in.
@@ -150,6 +161,7 @@ impl Gate {
 
     /// Counts an answer of about so many octets as on its way; gives what to release when it has come.
     pub(in crate::snmp) fn charge(&mut self, octets: usize) -> usize {
+        self.in_flight += 1;
         let charge = octets.div_ceil(PACKET_PAYLOAD).max(1).saturating_mul(PACKET_CHARGE);
         self.outstanding = self.outstanding.saturating_add(charge);
         charge
@@ -157,7 +169,13 @@ impl Gate {
 
     /// An answer has come, or does not any more.
     pub(in crate::snmp) const fn release(&mut self, charge: usize) {
+        self.in_flight = self.in_flight.saturating_sub(1);
         self.outstanding = self.outstanding.saturating_sub(charge);
+    }
+
+    /// Requests in flight.
+    pub(in crate::snmp) const fn in_flight(&self) -> usize {
+        self.in_flight
     }
 
     /// Octets of answers that are on their way.
@@ -215,6 +233,19 @@ mod tests {
         gate.release(first);
         assert!(gate.admits(start, false).is_ok());
         assert_eq!((gate.charge(8192), gate.outstanding()), (6 * 2304, 6 * 2304));
+    }
+
+    #[test]
+    fn requests_in_flight_are_bounded_over_all_olts() {
+        let now = Instant::now();
+        let mut gate = Gate::new(Limits { in_flight: 2, ..Limits::NONE });
+        let charges = [gate.charge(1400), gate.charge(9000)];
+        assert_eq!((gate.in_flight(), gate.admits(now, false)), (2, Err(Queue::Common)));
+        assert_eq!(gate.opens_at(now, Queue::Common), None, "only an answer makes room");
+        gate.release(charges[1]);
+        assert_eq!(gate.admits(now, false), Ok(()));
+        gate.release(charges[0]);
+        assert_eq!((gate.in_flight(), gate.outstanding()), (0, 0));
     }
 
     #[test]

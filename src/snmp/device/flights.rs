@@ -37,7 +37,7 @@ pub(super) struct Flight {
     /// How often the engine's clock was taken over for it.
     pub(super) resynchronised: u32,
     /// What its answer is expected to take of the receive buffer.
-    pub(super) charge: usize,
+    pub(super) charge: Option<usize>,
 }
 
 impl Flight {
@@ -55,7 +55,7 @@ impl Flight {
             due: false,
             trouble: None,
             resynchronised: 0,
-            charge: 0,
+            charge: None,
         }
     }
 }

@@ -274,6 +274,11 @@ impl<J: Job> Device<J> {
             self.governor.timed_out();
             if flight.attempts < flight.tries {
                 flight.due = true;
+                // Its answer is most likely lost: it takes no room from the others until it is asked for again. Else
+                // requests that are lost all at once would wait for each other for ever.
+                if let Some(charge) = flight.charge.take() {
+                    commons.gate.release(charge);
+                }
             } else {
                 self.give_up(now, place);
             }
@@ -286,7 +291,9 @@ impl<J: Job> Device<J> {
         for id in flight.earlier.iter().chain(&flight.id) {
             commons.tickets.take_back(*id, now);
         }
-        commons.gate.release(flight.charge);
+        if let Some(charge) = flight.charge {
+            commons.gate.release(charge);
+        }
         Some(flight)
     }
 
@@ -401,10 +408,8 @@ impl<J: Job> Device<J> {
         let most = if self.is_only_probed(purpose) { 1 } else { self.retries.saturating_add(1).min(MAX_ATTEMPTS - 4) };
         let impatient = ask.impatient && self.alive;
         let tries = if impatient { most.min(2) } else { most };
-        let mut flight = Flight::new(now, purpose, Ask { impatient, ..ask }, tries);
-        let charge = commons.gate.charge(flight.ask.octets);
-        flight.charge = charge;
-        let Some(place) = self.flights.put(flight) else { return commons.gate.release(charge) };
+        let flight = Flight::new(now, purpose, Ask { impatient, ..ask }, tries);
+        let Some(place) = self.flights.put(flight) else { return };
         self.counters.most_in_flight = self.counters.most_in_flight.max(self.flights.count());
         self.send(now, commons, place);
     }
@@ -453,6 +458,9 @@ impl<J: Job> Device<J> {
         let repeated = held.attempts > 0;
         // A repetition that only takes over the engine's clock is not for want of an answer.
         let unanswered = held.attempts.saturating_sub(held.resynchronised);
+        if held.charge.is_none() {
+            held.charge = Some(commons.gate.charge(held.ask.octets));
+        }
         held.deadline = now + self.times.wait(&held.ask.kind, unanswered);
         held.attempts += 1;
         held.last = now;

@@ -145,6 +145,25 @@ fn answers_on_their_way_are_bounded_over_all_olts() {
 }
 
 #[test]
+fn requests_that_are_lost_all_at_once_do_not_keep_what_all_share() {
+    let start = Instant::now();
+    for limits in [Limits { reply_octets: 10 * 2304, ..Limits::NONE }, Limits { in_flight: 1, ..Limits::NONE }] {
+        let mut fleet = fleet(limits, 20, &Target { retries: 2, ..target() });
+        (0..20).for_each(|number| ask(&mut fleet, number));
+        let mut failed = 0;
+        let mut now = start;
+        while failed < 20 {
+            fleet.advance(now);
+            letters(&mut fleet);
+            assert!(fleet.in_flight() <= 10);
+            failed += news(&mut fleet).0.len();
+            now += 10 * MS;
+            assert!(now < start + Duration::from_secs(600), "they wait for room that only they could make");
+        }
+    }
+}
+
+#[test]
 fn a_link_that_returns_brings_no_storm() {
     let start = Instant::now();
     let mut fleet = fleet(Limits::NONE, 500, &Target { retries: 0, ..target() });
