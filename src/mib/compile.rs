@@ -293,7 +293,9 @@ fn compile_poll(report: &mut Reporter<'_>, poll: &raw::Poll) -> Option<Defaults>
     let retries = number(&poll.retries, 0, 20);
     let get_varbinds = poll.get_varbinds.as_ref().map_or(20, |written| number(written, 1, 200));
     let reply_octets = poll.reply_octets.as_ref().map_or(1400, |written| number(written, 100, 60_000));
-    if let Some(written) = poll.varbinds_per_second.as_ref().filter(|written| !(*written.get_ref() > 0.0)) {
+    if let Some(written) =
+        poll.varbinds_per_second.as_ref().filter(|written| written.get_ref().is_nan() || *written.get_ref() <= 0.0)
+    {
         report.add(written.span(), format!("{} is not above 0", written.get_ref()));
     }
     let pdus_per_second = *poll.pdus_per_second.get_ref();
