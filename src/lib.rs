@@ -11,6 +11,7 @@ pub mod mib;
 pub mod model;
 pub mod ozmap;
 pub mod poll;
+pub mod record;
 pub mod signal;
 pub mod sim;
 pub mod snmp;

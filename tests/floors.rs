@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("plant", 3),
     ("incident", 4),
     ("ozmap", 4),
+    ("record", 4),
     ("alert", 4),
     ("store", 4),
     ("daemon", 5),

@@ -8,6 +8,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::thresholds::Thresholds;
+use serde::{Deserialize, Serialize};
+
 use crate::model::{OltId, Verdict};
 
 /// Everything that the file says, with defaults filled in.
@@ -143,7 +145,7 @@ pub enum MatchBy {
 }
 
 /// `[ozmap.status]`: the verdict for each truth and level.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusMap {
     /// Down, light lost.
     pub optical: Verdict,

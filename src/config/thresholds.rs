@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Dbm, Decibels};
 
 /// `[thresholds]`: the rule for every ONU, and overrides of which the first that fits wins.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Thresholds {
     /// The rule where no override fits.
     pub base: ThresholdRule,
@@ -27,7 +29,7 @@ impl Thresholds {
 }
 
 /// What a received power means, for some ONUs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThresholdRule {
     /// The receiver's window.
     pub window: Window,
@@ -42,7 +44,7 @@ pub struct ThresholdRule {
 }
 
 /// A receiver's window (classes: `domain.md` 1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Lowest power that is received without errors.
     pub sensitivity: Dbm,
@@ -98,7 +100,7 @@ impl Window {
 }
 
 /// Which ONUs an override is for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AddressMatch {
     /// Pattern on the OLT's name; `*` stands for any text.
     pub olt: Option<Pattern>,
@@ -107,7 +109,8 @@ pub struct AddressMatch {
 }
 
 /// A text in which `*` stands for any text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Pattern(String);
 
 impl Pattern {

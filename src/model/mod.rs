@@ -10,6 +10,7 @@ mod reading;
 mod serial;
 mod time;
 mod units;
+mod written;
 
 pub use held::{Cause, Level, ParseWordError, Truth, Verdict};
 pub use names::{OltId, OnuId, OnuKey, ParsePonError, PonId};

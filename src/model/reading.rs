@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::held::words;
+use super::written;
 use super::{
     Cause, Celsius, Dbm, Mac, Metres, Milliamperes, OltId, OnuKey, ParseWordError, PonId, Serial, Timestamp, Volts,
 };
@@ -98,34 +99,49 @@ pub struct Reading {
     /// What tells it from the OLT's other ONUs.
     pub key: OnuKey,
     /// The PON port; `None` where the family does not show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pon: Option<PonId>,
     /// Its number on the PON (or the vendor's id where there is no PON); `None` where the family has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onu: Option<u32>,
     /// The serial number.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub serial: Field<Serial>,
     /// The MAC address.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub mac: Field<Mac>,
     /// Its name or description on the OLT.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub name: Field<Arc<str>>,
     /// Up or down.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub state: Field<OnuState>,
     /// Why it is down now; meaningful only while `state` is down.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub cause: Field<Cause>,
     /// Why it went down the last time; an error when it never did.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub last_down_cause: Field<Cause>,
     /// Power that the ONU receives.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub rx: Field<Dbm>,
     /// Power that the OLT receives from this ONU.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub olt_rx: Field<Dbm>,
     /// Power that the ONU launches.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub tx: Field<Dbm>,
     /// Ranged distance from the OLT.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub distance: Field<Metres>,
     /// Temperature of the ONU's transceiver.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub temperature: Field<Celsius>,
     /// Supply voltage of the ONU's transceiver.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub voltage: Field<Volts>,
     /// Bias current of the ONU's laser.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub bias: Field<Milliamperes>,
 }
 
@@ -173,12 +189,16 @@ pub struct PonReading {
     /// The port.
     pub pon: PonId,
     /// Its name on the OLT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Arc<str>>,
     /// Up or down.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub state: Field<PonState>,
     /// Launch power of the port's transceiver.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub tx: Field<Dbm>,
     /// ONUs configured on it, as the OLT counts them.
+    #[serde(with = "written::field", default = "written::not_asked", skip_serializing_if = "written::is_not_asked")]
     pub onus: Field<u32>,
 }
 
@@ -252,15 +272,18 @@ pub struct Sweep {
     /// What was read.
     pub kind: SweepKind,
     /// Which part of the OLT was read; completeness is of this part.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "SweepScope::is_whole")]
     pub scope: SweepScope,
     /// When it began.
+    #[serde(rename = "started_ms", with = "written::time_ms")]
     pub started: Timestamp,
     /// How long it took.
+    #[serde(rename = "elapsed_ms", with = "written::span_ms")]
     pub elapsed: Duration,
     /// Whether anything is missing.
     pub completeness: Completeness,
     /// The OLT's uptime at the beginning, from `sysUpTime`: a fall tells of a reboot.
+    #[serde(rename = "uptime_ms", with = "written::maybe_span_ms", default, skip_serializing_if = "Option::is_none")]
     pub uptime: Option<Duration>,
     /// PON ports, sorted.
     pub pons: Vec<PonReading>,

@@ -1,0 +1,27 @@
+//! Recordings: what an OLT said, as it was given to `signal`, in a file that a person can read and a program can replay.
+//!
+//! In: sweeps, silences and hints, from the tasks that judge; on the way back a file. Out: a gzip file of JSON lines, and
+//! its [`Entry`]s again, each bounded and checked. Not its business: what is decided with them.
+//!
+//! ```text
+//!   judge tasks ──Recorder::note──(bounded by rows; what does not fit is counted as lost)──► writer thread ──► FILE
+//!   FILE ──RecordingReader──► Entry, Entry, …
+//! ```
+//!
+//! The first line is the [`Header`] with the rules in force; each further line is one [`Entry`]. A recording never holds
+//! communities, tokens or addresses. With a [`Scrubber`] it holds no serials, MACs or names either.
+//!
+//! Recording never delays polling: a disk that is slow costs entries, which the recording says; one that is full ends the
+//! recording, which the log says.
+
+mod entry;
+mod error;
+mod reader;
+mod scrub;
+mod writer;
+
+pub use entry::{Entry, Header, Looked, Rules};
+pub use error::RecordError;
+pub use reader::RecordingReader;
+pub use scrub::Scrubber;
+pub use writer::{Recorder, Recording};
