@@ -71,7 +71,9 @@ pub(super) enum Command {
     /// Read all OLTs once and print their ONUs
     Poll(PollArgs),
     /// Poll, judge, and keep OZmap true, until stopped
-    Run(ConfigArgs),
+    Run(RunArgs),
+    /// Show what is decided of a recording that `run --record` made
+    Replay(ReplayArgs),
     /// Work on OZmap by hand; nothing is written
     #[command(subcommand)]
     Ozmap(OzmapCommand),
@@ -90,6 +92,41 @@ pub(super) struct ConfigArgs {
     /// The configuration
     #[arg(short, long, env = "OLTWATCH_CONFIG", value_name = "FILE")]
     pub(super) config: PathBuf,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    /// Write everything that is judged into this new file, for `replay`; {time} in it becomes the time of the start
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
+    /// Replace serials, MACs and names in the recording by made-up ones, so that it can be given away
+    #[arg(long, requires = "record")]
+    pub(super) scrub: bool,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// The recording
+    #[arg(value_name = "RECORDING")]
+    pub(super) recording: PathBuf,
+    /// Judge by the rules of this configuration; without it, by those that were in force
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// How transitions are printed: a line each, as text or as JSON
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: ReplayFormat,
+}
+
+/// `replay --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum ReplayFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 /// `check`.

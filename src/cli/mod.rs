@@ -21,6 +21,7 @@ mod ozmap;
 mod poll;
 mod probe;
 mod progress;
+mod replay;
 mod run;
 mod sim;
 mod stop;
@@ -81,6 +82,7 @@ fn run(cli: Cli) -> Result<Outcome, CliError> {
     let outcome = runtime.block_on(async {
         match cli.command {
             Command::Run(args) => run::run(&args).await,
+            Command::Replay(args) => replay::run(&args, paper),
             Command::Demo(args) => demo::run(&args, paper).await,
             Command::Check(args) => check::run(&args, paper).await,
             Command::Probe(args) => probe::run(&args, paper).await,

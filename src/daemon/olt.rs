@@ -8,7 +8,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::sync::{mpsc, watch};
 
@@ -17,17 +17,8 @@ use crate::config::{StatusMap, Thresholds};
 use crate::model::{OltId, OnuId, SweepKind, Timestamp, Verdict};
 use crate::ozmap::{OltWishes, OnuIdentity, Pusher, Wish};
 use crate::poll::{Event, Hint, Hints, View};
+use crate::record::Recorder;
 use crate::signal::{Judge, LookAgain, Transition};
-
-/// State intervals after which a reading is no evidence any more, and what a slow answer may add.
-const STALE_INTERVALS: u32 = 3;
-const STALE_SLACK: Duration = Duration::from_secs(10);
-
-/// Levels older than this, or than three intervals of optics, decide nothing.
-const LEVEL_OLD_AFTER: Duration = Duration::from_secs(3 * 3600);
-
-/// How often time is let pass for what depends on time alone.
-const TICK: Duration = Duration::from_secs(5);
 
 pub(super) struct JudgeTask {
     pub(super) olt: OltId,
@@ -37,6 +28,8 @@ pub(super) struct JudgeTask {
     pub(super) report: watch::Sender<Arc<OltReport>>,
     /// Back to the task that polls.
     pub(super) hints: Hints,
+    /// Notes what is judged, as it is judged.
+    pub(super) recorder: Option<Recorder>,
     pub(super) judge: Option<Judge>,
     /// Whether a complete state sweep has been seen: before, nothing is written.
     pub(super) complete: bool,
@@ -45,7 +38,7 @@ pub(super) struct JudgeTask {
 impl JudgeTask {
     /// Judges until its poll task has ended.
     pub(super) async fn run(mut self, mut events: mpsc::Receiver<Event>) {
-        let mut tick = tokio::time::interval(TICK);
+        let mut tick = tokio::time::interval(Judge::TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -73,13 +66,13 @@ impl JudgeTask {
         match event {
             Event::Swept { sweep, view, status } => {
                 let intervals = status.intervals;
+                if let Some(recorder) = &self.recorder {
+                    recorder.sweep(&sweep, intervals);
+                }
                 let judge = self.judge.get_or_insert_with(|| {
-                    let stale_after = intervals.state * STALE_INTERVALS + STALE_SLACK;
                     let (thresholds, status_map) = (self.thresholds.clone(), self.status_map.clone());
-                    // A client that is red for its level stays red after a restart until its level is read again.
-                    Judge::new(self.olt.clone(), thresholds, status_map, stale_after)
-                        .awaiting_optics(sweep.started + intervals.optics * 3 / 2)
-                        .with_level_old_after(LEVEL_OLD_AFTER.max(intervals.optics * STALE_INTERVALS))
+                    let (state, optics) = (intervals.state, intervals.optics);
+                    Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, sweep.started)
                 });
                 let told = judge.observe(&sweep);
                 let look_again = judge.look_again();
@@ -90,10 +83,14 @@ impl JudgeTask {
                     tracing::info!(
                         olt = %self.olt, ?look_again, "levels moved together: they are read again before they are judged"
                     );
-                    self.hints.give(match look_again {
+                    let hint = match look_again {
                         LookAgain::Everywhere => Hint::Levels,
                         LookAgain::Pons(pons) => Hint::Pons(pons),
-                    });
+                    };
+                    if let Some(recorder) = &self.recorder {
+                        recorder.hint(&self.olt, Timestamp::from(SystemTime::now()), hint.clone());
+                    }
+                    self.hints.give(hint);
                 }
                 tracing::debug!(
                     olt = %self.olt, sweep = %sweep.kind, onus = sweep.onus.len(), pdus = sweep.pdus,
@@ -111,6 +108,9 @@ impl JudgeTask {
                 report.status = Some(status);
             }
             Event::Failed { at, error, times, again_in, status } => {
+                if let Some(recorder) = &self.recorder {
+                    recorder.no_answer(&self.olt, at);
+                }
                 if times == 1 {
                     tracing::warn!(olt = %self.olt, %error, "cannot be polled: its ONUs are stale, nothing is written for them");
                 } else {

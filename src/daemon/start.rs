@@ -20,6 +20,7 @@ use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
 use crate::ozmap::{Client, Pusher};
 use crate::poll::{Hint, Hints, PollTask, Poller};
+use crate::record::Recorder;
 use crate::snmp::{Engine, EngineLimits};
 
 /// First sweeps of all OLTs are spread so that at most about ten OLTs a second are greeted, but no longer than this.
@@ -39,6 +40,7 @@ const RESTART_PAUSE: Duration = Duration::from_secs(5);
 pub struct Daemon {
     board: Board,
     hints: BTreeMap<OltId, Hints>,
+    recorder: Option<Recorder>,
     pusher: Option<Pusher>,
     shutdown: watch::Sender<bool>,
     supervisor: tokio::task::JoinHandle<()>,
@@ -55,6 +57,7 @@ struct OltPlan {
     pusher: Option<Pusher>,
     report: watch::Sender<Arc<OltReport>>,
     hints: Hints,
+    recorder: Option<Recorder>,
     spread: Duration,
     shutdown: watch::Receiver<bool>,
 }
@@ -72,6 +75,7 @@ impl OltPlan {
             pusher: self.pusher.clone(),
             report: self.report.clone(),
             hints: self.hints.clone(),
+            recorder: self.recorder.clone(),
             judge: None,
             complete: false,
         };
@@ -89,6 +93,18 @@ impl Daemon {
     /// # Errors
     /// [`DaemonError`] when the config cannot be carried out; nothing runs then.
     pub fn start(config: &Config, library: Arc<Library>) -> Result<Self, DaemonError> {
+        Self::start_recorded(config, library, None)
+    }
+
+    /// As [`Daemon::start`], with a recording of everything that is judged.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub fn start_recorded(
+        config: &Config,
+        library: Arc<Library>,
+        recorder: Option<Recorder>,
+    ) -> Result<Self, DaemonError> {
         for olt in &config.olts {
             if let config::Profile::Named(name) = &olt.profile
                 && library.get(name).is_none()
@@ -128,6 +144,7 @@ impl Daemon {
                 pusher: pusher.clone(),
                 report,
                 hints: place,
+                recorder: recorder.clone(),
                 spread,
                 shutdown: stopped.clone(),
             });
@@ -135,7 +152,7 @@ impl Daemon {
         let board =
             Board::new(Timestamp::from(SystemTime::now()), receivers, pusher.as_ref().map(Pusher::subscribe), engine);
         let supervisor = tokio::spawn(supervise(plans, stopped));
-        Ok(Self { board, hints, pusher, shutdown, supervisor })
+        Ok(Self { board, hints, recorder, pusher, shutdown, supervisor })
     }
 
     /// The snapshots of everything that runs.
@@ -148,6 +165,9 @@ impl Daemon {
     #[must_use]
     pub fn hint(&self, olt: &OltId, hint: Hint) -> bool {
         let Some(hints) = self.hints.get(olt) else { return false };
+        if let Some(recorder) = &self.recorder {
+            recorder.hint(olt, Timestamp::from(SystemTime::now()), hint.clone());
+        }
         hints.give(hint);
         true
     }

@@ -1,7 +1,8 @@
 //! Recordings: what an OLT said, as it was given to `signal`, in a file that a person can read and a program can replay.
 //!
 //! In: sweeps, silences and hints, from the tasks that judge; on the way back a file. Out: a gzip file of JSON lines, and
-//! its [`Entry`]s again, each bounded and checked. Not its business: what is decided with them.
+//! its [`Entry`]s again, each bounded and checked, and what `signal` decides of them ([`Replay`]). Not its business: how
+//! that is shown.
 //!
 //! ```text
 //!   judge tasks ──Recorder::note──(bounded by rows; what does not fit is counted as lost)──► writer thread ──► FILE
@@ -17,11 +18,13 @@
 mod entry;
 mod error;
 mod reader;
+mod replay;
 mod scrub;
 mod writer;
 
 pub use entry::{Entry, Header, Looked, Rules};
 pub use error::RecordError;
 pub use reader::RecordingReader;
+pub use replay::{Replay, Tally, Who};
 pub use scrub::Scrubber;
 pub use writer::{Recorder, Recording};

@@ -16,6 +16,10 @@ use crate::model::{OltId, OnuKey, PonId, Sweep, SweepKind, SweepScope, Timestamp
 const GRACE: Duration = Duration::from_secs(600);
 /// A level older than this is `unread`: three times the slowest usual interval of optics sweeps.
 const LEVEL_OLD_AFTER: Duration = Duration::from_secs(3 * 3600);
+/// Intervals after which a reading is no evidence any more.
+const OLD_INTERVALS: u32 = 3;
+/// What a slow answer may add to them.
+const SLOW_ANSWER: Duration = Duration::from_secs(10);
 /// `sysUpTime` counts hundredths of a second in 32 bits, so it starts anew after 497 days.
 const UPTIME_WRAP: Duration = Duration::from_millis(42_949_672_960);
 
@@ -72,6 +76,25 @@ impl Judge {
             tripwire: Tripwire::default(),
             awaiting_optics: None,
         }
+    }
+
+    /// How often to call [`Judge::tick`] when nothing else happens.
+    pub const TICK: Duration = Duration::from_secs(5);
+
+    /// A judge for an OLT that is polled at these intervals, from the beginning of its first sweep on.
+    #[must_use]
+    pub fn of_polled(
+        olt: OltId,
+        thresholds: Thresholds,
+        status: StatusMap,
+        state_every: Duration,
+        optics_every: Duration,
+        from: Timestamp,
+    ) -> Self {
+        Self::new(olt, thresholds, status, state_every * OLD_INTERVALS + SLOW_ANSWER)
+            // A client that is red for its level stays red after a restart until its level is read again.
+            .awaiting_optics(from + optics_every * 3 / 2)
+            .with_level_old_after(LEVEL_OLD_AFTER.max(optics_every * OLD_INTERVALS))
     }
 
     /// Until then, an ONU that is up but whose level was never asked for holds, rather than being ok: after a start, what

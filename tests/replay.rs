@@ -1,0 +1,338 @@
+//! Recordings: a live run replays to what was decided live, and the recordings in `tests/recordings` replay to what is
+//! expected of them.
+//!
+//! `OLTWATCH_WRITE_RECORDINGS=1 cargo test --test replay` writes the recordings (from the scenarios below) and what is
+//! decided of them anew; read the difference before it is committed.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
+
+mod cli_support;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use cli_support::{COMMUNITY, ended, oltwatch};
+use oltwatch::config::{Config, Secret, StatusMap, ThresholdRule, Thresholds};
+use oltwatch::daemon::Daemon;
+use oltwatch::mib::Library;
+use oltwatch::model::{
+    Cause, Completeness, Dbm, Gap, OltId, OnuKey, Reading, Sweep, SweepKind, SweepScope, Timestamp, Unread, Verdict,
+};
+use oltwatch::poll::Intervals;
+use oltwatch::record::{Recorder, Recording, RecordingReader, Replay, Rules, Scrubber};
+use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions, SimulatedOlt};
+
+/// How long something may take that should take a second or two: machines are slow at times.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn plant(name: &str, onus: u32) -> GeneratedOlt {
+    let library = Library::load(None).unwrap();
+    let options = GeneratedOptions { name: name.to_owned(), pons: 1, onus_per_pon: onus, first_code: 10_001, seed: 4 };
+    GeneratedOlt::new(Arc::clone(library.get("huawei-smartax").unwrap()), &options).unwrap()
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_run_replays_to_what_was_decided_live() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plant = plant("olt-centro", 8);
+    let options = AgentOptions { community: Secret::new(COMMUNITY.to_owned()), ..AgentOptions::default() };
+    let agent = SimulatedOlt::start(options, plant.view().clone()).unwrap();
+    let path = folder.path().join("oltwatch.toml");
+    let text = format!(
+        "[snmp.credential.default]\nversion = \"2c\"\ncommunity = \"{COMMUNITY}\"\n\
+         [[olt]]\nname = \"olt-centro\"\naddress = \"{}\"\nstate_every = \"400ms\"\noptics_every = \"600ms\"\n\
+         inventory_every = \"5s\"\npdus_per_second = 2000\ntimeout = \"300ms\"\nretries = 1\n",
+        agent.address()
+    );
+    std::fs::write(&path, text).unwrap();
+    let config = Config::load(&path, &|_| None).unwrap();
+    let file = folder.path().join("recording.gz");
+    let rules = Rules { thresholds: config.thresholds.clone(), status: StatusMap::default() };
+    let scrubber = Scrubber::new([3; 32], vec![OltId::new("olt-centro")]);
+    let recording = Recording::start(&file, now(), rules, Some(scrubber)).unwrap();
+    let library = Arc::new(Library::load(None).unwrap());
+    let daemon = Daemon::start_recorded(&config, library, Some(recording.recorder())).unwrap();
+    let board = daemon.board().clone();
+    let counts = || {
+        let olt = board.olt("olt-centro").unwrap();
+        let mut counts = [0; 3];
+        for standing in olt.standings.iter() {
+            counts[match standing.verdict {
+                Verdict::Ok => 0,
+                Verdict::Error => 1,
+                Verdict::Hold => 2,
+            }] += 1;
+        }
+        counts
+    };
+    until("all to be read", || counts() == [8, 0, 0]).await;
+    plant.take_down(1, Cause::Optical);
+    plant.take_down(2, Cause::Power);
+    plant.set_rx(3, Dbm::new(-29.5).unwrap());
+    until("the losses to count", || counts() == [5, 2, 1]).await;
+    daemon.stop().await;
+    let live = counts();
+    tokio::task::spawn_blocking(move || recording.end(now())).await.unwrap();
+
+    let mut reader = RecordingReader::open(&file).unwrap();
+    let mut replay = Replay::new(reader.header().rules.clone(), false);
+    while let Some(entry) = reader.next_entry().unwrap() {
+        replay.take(&entry).unwrap();
+    }
+    assert!(!reader.is_cut_off());
+    assert_eq!((replay.verdicts(), replay.tally().lost), (live, 0));
+
+    // As its user sees it, twice the same.
+    let shown = || {
+        let mut command = oltwatch();
+        command.arg("replay").arg(&file);
+        let ended = ended(command);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+        ended.stdout
+    };
+    let first = shown();
+    assert!(first.contains("verdict hold → error: down (optical) in 2 consecutive state readings"), "{first}");
+    assert!(first.contains("At the end 5 ok, 2 error, 1 hold"), "{first}");
+    assert!(!first.contains("olt-centro") && !first.contains(plant.onus()[1].serial.clone().unwrap().as_str()));
+    assert_eq!(first, shown());
+    // By other rules, other decisions.
+    std::fs::write(&path, format!("{}[thresholds]\ndown_after = 1000\n", std::fs::read_to_string(&path).unwrap()))
+        .unwrap();
+    let mut command = oltwatch();
+    command.arg("replay").arg(&file).arg("-c").arg(&path);
+    let other = ended(command);
+    assert!(other.stdout.contains(" 1 error, "), "{other:?}");
+    assert!(!other.stdout.contains("→ error: down (optical)"), "{other:?}");
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A scenario on a scripted clock: sweeps as the daemon would have made them of this plant.
+struct Script {
+    plant: GeneratedOlt,
+    recorder: Recorder,
+    second: u64,
+    uptime: Duration,
+}
+
+impl Script {
+    const INTERVALS: Intervals = Intervals {
+        state: Duration::from_secs(60),
+        optics: Duration::from_secs(300),
+        inventory: Duration::from_secs(3600),
+    };
+
+    fn at(&self) -> Timestamp {
+        Timestamp::from_millis(1_796_000_000_000 + self.second * 1000)
+    }
+
+    fn sweep(&self, kind: SweepKind, change: impl Fn(&mut Reading)) -> Sweep {
+        let onus = self.plant.onus().iter().zip(0..).map(|(truth, place)| {
+            let mut reading = Reading::unread(OnuKey::new(&[4_194_304_000, place]), Unread::NotAsked);
+            (reading.pon, reading.onu) = (truth.pon, truth.onu);
+            match kind {
+                SweepKind::Inventory => {
+                    (reading.serial, reading.name) = (truth.serial.clone(), truth.name.clone());
+                }
+                SweepKind::State => {
+                    (reading.state, reading.cause) = (truth.state, truth.cause);
+                }
+                SweepKind::Optics => (reading.rx, reading.olt_rx) = (truth.rx, truth.olt_rx),
+            }
+            change(&mut reading);
+            reading
+        });
+        Sweep {
+            olt: OltId::new("olt-sim"),
+            kind,
+            scope: SweepScope::Whole,
+            started: self.at(),
+            elapsed: Duration::from_millis(800),
+            completeness: Completeness::Complete,
+            uptime: Some(self.uptime),
+            pons: Vec::new(),
+            onus: onus.collect(),
+            pdus: 4,
+        }
+    }
+
+    fn give(&self, sweep: Sweep) {
+        self.recorder.sweep(&Arc::new(sweep), Self::INTERVALS);
+    }
+
+    /// The next minute.
+    fn pass(&mut self) {
+        self.second += 60;
+        self.uptime += Duration::from_secs(60);
+    }
+
+    /// These many minutes: state each minute, optics every fifth.
+    fn minutes(&mut self, count: u64) {
+        self.minutes_in_which(count, |_| {});
+    }
+
+    /// These many minutes, in which the OLT's levels are not what they are.
+    fn minutes_in_which(&mut self, count: u64, change: impl Fn(&mut Reading)) {
+        for _ in 0..count {
+            self.give(self.sweep(SweepKind::State, |_| {}));
+            if self.second.is_multiple_of(300) {
+                self.give(self.sweep(SweepKind::Optics, &change));
+            }
+            self.pass();
+        }
+    }
+}
+
+fn cut_and_power(script: &mut Script) {
+    script.minutes(6);
+    for place in 0..3 {
+        script.plant.take_down(place, Cause::Optical);
+    }
+    script.plant.take_down(4, Cause::Power);
+    script.plant.take_down(5, Cause::Unknown);
+    script.minutes(14);
+    for place in 0..6 {
+        script.plant.bring_up(place);
+    }
+    script.minutes(3);
+}
+
+fn silence(script: &mut Script) {
+    script.minutes(6);
+    // A sweep that broke off after the first ONU, although others are gone from it.
+    let mut partial = script.sweep(SweepKind::State, |_| {});
+    partial.onus.truncate(1);
+    partial.completeness = Completeness::Partial(vec![Gap { what: "state".into(), why: "no answer".into() }]);
+    script.give(partial);
+    script.pass();
+    for _ in 0..30 {
+        script.recorder.no_answer(&OltId::new("olt-sim"), script.at());
+        script.pass();
+    }
+    script.minutes(2);
+}
+
+fn sentinels(script: &mut Script) {
+    script.minutes(11);
+    script.minutes_in_which(15, |reading| reading.rx = Err(Unread::Sentinel(2_147_483_647)));
+    script.minutes(30);
+}
+
+fn reboot(script: &mut Script) {
+    script.minutes(6);
+    script.second += 240;
+    script.uptime = Duration::from_secs(90);
+    for place in 0..8 {
+        script.plant.take_down(place, Cause::Optical);
+    }
+    script.minutes(4);
+    for place in 0..7 {
+        script.plant.bring_up(place);
+    }
+    script.minutes(10);
+}
+
+fn decay(script: &mut Script) {
+    script.minutes(5);
+    for tenths in (250..=280).step_by(5) {
+        script.plant.set_rx(2, Dbm::from_thousandths(-100 * tenths));
+        script.minutes(10);
+    }
+    script.plant.set_rx(2, Dbm::from_thousandths(-20_000));
+    script.minutes(20);
+}
+
+type Scenario = fn(&mut Script);
+const SCENARIOS: [(&str, Scenario); 5] = [
+    ("cut-and-power", cut_and_power),
+    ("decay", decay),
+    ("reboot", reboot),
+    ("sentinels", sentinels),
+    ("silence", silence),
+];
+
+fn write(path: &Path, scenario: Scenario) {
+    let folder = tempfile::tempdir().unwrap();
+    let thresholds = Thresholds {
+        base: ThresholdRule::default(),
+        overrides: Vec::new(),
+        down_after: 2,
+        unknown_after: Duration::from_secs(600),
+    };
+    let start = Timestamp::from_millis(1_796_000_000_000);
+    let packed = folder.path().join("r.gz");
+    let recording = Recording::start(&packed, start, Rules { thresholds, status: StatusMap::default() }, None).unwrap();
+    let plant = plant("olt-sim", 8);
+    let mut script =
+        Script { plant, recorder: recording.recorder(), second: 0, uptime: Duration::from_secs(40 * 86_400) };
+    script.give(script.sweep(SweepKind::Inventory, |_| {}));
+    scenario(&mut script);
+    let end = script.at();
+    recording.end(end);
+    let mut text = String::new();
+    let mut unpacked = flate2::read::MultiGzDecoder::new(std::fs::File::open(&packed).unwrap());
+    std::io::Read::read_to_string(&mut unpacked, &mut text).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn recordings_are_decided_as_expected() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let anew = std::env::var_os("OLTWATCH_WRITE_RECORDINGS").is_some();
+    let mut wrong = BTreeMap::new();
+    for (name, scenario) in SCENARIOS {
+        let recording = folder.join(format!("{name}.jsonl"));
+        let expected = folder.join(format!("{name}.txt"));
+        if anew {
+            write(&recording, scenario);
+        }
+        let mut command = oltwatch();
+        command.arg("replay").arg(&recording);
+        let ended = ended(command);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{name}");
+        if anew {
+            std::fs::write(&expected, &ended.stdout).unwrap();
+        }
+        if std::fs::read_to_string(&expected).unwrap() != ended.stdout {
+            wrong.insert(name, ended.stdout);
+        }
+    }
+    let text: String = wrong.iter().map(|(name, shown)| format!("{name} replays to:\n{shown}\n")).collect();
+    assert!(wrong.is_empty(), "{text}");
+}
+
+#[test]
+fn what_is_no_recording_ends_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r");
+    let whole = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/silence.jsonl"));
+    let whole = whole.unwrap();
+    let show = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let mut command = oltwatch();
+        command.arg("replay").arg(&path);
+        ended(command)
+    };
+    let foreign = show("[[olt]]\n");
+    assert_eq!(foreign.code, 1);
+    assert!(foreign.stderr.contains("r: is no recording"), "{foreign:?}");
+    // What stands before a damage is shown.
+    let damaged = show(&whole.replacen("\"no_answer\"", "\"no_anwer\"", 1));
+    assert_eq!(damaged.code, 1);
+    assert!(damaged.stdout.contains("level unread → good") && damaged.stderr.contains("/r:12: "), "{damaged:?}");
+    let cut = show(&whole[..whole.len() - 10]);
+    assert_eq!(cut.code, 0);
+    assert!(cut.stderr.contains("its end is missing"), "{cut:?}");
+}
