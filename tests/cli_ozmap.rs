@@ -100,3 +100,42 @@ fn an_olt_that_cannot_be_read_changes_nothing_and_is_told() {
     }
     assert!(run(&["ozmap", "diff", "-c", path]).stdout.starts_with("0 of 0 matched"));
 }
+
+#[test]
+fn push_writes_what_two_looks_say_and_only_when_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let (olt, ozmap) = (Running::huawei(2, 3, &[]), Running::ozmap(&["--clients", "6"]));
+    let set = ozmap.http("POST /_sim/clients/10002/status", "{\"status\": 1}");
+    assert!(set.starts_with("HTTP/1.1 204"), "{set}");
+    let push = |section: &str, more: &[&str]| {
+        let path = config(folder.path(), &[("olt-a", &olt.address)], section);
+        run(&[&["ozmap", "push", "--between", "10ms", "-c", path.to_str().unwrap()], more].concat())
+    };
+    let writes = || {
+        let requests = ozmap.http("GET /_sim/requests", "");
+        requests.matches("PATCH").count() + requests.matches("batch-update").count()
+    };
+    let section = ozmap_section(&ozmap.address);
+    assert_eq!(push(&section, &[]).code, 2, "without --once");
+    let dry = push(&section, &["--once"]);
+    assert_eq!(dry.code, 1, "{dry:?}");
+    assert!(dry.stderr.contains("dry-run") && writes() == 0, "{dry:?}");
+
+    let write = format!("{section}mode = \"write\"\nbrake_least = 5\n");
+    let good = push(&write, &["--once"]);
+    assert_eq!(good.code, 0, "{good:?}");
+    assert!(good.stdout.starts_with("0 set to error, 1 to ok"), "{good:?}");
+    assert_eq!(push(&write, &["--once", "--format", "json"]).json()["written"]["ok"], 0, "nothing is left to do");
+
+    // By these thresholds everybody has too little light: that is a flood.
+    let flood = format!("{write}[thresholds]\nsensitivity_dbm = -9.0\noverload_dbm = -8.0\nweak_margin_db = 0.1\n");
+    let before = writes();
+    let held = push(&flood, &["--once"]);
+    assert_eq!(held.code, 1, "{held:?}");
+    assert!(held.stdout.contains("held by the brake: 6 of 6 clients of olt-a"), "{held:?}");
+    assert_eq!(writes(), before);
+    let approved = push(&flood, &["--once", "--approve"]);
+    assert_eq!(approved.code, 0, "{approved:?}");
+    assert!(approved.stdout.starts_with("6 set to error, 0 to ok"), "{approved:?}");
+    assert!(writes() > before);
+}

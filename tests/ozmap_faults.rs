@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oltwatch::config::{Config, Ozmap};
-use oltwatch::model::{OltId, OnuId, OnuKey, Verdict};
-use oltwatch::ozmap::{Client, OltWishes, OnuIdentity, Pusher, Remedy, Timing, Wish};
+use oltwatch::model::{OltId, OnuId, OnuKey, SweepKind, Verdict};
+use oltwatch::ozmap::{Client, Looks, OltWishes, OnuIdentity, Pusher, Remedy, Timing, Wish};
 use oltwatch::sim::ozmap::{Fault, OzmapOptions, Population, SimulatedOzmap};
 use tokio::sync::watch;
 
@@ -126,12 +126,14 @@ fn wishes(ozmap: &SimulatedOzmap, verdict: impl Fn(usize) -> Verdict) -> OltWish
             number: None,
         },
         verdict: verdict(place),
+        evidence: SweepKind::State,
         reason: Arc::from("a test"),
         rx: None,
     };
     OltWishes {
         olt: OltId::new("olt"),
         complete: true,
+        looks: Looks { state: 1, optics: 1 },
         wishes: ozmap.clients().into_iter().enumerate().map(wish).collect(),
     }
 }
@@ -179,7 +181,7 @@ async fn writes_reach_the_truth_through_every_fault() {
             faults
         };
         let ozmap = ozmap(faults).await;
-        let settings = config(&ozmap.url(), "batch_above = 5\nbatch_size = 40\nfull_read = \"2s\"");
+        let settings = config(&ozmap.url(), "batch_above = 5\nbatch_size = 40\nbrake_share = 1.0\nfull_read = \"2s\"");
         let (_shutdown, stopped) = watch::channel(false);
         let client = Client::with_timing(&settings, TIMING).unwrap();
         let pusher = Pusher::spawn(&client, &settings, stopped);
@@ -205,7 +207,7 @@ async fn writes_reach_the_truth_through_every_fault() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_token_stops_writing_and_a_good_one_goes_on() {
     let ozmap = ozmap(&["unauthorized:on=writes"]).await;
-    let settings = config(&ozmap.url(), "full_read = \"1s\"");
+    let settings = config(&ozmap.url(), "full_read = \"1s\"\nbrake_share = 1.0");
     let (_shutdown, stopped) = watch::channel(false);
     let client = Client::with_timing(&settings, TIMING).unwrap();
     let pusher = Pusher::spawn(&client, &settings, stopped);
@@ -223,7 +225,7 @@ async fn a_refused_token_stops_writing_and_a_good_one_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn awkward_clients_are_matched_or_left_alone() {
     let ozmap = SimulatedOzmap::start(OzmapOptions::new(TOKEN).with(Population::Awkward)).await.unwrap();
-    let settings = config(&ozmap.url(), "");
+    let settings = config(&ozmap.url(), "brake_share = 1.0");
     let client = Client::with_timing(&settings, TIMING).unwrap();
     let directory = client.read_directory(|_, _| {}).await.unwrap();
     let serial = |code: &str| {

@@ -74,7 +74,7 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Show what is decided of a recording that `run --record` made
     Replay(ReplayArgs),
-    /// Work on OZmap by hand; nothing is written
+    /// Work on OZmap by hand; only push writes
     #[command(subcommand)]
     Ozmap(OzmapCommand),
     /// Simulate devices and services to try things on

@@ -1,8 +1,9 @@
-//! `oltwatch ozmap`: OZmap by hand. Nothing here writes to it.
+//! `oltwatch ozmap`: OZmap by hand. Only `push` writes to it.
 
 mod check;
 mod clients;
 mod diff;
+mod push;
 mod unmatched;
 
 use clap::{Args, Subcommand};
@@ -15,7 +16,7 @@ use super::out::Paper;
 use super::progress::Progress;
 use super::{Outcome, out};
 use crate::config::Ozmap;
-use crate::model::{OltId, OnuId, Reading, Verdict};
+use crate::model::{OltId, OnuId, Reading, SweepKind, Verdict};
 use crate::ozmap::{Client, Directory, OnuIdentity, OzmapError, Wish};
 
 /// `ozmap …`.
@@ -29,6 +30,8 @@ pub(super) enum OzmapCommand {
     Unmatched(OzmapArgs),
     /// Read the OLTs once and list what would change in OZmap
     Diff(OzmapArgs),
+    /// Read the OLTs twice and write what both looks say, once
+    Push(push::PushArgs),
 }
 
 /// What they all take.
@@ -54,7 +57,8 @@ pub(super) async fn run(command: &OzmapCommand, paper: Paper) -> Result<Outcome,
     let (OzmapCommand::Check(args)
     | OzmapCommand::Clients(args)
     | OzmapCommand::Unmatched(args)
-    | OzmapCommand::Diff(args)) = command;
+    | OzmapCommand::Diff(args)
+    | OzmapCommand::Push(push::PushArgs { args, .. })) = command;
     let loaded = load::load(&args.config.config)?;
     let Some(ozmap) = loaded.config.ozmap.clone() else {
         return Err(CliError::NoOzmap { file: args.config.config.display().to_string() });
@@ -66,6 +70,7 @@ pub(super) async fn run(command: &OzmapCommand, paper: Paper) -> Result<Outcome,
         OzmapCommand::Clients(_) => clients::run(&desk).await,
         OzmapCommand::Unmatched(_) => unmatched::run(&desk).await,
         OzmapCommand::Diff(_) => diff::run(&desk).await,
+        OzmapCommand::Push(args) => push::run(&desk, args.approve, args.between).await,
     }
 }
 
@@ -101,6 +106,7 @@ fn wish(olt: &OltId, reading: &Reading, verdict: Verdict, reason: &str) -> Wish 
             number: reading.onu,
         },
         verdict,
+        evidence: SweepKind::State,
         reason: reason.into(),
         rx: reading.rx.ok(),
     }

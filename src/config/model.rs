@@ -120,8 +120,19 @@ pub struct Ozmap {
     pub code_pattern: Option<regex::Regex>,
     /// Whether the measured power is written to the property.
     pub write_power: bool,
+    /// When a flood of ERRORs is held.
+    pub brake: BrakeRule,
     /// What a client shows for each truth and level.
     pub status: StatusMap,
+}
+
+/// `ozmap.brake_share` and `ozmap.brake_least`: when ERRORs of an OLT wait for a second sweep.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BrakeRule {
+    /// More than this share of an OLT's matched clients turn to ERROR in one round; 1: never.
+    pub share: f64,
+    /// But no fewer clients than this.
+    pub least: usize,
 }
 
 /// `ozmap.mode`.

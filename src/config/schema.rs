@@ -36,6 +36,8 @@ pub(super) const OZMAP: Shape = Shape {
         "match",
         "code_pattern",
         "write_power",
+        "brake_share",
+        "brake_least",
         "status",
     ],
 };

@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::board::{OltReport, Standing};
 use crate::config::{StatusMap, Thresholds};
-use crate::model::{OltId, OnuId, SweepKind, Timestamp, Verdict};
-use crate::ozmap::{OltWishes, OnuIdentity, Pusher, Wish};
+use crate::model::{OltId, OnuId, Sweep, SweepKind, Timestamp, Truth, Verdict};
+use crate::ozmap::{Looks, OltWishes, OnuIdentity, Pusher, Wish};
 use crate::poll::{Event, Hint, Hints, View};
 use crate::record::Recorder;
 use crate::signal::{Judge, LookAgain, Transition};
@@ -31,8 +31,10 @@ pub(super) struct JudgeTask {
     /// Notes what is judged, as it is judged.
     pub(super) recorder: Option<Recorder>,
     pub(super) judge: Option<Judge>,
-    /// Whether a complete state sweep has been seen: before, nothing is written.
-    pub(super) complete: bool,
+    /// How often the OLT was read whole. Before a complete state sweep, nothing is written.
+    pub(super) looks: Looks,
+    /// When the newest round of optics began.
+    pub(super) newest_round: Option<Timestamp>,
 }
 
 impl JudgeTask {
@@ -76,8 +78,7 @@ impl JudgeTask {
                 });
                 let told = judge.observe(&sweep);
                 let look_again = judge.look_again();
-                self.complete |=
-                    sweep.kind == SweepKind::State && sweep.completeness.is_complete() && sweep.scope.is_whole();
+                self.count_looks(&sweep, &view);
                 self.tell(&told);
                 if let Some(look_again) = look_again {
                     tracing::info!(
@@ -129,6 +130,18 @@ impl JudgeTask {
         self.publish(&mut report);
     }
 
+    fn count_looks(&mut self, sweep: &Sweep, view: &View) {
+        if sweep.kind == SweepKind::State && sweep.completeness.is_complete() && sweep.scope.is_whole() {
+            self.looks.state += 1;
+        }
+        let round = view.last(SweepKind::Optics).filter(|round| round.completeness.is_complete());
+        if let Some(round) = round
+            && self.newest_round.replace(round.started) != Some(round.started)
+        {
+            self.looks.optics += 1;
+        }
+    }
+
     /// One line a sweep, and one an ONU only for those who debug.
     fn tell(&self, told: &[Transition]) {
         for transition in told {
@@ -153,7 +166,7 @@ impl JudgeTask {
             };
             report.standings = Arc::new(judge.held().map(standing).collect());
             if let Some(pusher) = &self.pusher {
-                pusher.submit(wishes(report, self.complete));
+                pusher.submit(wishes(report, self.looks));
             }
         }
         self.report.send_replace(Arc::new(report.clone()));
@@ -161,14 +174,21 @@ impl JudgeTask {
 }
 
 /// What the clients of an OLT's ONUs should show.
-fn wishes(report: &OltReport, complete: bool) -> OltWishes {
+fn wishes(report: &OltReport, looks: Looks) -> OltWishes {
     let wish = |standing: &Standing| Wish {
         identity: identity(&report.olt, &report.view, standing),
         verdict: standing.verdict,
+        // What is up is red for its level.
+        evidence: if standing.truth == Truth::Up { SweepKind::Optics } else { SweepKind::State },
         reason: if standing.verdict == Verdict::Hold { Arc::from("") } else { standing.reason.to_string().into() },
         rx: report.view.onu(&standing.key).and_then(|reading| reading.rx.ok()),
     };
-    OltWishes { olt: report.olt.clone(), complete, wishes: report.standings.iter().map(wish).collect() }
+    OltWishes {
+        olt: report.olt.clone(),
+        complete: looks.state > 0,
+        looks,
+        wishes: report.standings.iter().map(wish).collect(),
+    }
 }
 
 fn identity(olt: &OltId, view: &View, standing: &Standing) -> OnuIdentity {

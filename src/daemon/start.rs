@@ -18,7 +18,7 @@ use super::olt::JudgeTask;
 use crate::config::{self, Config};
 use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
-use crate::ozmap::{Client, Pusher};
+use crate::ozmap::{Client, Looks, Pusher};
 use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::record::Recorder;
 use crate::snmp::{Engine, EngineLimits};
@@ -77,7 +77,8 @@ impl OltPlan {
             hints: self.hints.clone(),
             recorder: self.recorder.clone(),
             judge: None,
-            complete: false,
+            looks: Looks::default(),
+            newest_round: None,
         };
         let both = async move {
             tokio::time::sleep(delay).await;

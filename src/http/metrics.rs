@@ -259,6 +259,7 @@ fn ozmap(text: &mut Exposition, push: &PushSnapshot, now: Timestamp) {
     text.single(&names::OZMAP_IDLE, matching.clients_without_onu);
     let pending = [("status", push.pending.into()), ("power", push.pending_powers.into())];
     by_word(text, &names::OZMAP_PENDING, &mut pending.into_iter());
+    text.single(&names::OZMAP_HELD, push.held);
     text.single(&names::OZMAP_ASIDE, push.aside);
     let written = &push.written;
     let kinds = [

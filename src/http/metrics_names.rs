@@ -145,6 +145,7 @@ metrics! {
     OZMAP_IDLE = Gauge "oltwatch_ozmap_clients_without_onu" [] "Clients without an ONU.";
     OZMAP_PENDING = Gauge "oltwatch_ozmap_pending_changes" ["what"]
         "Changes of status and power that wait to be written; in a dry run, that would be written.";
+    OZMAP_HELD = Gauge "oltwatch_ozmap_held" [] "Statuses of ERROR that the brake holds until a second sweep says the same.";
     OZMAP_ASIDE = Gauge "oltwatch_ozmap_aside" []
         "Clients and properties that OZmap refuses or that keep failing, left aside until the next read.";
     OZMAP_WRITTEN = Counter "oltwatch_ozmap_written_total" ["what"]

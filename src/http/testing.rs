@@ -197,6 +197,8 @@ pub(super) fn push() -> PushSnapshot {
             owners: Arc::new([3, 4].map(|number| (onu(number), owner(number))).into_iter().collect()),
             ..MatchView::default()
         },
+        held: 0,
+        braked: Vec::new(),
         pending: 7,
         pending_changes: Vec::new(),
         pending_powers: 8,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::brake::Looks;
 use super::directory::Directory;
 use super::ids::{ClientId, PropertyId, Status};
 use super::matching::{Matches, OnuIdentity, key_word};
-use crate::model::{Dbm, Decibels, OltId, OnuId, PonId, Verdict};
+use crate::model::{Dbm, Decibels, OltId, OnuId, PonId, SweepKind, Verdict};
 
 /// A power is written only when it differs by at least this from what OZmap shows: less is the noise of a good link,
 /// and every write is a request.
@@ -22,6 +23,8 @@ pub struct Wish {
     pub identity: OnuIdentity,
     /// What its client should show. A stale ONU's is [`Verdict::Hold`].
     pub verdict: Verdict,
+    /// The kind of sweep whose readings made it so.
+    pub evidence: SweepKind,
     /// Why, for the operator.
     pub reason: Arc<str>,
     /// The received power, while it is known.
@@ -35,6 +38,8 @@ pub struct OltWishes {
     pub olt: OltId,
     /// Whether a complete sweep backs this. Without one, its ONUs count in matching but none is written.
     pub complete: bool,
+    /// How often it was read whole.
+    pub looks: Looks,
     /// Its ONUs.
     pub wishes: Vec<Wish>,
 }
@@ -86,6 +91,9 @@ pub struct Change {
     pub to: Status,
     /// Why.
     pub reason: Arc<str>,
+    /// The kind of sweep whose readings say so.
+    #[serde(skip)]
+    pub evidence: SweepKind,
     /// The ONU behind it.
     pub onu: OnuId,
     /// The ONU's PON port.
@@ -130,6 +138,7 @@ pub fn plan(onus: &[Candidate<'_>], matches: &Matches, directory: &Directory, sh
                 from,
                 to,
                 reason: onu.wish.reason.clone(),
+                evidence: onu.wish.evidence,
                 onu: onu.wish.identity.onu.clone(),
                 pon: onu.wish.identity.pon,
                 number: onu.wish.identity.number,
@@ -182,6 +191,7 @@ mod tests {
         Wish {
             identity: onu("a", n, &format!("ZTEG{n:08X}"), "", ""),
             verdict,
+            evidence: SweepKind::State,
             reason: Arc::from("test"),
             rx: rx.map(|rx| Dbm::new(rx).unwrap()),
         }
@@ -202,7 +212,7 @@ mod tests {
     }
 
     fn olt(complete: bool, wishes: Vec<Wish>) -> Vec<OltWishes> {
-        vec![OltWishes { olt: OltId::new("a"), complete, wishes }]
+        vec![OltWishes { olt: OltId::new("a"), complete, looks: Looks::default(), wishes }]
     }
 
     const OK: Option<Status> = Some(Status::Ok);
@@ -256,7 +266,7 @@ mod tests {
         twin.identity.onu.olt = OltId::new("b");
         let mut olts = olt(true, vec![wish(1, Verdict::Error, None)]);
         assert_eq!(changes(&olts, &directory, &Shown::default()).len(), 1);
-        olts.push(OltWishes { olt: OltId::new("b"), complete: false, wishes: vec![twin] });
+        olts.push(OltWishes { olt: OltId::new("b"), complete: false, looks: Looks::default(), wishes: vec![twin] });
         assert_eq!(changes(&olts, &directory, &Shown::default()), []);
     }
 

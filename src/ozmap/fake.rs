@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{Method, Response, Uri, header};
 use serde_json::{Value, json};
 
-use crate::config::{MatchBy, Ozmap, OzmapMode, Secret, StatusMap};
+use crate::config::{BrakeRule, MatchBy, Ozmap, OzmapMode, Secret, StatusMap};
 use crate::ozmap::Timing;
 
 pub(super) const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJmYWtlIjoxfQ.fake-signature";
@@ -214,6 +214,7 @@ impl Fake {
             match_by: vec![MatchBy::Serial, MatchBy::Mac, MatchBy::Code],
             code_pattern: None,
             write_power: false,
+            brake: BrakeRule { share: 1.0, least: usize::MAX },
             status: StatusMap::default(),
         }
     }

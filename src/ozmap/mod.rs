@@ -8,10 +8,11 @@
 //! * `http`, `limit`, `answer`: one client, one rate, typed errors ([`OzmapError`] says what to do next);
 //! * `lenient`, `rows`: OZmap's JSON into rows; nothing but named fields survives;
 //! * `read`, `push`: the requests;
-//! * `directory`, `matching`, `owners`, `desired`, `queue`: pure;
+//! * `directory`, `matching`, `owners`, `desired`, `brake`, `queue`: pure;
 //! * `task`, `pusher`: the task that owns the directory and the desired states, and the [`Pusher`] that leads to it.
 
 mod answer;
+mod brake;
 mod desired;
 mod directory;
 mod error;
@@ -29,6 +30,7 @@ mod rows;
 mod snapshot;
 mod task;
 
+pub use brake::{Brake, Braked, Looks, OltAtHand};
 pub use desired::{
     Candidate, Change, OltWishes, POWER_DEAD_BAND, PowerChange, Shown, Wish, candidates, plan, plan_powers,
 };

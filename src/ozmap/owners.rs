@@ -78,6 +78,7 @@ mod tests {
             .map(|(olt, number, serial)| Wish {
                 identity: onu(olt, number, &format!("ZTEG{serial:08X}"), "", ""),
                 verdict: Verdict::Hold,
+                evidence: crate::model::SweepKind::State,
                 reason: "".into(),
                 rx: None,
             })

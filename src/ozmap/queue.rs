@@ -207,6 +207,7 @@ mod tests {
             name: None,
             from: None,
             to,
+            evidence: crate::model::SweepKind::State,
             reason: Arc::from("test"),
             onu: identity.onu,
             pon: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::brake::Braked;
 use super::desired::{Candidate, Change};
 use super::directory::{ClientEntry, Directory, ReadReport};
 use super::ids::ClientId;
@@ -224,6 +225,10 @@ pub struct PushSnapshot {
     pub complete_olts: usize,
     /// How ONUs and clients fit together.
     pub matching: MatchView,
+    /// Statuses that the brake holds until a second sweep agrees.
+    pub held: usize,
+    /// The OLTs that they are of.
+    pub braked: Vec<Braked>,
     /// Statuses that wait to be written; in a dry run, that would be.
     pub pending: usize,
     /// The first of them.

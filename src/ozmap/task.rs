@@ -22,13 +22,14 @@ use tokio::time::Instant;
 
 mod writes;
 
-use super::desired::{Change, OltWishes, Shown, candidates, plan, plan_powers};
+use super::brake::{Brake, Braked, OltAtHand};
+use super::desired::{Candidate, Change, OltWishes, Shown, candidates, plan, plan_powers};
 use super::directory::Directory;
 use super::error::{OzmapError, Remedy};
 use super::http::Client;
 use super::ids::{ClientId, Status};
 use super::limit::StopSignal;
-use super::matching::match_onus;
+use super::matching::{Matches, match_onus};
 use super::pusher::{Letter, Mailbox};
 use super::queue::{Item, Next, Operation, Queue};
 use super::snapshot::{DirectoryView, Halted, LISTED, LastError, MatchView, PushSnapshot, ReadProgress, Written};
@@ -82,6 +83,8 @@ pub(super) struct Task {
     /// When each of `shown` was written, so that a read that began later takes over.
     shown_at: HashMap<Item, Duration>,
     queue: Queue,
+    brake: Brake,
+    braked: Vec<Braked>,
     dirty: bool,
     next_plan: Duration,
     announced: HashMap<ClientId, Status>,
@@ -114,6 +117,8 @@ impl Task {
         Self {
             client: client.until(stop.clone()),
             queue: Queue::new(config.batch_above, config.batch_size),
+            brake: Brake::new(config.brake),
+            braked: Vec::new(),
             config: config.clone(),
             stop,
             mailbox,
@@ -191,8 +196,12 @@ impl Task {
             match letter {
                 Letter::Forget => self.dirty |= self.olts.remove(&olt).is_some(),
                 Letter::Wishes(wishes) => {
+                    // Another look may be what the brake waits for.
+                    let awaited = self.braked.iter().any(|braked| braked.olt == olt);
                     let old = self.olts.insert(olt, wishes.clone());
-                    self.dirty |= old.is_none_or(|old| !same(&old, &wishes, self.config.write_power));
+                    self.dirty |= old.is_none_or(|old| {
+                        !same(&old, &wishes, self.config.write_power) || (awaited && old.looks != wishes.looks)
+                    });
                 }
             }
         }
@@ -297,19 +306,37 @@ impl Task {
             let matches = match_onus(&onus, &directory, &order, pattern.as_ref());
             let changes = plan(&onus, &matches, &directory, &shown);
             let powers = if write_power { plan_powers(&onus, &matches, &directory, &shown) } else { Vec::new() };
-            (changes, powers, MatchView::new(&onus, &matches, &directory, LISTED))
+            (changes, powers, MatchView::new(&onus, &matches, &directory, LISTED), at_hand(&olts, &onus, &matches))
         })
         .await;
         let took = self.now().saturating_sub(began);
         self.next_plan = self.now() + took * PLANNING_PAUSE;
         match planned {
-            Ok((changes, powers, matching)) => {
+            Ok((changes, powers, matching, at_hand)) => {
                 self.matching = matching;
+                let (changes, braked) = self.brake.divide(changes, &at_hand, now_utc());
+                self.tell_braked(braked);
                 self.announce(&changes);
                 self.queue.replace(changes, powers);
             }
             Err(error) => tracing::error!(%error, "planning ended in an unexpected way"),
         }
+    }
+
+    /// Says once for each OLT that its ERRORs are held, and that they are no longer.
+    fn tell_braked(&mut self, braked: Vec<Braked>) {
+        for one in &braked {
+            if !self.braked.iter().any(|before| before.olt == one.olt) {
+                tracing::warn!(olt = %one.olt, clients = one.clients, of = one.of,
+                    "many clients would turn to ERROR at once: they are held until a second sweep says the same");
+            }
+        }
+        for before in &self.braked {
+            if !braked.iter().any(|one| one.olt == before.olt) {
+                tracing::warn!(olt = %before.olt, "the brake is released");
+            }
+        }
+        self.braked = braked;
     }
 
     /// Says what is new in a plan, once.
@@ -382,6 +409,8 @@ impl Task {
             olts: self.olts.len(),
             complete_olts: self.olts.values().filter(|olt| olt.complete).count(),
             matching: self.matching.clone(),
+            held: self.braked.iter().map(|braked| braked.clients).sum(),
+            braked: self.braked.iter().map(|braked| braked.listed(LISTED)).collect(),
             pending: self.queue.changes().len(),
             pending_changes: self.queue.changes().iter().take(LISTED).cloned().collect(),
             pending_powers: self.queue.powers(),
@@ -400,6 +429,18 @@ const fn mode_word(mode: OzmapMode) -> &'static str {
         OzmapMode::DryRun => "dry-run",
         OzmapMode::Write => "write",
     }
+}
+
+/// What the brake has to know of each OLT.
+fn at_hand(olts: &[Arc<OltWishes>], onus: &[Candidate<'_>], matches: &Matches) -> BTreeMap<OltId, OltAtHand> {
+    let one = |olt: &Arc<OltWishes>| (olt.olt.clone(), OltAtHand { looks: olt.looks, matched: 0 });
+    let mut at_hand: BTreeMap<OltId, OltAtHand> = olts.iter().map(one).collect();
+    for onu in matches.matched.iter().filter_map(|one| onus.get(one.onu)) {
+        if let Some(olt) = at_hand.get_mut(&onu.wish.identity.onu.olt) {
+            olt.matched += 1;
+        }
+    }
+    at_hand
 }
 
 /// Whether two wishes of an OLT lead to the same plan.

@@ -12,8 +12,10 @@ use crate::cli::poll::tell_failures;
 use crate::cli::table::{Grid, Paint, clean, finish, painted, text};
 use crate::cli::{Outcome, out};
 use crate::config::{StatusMap, Thresholds};
-use crate::model::{SweepKind, Timestamp};
-use crate::ozmap::{Change, OltWishes, PowerChange, Shown, Status, candidates, match_onus, plan, plan_powers};
+use crate::model::{SweepKind, Timestamp, Truth};
+use crate::ozmap::{
+    Change, Looks, OltWishes, PowerChange, Shown, Status, Wish, candidates, match_onus, plan, plan_powers,
+};
 use crate::signal::Judge;
 
 /// A look lasts no longer than this; within it nothing gets stale.
@@ -69,7 +71,7 @@ fn at_once(thresholds: &Thresholds) -> Thresholds {
     thresholds
 }
 
-fn judge(looked: &Looked, thresholds: &Thresholds, status: &StatusMap) -> OltWishes {
+pub(super) fn judge(looked: &Looked, thresholds: &Thresholds, status: &StatusMap) -> OltWishes {
     let olt = looked.olt.name.clone();
     let mut judge = Judge::new(olt.clone(), thresholds.clone(), status.clone(), LOOK);
     for sweep in &looked.sweeps {
@@ -81,10 +83,11 @@ fn judge(looked: &Looked, thresholds: &Thresholds, status: &StatusMap) -> OltWis
         .onus()
         .filter_map(|reading| {
             let held = judge.get(&reading.key)?;
-            Some(wish(&olt, reading, held.verdict(), &held.reason().to_string()))
+            let evidence = if held.truth() == Truth::Up { SweepKind::Optics } else { SweepKind::State };
+            Some(Wish { evidence, ..wish(&olt, reading, held.verdict(), &held.reason().to_string()) })
         })
         .collect();
-    OltWishes { olt, complete: looked.has_complete(SweepKind::State), wishes }
+    OltWishes { olt, complete: looked.has_complete(SweepKind::State), looks: Looks::default(), wishes }
 }
 
 const HEADER: [&str; 10] = ["client_id", "code", "name", "from", "to", "olt", "pon", "onu", "matched_by", "reason"];

@@ -10,7 +10,7 @@ use crate::cli::poll::tell_failures;
 use crate::cli::table::{Grid, Paint, clean, finish, number, painted, text};
 use crate::cli::{Outcome, out};
 use crate::model::{SweepKind, Verdict};
-use crate::ozmap::{AmbiguityLine, ClientLine, MatchView, OltWishes, OnuLine, candidates, match_onus};
+use crate::ozmap::{AmbiguityLine, ClientLine, Looks, MatchView, OltWishes, OnuLine, candidates, match_onus};
 
 #[derive(Serialize)]
 struct Listing<'a> {
@@ -46,7 +46,7 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
 fn wishes(looked: &Looked) -> OltWishes {
     let olt = &looked.olt.name;
     let wishes = looked.view.onus().map(|reading| wish(olt, reading, Verdict::Hold, "")).collect();
-    OltWishes { olt: olt.clone(), complete: looked.is_complete(), wishes }
+    OltWishes { olt: olt.clone(), complete: looked.is_complete(), looks: Looks::default(), wishes }
 }
 
 const HEADER: [&str; 11] = [

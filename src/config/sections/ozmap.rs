@@ -5,7 +5,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::address;
-use crate::config::model::{MatchBy, Ozmap, OzmapMode, StatusMap};
+use crate::config::model::{BrakeRule, MatchBy, Ozmap, OzmapMode, StatusMap};
 use crate::config::reader::{Section, alternatives, did_you_mean};
 use crate::config::schema::{OZMAP, STATUS};
 use crate::config::secret::Wanted;
@@ -39,6 +39,8 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
         regex::Regex::new(pattern).map_err(|error| format!("; {}", one_line(&error)))
     });
     let write_power = section.flag("write_power");
+    let share = section.number("brake_share", "a share from 0 to 1, such as 0.1", |share| (0.0..=1.0).contains(&share));
+    let least = section.whole("brake_least", 1..=1_000_000);
     let status = section.section("status", &STATUS);
     let status = status.as_ref().map(status_map);
     let size =
@@ -55,6 +57,7 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
         match_by: match_by.unwrap_or_else(|| MATCH_BY.iter().map(|(_, key)| *key).collect()),
         code_pattern: code_pattern.map(|at| at.value),
         write_power: write_power.unwrap_or(false),
+        brake: BrakeRule { share: share.map_or(0.1, |at| at.value), least: size(least, 20) },
         status: status.unwrap_or_default(),
     })
 }

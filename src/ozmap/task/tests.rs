@@ -3,7 +3,8 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::{Dbm, Verdict};
+use crate::model::{Dbm, SweepKind, Verdict};
+use crate::ozmap::Looks;
 use crate::ozmap::Pusher;
 use crate::ozmap::desired::Wish;
 use crate::ozmap::fake::{Fake, Reply, World, client_id, house, property_id, quick, reply};
@@ -21,11 +22,12 @@ fn wishes(olt: &str, complete: bool, of: impl IntoIterator<Item = (usize, Verdic
         .map(|(n, verdict)| Wish {
             identity: onu(olt, u32::try_from(n).unwrap(), &format!("ZTEG{n:08X}"), "", ""),
             verdict,
+            evidence: SweepKind::State,
             reason: Arc::from("light lost"),
             rx: None,
         })
         .collect();
-    OltWishes { olt: OltId::new(olt), complete, wishes }
+    OltWishes { olt: OltId::new(olt), complete, looks: Looks::default(), wishes }
 }
 
 fn all(count: usize, verdict: Verdict) -> OltWishes {
@@ -423,4 +425,33 @@ async fn a_snapshot_says_who_is_unmatched_and_holds_no_secret() {
     assert!(json.contains("\"mode\":\"write\"") && json.contains("\"unmatched\":200"), "{json}");
     rig.pusher.stop().await;
     assert_eq!(fake.world(|world| writes(world).len()), 0);
+}
+
+#[tokio::test]
+async fn a_flood_of_errors_waits_for_a_second_sweep() {
+    let fake = Fake::start(houses(100)).await;
+    let rig = start(&fake, |config| config.brake = crate::config::BrakeRule { share: 0.1, least: 20 });
+    let flood = |state, red: std::ops::Range<usize>| {
+        let verdict = |n| if red.contains(&n) { Verdict::Error } else { Verdict::Ok };
+        let looks = Looks { state, optics: 1 };
+        OltWishes { looks, ..wishes("a", true, (0..100).map(|n| (n, verdict(n)))) }
+    };
+    rig.pusher.submit(flood(1, 0..40));
+    let snapshot = rig.until("the brake holds", |snapshot| snapshot.held == 40).await;
+    assert_eq!((snapshot.braked[0].of, snapshot.braked[0].changes.len(), snapshot.pending), (100, 40, 0));
+    // Planned again within the same sweep, it stays.
+    rig.pusher.submit(wishes("b", true, []));
+    rig.until("it was planned again", |snapshot| snapshot.olts == 2 && snapshot.held == 40).await;
+    assert_eq!(fake.world(|world| writes(world)), [] as [String; 0]);
+    // The second sweep agrees with half of it.
+    rig.pusher.submit(flood(2, 20..40));
+    rig.until("what is confirmed is written", |snapshot| snapshot.written.error == 20 && snapshot.held == 0).await;
+    let red = fake.world(|world| (0..100).filter(|n| world.status(&client_id(*n)) == 1).count());
+    assert_eq!(red, 20);
+    // The same wishes with another look are enough.
+    rig.pusher.submit(flood(3, 20..70));
+    rig.until("the brake holds", |snapshot| snapshot.held == 30).await;
+    rig.pusher.submit(flood(4, 20..70));
+    rig.until("the rest is written", |snapshot| snapshot.written.error == 50).await;
+    rig.pusher.stop().await;
 }
