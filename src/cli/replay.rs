@@ -145,6 +145,9 @@ fn words(what: &Change) -> (String, Paint) {
             },
         ),
         Change::Appeared => ("appeared".to_owned(), Paint::Faint),
+        Change::Recalled { truth, level } => {
+            (format!("was {truth} with level {level} before the restart"), Paint::Faint)
+        }
         Change::Gone => ("gone".to_owned(), Paint::Warning),
         Change::Moved { from: Some(from), to: Some(to), .. } => (format!("moved from {from} to {to}"), Paint::Warning),
         Change::Moved { .. } => ("moved".to_owned(), Paint::Warning),

@@ -76,6 +76,7 @@ impl JudgeTask {
                     let (state, optics) = (intervals.state, intervals.optics);
                     Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, sweep.started)
                 });
+                judge.set_intervals(intervals.state, intervals.optics);
                 let told = judge.observe(&sweep);
                 let look_again = judge.look_again();
                 self.count_looks(&sweep, &view);

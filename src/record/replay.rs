@@ -85,6 +85,7 @@ impl Replay {
                     let (state, optics) = (every(*state_every_ms), every(*optics_every_ms));
                     Judge::of_polled(sweep.olt.clone(), thresholds, status, state, optics, sweep.started)
                 });
+                judge.set_intervals(Duration::from_millis(*state_every_ms), Duration::from_millis(*optics_every_ms));
                 told.append(&mut judge.observe(sweep));
                 // The recording holds what came of it.
                 let _ = judge.look_again();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::level::LevelTrack;
+use super::memory::{Reader, Writer};
 use super::truth::{Doubt, StateRules, TruthTrack};
 use super::{Identity, Reason};
 use crate::config::ThresholdRule;
@@ -20,6 +21,8 @@ pub struct Held {
     pub(super) presence: Presence,
     /// What the last transitions said.
     pub(super) told: Told,
+    /// Whether something changed that is to be remembered over a restart.
+    pub(super) is_changed: bool,
     reason: Reason,
     rx: Field<Dbm>,
     olt_rx: Measure,
@@ -128,6 +131,7 @@ impl Held {
             level: LevelTrack::new(),
             presence: Presence { by_inventory: false, by_state: false, missing: 0, missing_from_inventory: false },
             told: Told { truth: Truth::Stale, level: Level::Unread, verdict: Verdict::Hold },
+            is_changed: true,
             reason: Reason::NotReadYet,
             rx: Err(Unread::NotAsked),
             olt_rx: Measure::NONE,
@@ -267,6 +271,43 @@ impl Held {
         self.last_down_cause
     }
 
+    /// Of a stale ONU, what was true until it was last read ([`Held::state_read_at`]); `None` when nothing ever was.
+    #[must_use]
+    pub fn truth_before(&self) -> Option<Truth> {
+        self.truth.before()
+    }
+
+    /// What is to be remembered of where it is and which sweeps list it.
+    pub(super) fn write_place(&self, memory: &mut Writer) {
+        memory.u8(u8::from(self.presence.by_inventory));
+        memory.u8(u8::from(self.presence.by_state));
+        memory.u8(u8::from(self.onu.is_some()));
+        memory.u32(self.onu.unwrap_or_default());
+        for part in self.pon.iter().flat_map(|pon| pon.parts().to_vec()) {
+            memory.u16(part);
+        }
+    }
+
+    /// Takes back what was remembered of that, for this device.
+    pub(super) fn read_place(&mut self, memory: &mut Reader<'_>, identity: Option<Identity>) -> Option<()> {
+        self.presence.by_inventory = memory.flag()?;
+        self.presence.by_state = memory.flag()?;
+        let has_onu = memory.flag()?;
+        let onu = memory.u32()?;
+        self.onu = has_onu.then_some(onu);
+        let mut parts = Vec::new();
+        while let Some(part) = memory.u16() {
+            parts.push(u32::from(part));
+        }
+        self.pon = if parts.is_empty() { None } else { Some(PonId::new(&parts).ok()?) };
+        match identity {
+            Some(Identity::Serial(serial)) => self.serial = Some(serial),
+            Some(Identity::Mac(mac)) => self.mac = Some(mac),
+            None => {}
+        }
+        Some(())
+    }
+
     pub(super) const fn set_reason(&mut self, reason: Reason) {
         self.reason = reason;
     }
@@ -299,6 +340,7 @@ impl Held {
     /// Takes who and where it is. Another device under the same key starts with nothing held.
     pub(super) fn sight(&mut self, reading: &Reading, at: Timestamp) -> Sighting {
         let before = self.identity();
+        let place = self.pon;
         let read = match (&reading.serial, &reading.mac) {
             (Ok(serial), _) => Some(Identity::Serial(serial.clone())),
             (Err(_), Ok(mac)) if self.serial.is_none() => Some(Identity::Mac(*mac)),
@@ -343,6 +385,7 @@ impl Held {
         if let Ok(mac) = reading.mac {
             self.mac = Some(mac);
         }
+        self.is_changed |= self.pon != place || sighting != Sighting::Same;
         match &reading.name {
             Ok(name) if self.name.as_ref() != Some(name) => self.name = Some(Arc::clone(name)),
             Err(Unread::NoValue) => self.name = None,
@@ -390,6 +433,9 @@ impl Held {
         // What an OLT shows of an ONU that is down is not light.
         self.rx = if self.truth.is_lost() { Err(Unread::OnuDown) } else { rx };
         if believed {
+            // What did not change is remembered with its age now and then.
+            let hour = |at: Timestamp| at.millis() / 3_600_000;
+            self.is_changed |= self.level.read_at().is_none_or(|read_at| hour(read_at) != hour(at));
             match self.rx {
                 Ok(rx) => self.level.read(rule, rx, at),
                 Err(why) => self.level.unread(why, at),

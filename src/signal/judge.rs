@@ -1,5 +1,6 @@
 //! One OLT's state: takes its sweeps in the order in which they ended, and tells what changed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::merge::{Pass, Row, heard, rows_of};
@@ -52,6 +53,8 @@ pub struct Judge {
     in_grace: bool,
     tripwire: Tripwire,
     awaiting_optics: Option<Timestamp>,
+    /// Keys that are gone since somebody last asked what changed; `None` when nobody asks.
+    gone: Option<BTreeSet<OnuKey>>,
 }
 
 impl Judge {
@@ -75,6 +78,7 @@ impl Judge {
             in_grace: false,
             tripwire: Tripwire::default(),
             awaiting_optics: None,
+            gone: None,
         }
     }
 
@@ -91,10 +95,18 @@ impl Judge {
         optics_every: Duration,
         from: Timestamp,
     ) -> Self {
-        Self::new(olt, thresholds, status, state_every * OLD_INTERVALS + SLOW_ANSWER)
+        let mut judge = Self::new(olt, thresholds, status, Duration::ZERO)
             // A client that is red for its level stays red after a restart until its level is read again.
-            .awaiting_optics(from + optics_every * 3 / 2)
-            .with_level_old_after(LEVEL_OLD_AFTER.max(optics_every * OLD_INTERVALS))
+            .awaiting_optics(from + optics_every * 3 / 2);
+        judge.set_intervals(state_every, optics_every);
+        judge
+    }
+
+    /// The intervals at which the OLT is polled from now on: they say how old a reading may be. An OLT that is too slow for
+    /// its rounds of optics gets longer ones while it runs.
+    pub fn set_intervals(&mut self, state_every: Duration, optics_every: Duration) {
+        self.stale_after = state_every.saturating_mul(OLD_INTERVALS).saturating_add(SLOW_ANSWER);
+        self.level_old_after = LEVEL_OLD_AFTER.max(optics_every.saturating_mul(OLD_INTERVALS));
     }
 
     /// Until then, an ONU that is up but whose level was never asked for holds, rather than being ok: after a start, what
@@ -427,6 +439,7 @@ impl Judge {
             if old == new {
                 continue;
             }
+            held.is_changed = true;
             let mut tell = |what, reason| {
                 told.push(Transition { olt: olt.clone(), onu: Some(key.clone()), at: now, what, reason });
             };
@@ -454,6 +467,10 @@ const fn slot<T>(by_kind: &mut [T; 3], kind: SweepKind) -> &mut T {
 }
 
 mod merge;
+mod recall;
+
+pub use recall::Recalled;
+
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Reason;
+use super::memory::{Reader, Writer, checksum, number_of, word_of};
 use super::rules::dwell;
 use crate::config::ThresholdRule;
 use crate::model::{Dbm, Level, Timestamp, Unread};
@@ -79,6 +80,16 @@ fn way_back(rule: &ThresholdRule) -> ThresholdRule {
     back
 }
 
+/// Tells rules apart over a restart.
+fn fingerprint(rule: &ThresholdRule) -> u32 {
+    let ThresholdRule { window, weak_margin, hysteresis, worsen_after, improve_after } = *rule;
+    let levels = [window.sensitivity.thousandths(), window.overload.thousandths()];
+    let margins = [weak_margin.thousandths(), hysteresis.thousandths()];
+    let numbers = levels.into_iter().chain(margins).map(i32::to_le_bytes);
+    let octets: Vec<u8> = numbers.chain([worsen_after, improve_after].map(u32::to_le_bytes)).flatten().collect();
+    checksum(&octets)
+}
+
 /// The level of one ONU.
 ///
 /// Each counter is the length of the present run of readings of its kind, so a dwell is counted for each bound by itself:
@@ -131,6 +142,32 @@ impl LevelTrack {
             read_at: never,
             answered_at: never,
         }
+    }
+
+    /// What is to be remembered over a restart. Runs are not: readings before it say nothing of those after it.
+    pub(super) fn write(&self, rule: &ThresholdRule, memory: &mut Writer) {
+        memory.u8(number_of(Level::ALL, &self.level));
+        memory.u8(u8::from(self.confirmed));
+        memory.u8(u8::from(self.known));
+        memory.i32(self.last.thousandths());
+        memory.u64(self.read_at.millis());
+        memory.u32(fingerprint(rule));
+    }
+
+    /// What was remembered, with its age; by another rule than it was judged by, judged anew.
+    pub(super) fn recall(memory: &mut Reader<'_>, rule: &ThresholdRule, now: Timestamp) -> Option<Self> {
+        let mut track = Self::new();
+        track.level = word_of(Level::ALL, memory.u8()?)?;
+        track.confirmed = memory.flag()?;
+        track.known = memory.flag()?;
+        track.last = Dbm::from_thousandths(memory.i32()?);
+        track.read_at = Timestamp::from_millis(memory.u64()?).min(now);
+        track.answered_at = track.read_at;
+        if memory.u32()? != fingerprint(rule) {
+            track.judge_anew(rule);
+            track.forget_runs();
+        }
+        Some(track)
     }
 
     /// The level to show.

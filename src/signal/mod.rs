@@ -21,6 +21,7 @@ mod error;
 mod held;
 mod judge;
 mod level;
+mod memory;
 mod quality;
 mod reason;
 mod rules;
@@ -30,8 +31,9 @@ mod verdict;
 
 pub use error::ThresholdError;
 pub use held::Held;
-pub use judge::Judge;
+pub use judge::{Judge, Recalled};
 pub use level::{Band, band_of, class_of};
+pub use memory::{Changed, Memory, MemoryError};
 pub use quality::LookAgain;
 pub use reason::Reason;
 pub use transition::{Change, Identity, Transition};

@@ -225,6 +225,11 @@ impl Tripwire {
         explained
     }
 
+    /// A suspicion that was there before a restart.
+    pub(super) fn suspect_again(&mut self, why: Reason) {
+        self.suspect.get_or_insert(why);
+    }
+
     /// Ends any suspicion.
     pub(super) fn trust(&mut self) {
         self.suspect = None;

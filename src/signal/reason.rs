@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::level::Band;
-use crate::model::{Cause, Dbm, Decibels, SweepKind, Timestamp, Unread};
+use crate::model::{Cause, Dbm, Decibels, SweepKind, Timestamp, Truth, Unread};
 
 /// Why. Prints, and serialises, as words for an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,6 +56,13 @@ pub enum Reason {
     JustBooted(u32),
     /// Our own clock went back, so that no age can be told.
     ClockBack,
+    /// Remembered from before a restart, and not read since.
+    KnownUntil {
+        /// What was true.
+        truth: Truth,
+        /// Until when we know that it was.
+        until: Timestamp,
+    },
     /// The level is inside the window with margin.
     LevelGood {
         /// The power received.
@@ -151,6 +158,7 @@ impl fmt::Display for Reason {
             Self::Rebooted(then) => write!(f, "the OLT rebooted, seen at {then}"),
             Self::JustBooted(seconds) => write!(f, "the OLT came up {} before it was first read", whole(seconds)),
             Self::ClockBack => f.write_str("the clock of this machine went back"),
+            Self::KnownUntil { truth, until } => write!(f, "{truth} until {until}, before the restart; not read since"),
             Self::LevelGood { rx } => write!(f, "rx {rx:.2} is good"),
             Self::LevelBeyond { band, rx, bound, readings, needed } => {
                 let what = match band {

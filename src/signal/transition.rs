@@ -78,6 +78,13 @@ pub enum Change {
     },
     /// Listed for the first time.
     Appeared,
+    /// Remembered from before a restart: stale, with this level, until it is read.
+    Recalled {
+        /// What was true of it.
+        truth: Truth,
+        /// The class of its received power.
+        level: Level,
+    },
     /// No longer listed: nothing is held of it any more. Never an ERROR.
     Gone,
     /// The same device on another PON, or under another key.

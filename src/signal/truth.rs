@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Reason;
+use super::memory::{Reader, Writer, number_of, word_of};
 use crate::model::{Cause, Field, OnuState, Timestamp, Truth, Unread};
 
 /// Why the truth is stale.
@@ -20,7 +21,16 @@ pub(super) enum Staleness {
     Grace,
     /// Our clock went back.
     ClockBack,
+    /// It was remembered from before a restart.
+    Recalled {
+        /// Whether what is read next goes on from there: we were away too briefly for a loss and its repair to pass
+        /// unseen.
+        goes_on: bool,
+    },
 }
+
+/// The longest pause after which the same truth is taken for the same loss, or the same time of being up.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(3600);
 
 /// What makes us doubt a truth that is not stale yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +73,10 @@ pub(super) struct TruthTrack {
     read_at: Timestamp,
     /// The first reading of the run of losses.
     lost_at: Timestamp,
+    /// What was true before it became stale; stale when nothing ever was.
+    before: Truth,
+    /// Since when that was true.
+    before_since: Timestamp,
 }
 
 impl TruthTrack {
@@ -78,6 +92,8 @@ impl TruthTrack {
             since: at,
             read_at: at,
             lost_at: at,
+            before: Truth::Stale,
+            before_since: at,
         }
     }
 
@@ -97,6 +113,44 @@ impl TruthTrack {
 
     pub(super) const fn doubt(&self) -> Option<Doubt> {
         self.doubt
+    }
+
+    /// Of a stale ONU, what was true until it was last read; `None` when nothing ever was.
+    pub(super) fn before(&self) -> Option<Truth> {
+        (self.truth == Truth::Stale && self.before != Truth::Stale).then_some(self.before)
+    }
+
+    /// What is to be remembered over a restart. `heard_until` is not: it is the same for all ONUs of an OLT.
+    pub(super) fn write(&self, memory: &mut Writer) {
+        let (truth, since) =
+            if self.truth == Truth::Stale { (self.before, self.before_since) } else { (self.truth, self.since) };
+        memory.u8(match truth {
+            Truth::Stale => 0,
+            Truth::Up => 1,
+            Truth::Down(cause) => 2 + number_of(Cause::ALL, &cause),
+        });
+        // Whether it was still known when this was written.
+        memory.u8(u8::from(self.truth != Truth::Stale));
+        memory.u64(since.millis());
+        memory.u64(if self.known { self.read_at.millis() } else { 0 });
+    }
+
+    /// What was remembered, as stale. What was not stale when it was written held until `heard_until`.
+    pub(super) fn recall(memory: &mut Reader<'_>, heard_until: Option<Timestamp>, now: Timestamp) -> Option<Self> {
+        let before = match memory.u8()? {
+            0 => Truth::Stale,
+            1 => Truth::Up,
+            cause => Truth::Down(word_of(Cause::ALL, cause - 2)?),
+        };
+        let was_known = memory.flag()?;
+        let (since, read_at) = (Timestamp::from_millis(memory.u64()?), Timestamp::from_millis(memory.u64()?));
+        if before == Truth::Stale {
+            return Some(Self::new(now));
+        }
+        let until = heard_until.filter(|_| was_known).map_or(read_at, |until| until.max(read_at)).min(now);
+        let staleness = Staleness::Recalled { goes_on: was_known && now.since(until) <= GOES_ON_WITHIN };
+        let since = since.min(until);
+        Some(Self { staleness, known: true, read_at: until, before, before_since: since, ..Self::new(until) })
     }
 
     /// Whether the last state reading said down, confirmed or not.
@@ -166,6 +220,8 @@ impl TruthTrack {
         if self.truth != Truth::Stale {
             self.staleness = why;
             self.become_truth(Truth::Stale, at);
+        } else if let Staleness::Recalled { goes_on } = &mut self.staleness {
+            *goes_on &= why == Staleness::Age;
         } else if self.staleness == Staleness::Grace || (self.known && self.staleness == Staleness::Never) {
             self.staleness = why;
             self.since = at;
@@ -199,6 +255,7 @@ impl TruthTrack {
                 Staleness::Rebooted => Reason::Rebooted(self.since),
                 Staleness::Grace => Reason::LossInGrace,
                 Staleness::ClockBack => Reason::ClockBack,
+                Staleness::Recalled { .. } => Reason::KnownUntil { truth: self.before, until: self.read_at },
             },
         }
     }
@@ -216,9 +273,12 @@ impl TruthTrack {
             self.become_truth(Truth::Stale, at);
             return;
         }
+        let recalled = self.truth == Truth::Stale && self.staleness == (Staleness::Recalled { goes_on: true });
         if self.losses == 0 {
-            self.lost_at = at;
-            self.cause = cause;
+            (self.lost_at, self.cause) = match self.before {
+                Truth::Down(before) if recalled => (self.before_since, refine(before, cause)),
+                _ => (at, cause),
+            };
         } else {
             self.cause = refine(self.cause, cause);
         }
@@ -231,7 +291,13 @@ impl TruthTrack {
     /// `since` moves only when the truth's word changes: a cause that comes later belongs to the same loss.
     fn become_truth(&mut self, truth: Truth, since: Timestamp) {
         if truth.word() != self.truth.word() {
-            self.since = since;
+            let goes_on = self.truth == Truth::Stale
+                && self.staleness == (Staleness::Recalled { goes_on: true })
+                && truth.word() == self.before.word();
+            if truth == Truth::Stale {
+                (self.before, self.before_since) = (self.truth, self.since);
+            }
+            self.since = if goes_on { self.before_since } else { since };
         }
         self.truth = truth;
     }

@@ -11,7 +11,7 @@ use crate::signal::truth::{Doubt, StateRules};
 use crate::signal::{Change, Identity, Reason, Transition};
 
 /// ONUs held of one OLT; the largest chassis have under a tenth of it. What an agent lists beyond it is not held.
-const MAX_ONUS: usize = 131_072;
+pub(super) const MAX_ONUS: usize = 131_072;
 
 /// One ONU of a sweep.
 pub(super) struct Row<'a> {
@@ -189,16 +189,22 @@ impl Judge {
             });
             if let Ok(position) = self.onus.binary_search_by(|(held, _)| held.cmp(&from_key)) {
                 self.onus.remove(position);
+                if let Some(gone) = &mut self.gone {
+                    gone.insert(from_key);
+                }
             }
         }
     }
 
     /// Drops what complete sweeps no longer list.
     fn drop_gone(&mut self, at: Timestamp, told: &mut Vec<Transition>) {
-        let olt = &self.olt;
-        self.onus.retain(|(key, held)| {
+        let Self { olt, onus, gone: forgotten, .. } = self;
+        onus.retain(|(key, held)| {
             let gone = held.presence.is_gone();
             if gone {
+                if let Some(forgotten) = forgotten {
+                    forgotten.insert(key.clone());
+                }
                 told.push(Transition {
                     olt: olt.clone(),
                     onu: Some(key.clone()),

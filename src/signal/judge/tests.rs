@@ -7,6 +7,7 @@ use crate::signal::Identity;
 use crate::signal::rules::tests::thresholds;
 
 mod levels;
+mod recall;
 mod slices;
 
 const MINUTE: u64 = 60;

@@ -217,3 +217,19 @@ fn levels_of_a_partial_sweep_that_were_not_reached_are_not_suspect() {
     }
     assert_eq!(judge.get(&key(1)).unwrap().level(), Level::Good);
 }
+
+#[test]
+fn a_longer_interval_lets_readings_grow_older() {
+    let hour = Duration::from_secs(3600);
+    let mut judge =
+        Judge::of_polled(OltId::new("olt"), thresholds(), StatusMap::default(), Duration::from_secs(60), hour, at(0));
+    judge.observe(&state(0, vec![up(1)]));
+    judge.observe(&optics(1, vec![rx(1, -20_000)]));
+    judge.set_intervals(4 * hour, 8 * hour);
+    judge.tick(at(11 * 3600));
+    assert_eq!(view(&judge, 1), (Truth::Up, Level::Good, Verdict::Ok));
+    judge.tick(at(13 * 3600));
+    assert_eq!(view(&judge, 1), (Truth::Stale, Level::Good, Verdict::Hold));
+    judge.tick(at(25 * 3600));
+    assert_eq!(view(&judge, 1), (Truth::Stale, Level::Unread, Verdict::Hold));
+}
