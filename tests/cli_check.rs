@@ -42,6 +42,32 @@ fn every_problem_of_the_configuration_and_the_profiles_has_its_place() {
 }
 
 #[test]
+fn warnings_of_the_users_profiles_have_their_place_and_are_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mibs = folder.path().join("mibs");
+    std::fs::create_dir(&mibs).unwrap();
+    let text = include_str!("../mibs/hioso-epon.toml").replace("name = \"hioso-epon\"", "name = \"our-hioso\"");
+    std::fs::write(mibs.join("ours.toml"), &text).unwrap();
+    let config = config(folder.path(), &[("a", "192.0.2.1")], "[mibs]\npath = \"mibs\"\n");
+    let checked = run(&["check", "--offline", "-c", config.to_str().unwrap()]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let line = text.split("[[detect]]").next().unwrap().matches('\n').count() + 1;
+    let place = format!("warning: {}:{line}:1: ", mibs.join("ours.toml").display());
+    assert!(checked.stderr.starts_with(&place) && checked.stderr.contains("hioso-epon"), "{}", checked.stderr);
+
+    // A scale that can never give a level is no matter of opinion.
+    let text = text.replace("text_unit = \"\"", "factor = 1e12, offset = 500.0");
+    assert!(text.contains("1e12"));
+    std::fs::write(mibs.join("ours.toml"), &text).unwrap();
+    let checked = run(&["check", "--offline", "-c", config.to_str().unwrap()]);
+    assert_eq!(checked.code, 78, "{checked:?}");
+    assert!(
+        checked.stderr.contains("ours.toml:") && checked.stderr.contains("no raw number of 32 bits"),
+        "{checked:?}"
+    );
+}
+
+#[test]
 fn every_command_refuses_a_wrong_configuration_with_78() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");

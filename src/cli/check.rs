@@ -41,6 +41,9 @@ pub(super) async fn run(args: &CheckArgs, paper: Paper) -> Result<Outcome, CliEr
             tell_profile_problems(&args.config.config);
         }
     })?;
+    for warning in library.warnings() {
+        out::note(&format!("warning: {warning}"));
+    }
     out::print(&finish(&summary(&args.config.config.display().to_string(), &config, &library), paper))?;
     if args.offline {
         return Ok(Outcome::Done);

@@ -11,6 +11,7 @@ use toml::Spanned;
 use super::compile_index::compile_index;
 use super::compile_table::{Context, check_reach, compile_join, compile_table};
 use super::index::{Index, Part, Takes};
+use super::lint::{lint_poll, lint_tables};
 use super::profile::{Confidence, Defaults, DetectRule, Join, PonPart, Profile, Rows, Source, Table};
 use super::raw;
 use crate::config::Problem;
@@ -21,20 +22,39 @@ pub(super) struct Reporter<'a> {
     file: &'a str,
     text: &'a str,
     problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl Reporter<'_> {
     /// Adds a problem at a span of the text.
     pub(super) fn add(&mut self, span: Range<usize>, message: String) {
+        let problem = self.problem(span, message);
+        self.problems.push(problem);
+    }
+
+    /// Adds what may be meant, and mostly is not.
+    pub(super) fn warn(&mut self, span: Range<usize>, message: String) {
+        let warning = self.problem(span, message);
+        self.warnings.push(warning);
+    }
+
+    fn problem(&self, span: Range<usize>, message: String) -> Problem {
         let before = self.text.get(..span.start.min(self.text.len())).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-        self.problems.push(Problem { file: self.file.to_owned(), line, column, message, excerpt: None });
+        Problem { file: self.file.to_owned(), line, column, message, excerpt: None }
     }
 }
 
 /// Short names for OID prefixes.
 pub(super) type Prefixes = BTreeMap<String, Oid>;
+
+/// A profile, and what in its file may be a mistake.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(super) profile: Profile,
+    pub(super) warnings: Vec<Problem>,
+}
 
 /// Reads a profile. `find` gives the text of another profile, for one that is `like` it.
 ///
@@ -44,8 +64,8 @@ pub(super) fn compile<'t>(
     file: &str,
     text: &str,
     find: &dyn Fn(&str) -> Option<&'t str>,
-) -> Result<Profile, Vec<Problem>> {
-    let mut report = Reporter { file, text, problems: Vec::new() };
+) -> Result<Compiled, Vec<Problem>> {
+    let mut report = Reporter { file, text, problems: Vec::new(), warnings: Vec::new() };
     let parsed = match parse(&mut report, text, find) {
         Ok(Some(parsed)) => parsed,
         Ok(None) => return Err(report.problems),
@@ -56,7 +76,7 @@ pub(super) fn compile<'t>(
     };
     let profile = compile_file(&mut report, &parsed);
     match profile {
-        Some(profile) if report.problems.is_empty() => Ok(profile),
+        Some(profile) if report.problems.is_empty() => Ok(Compiled { profile, warnings: report.warnings }),
         _ => Err(report.problems),
     }
 }
@@ -143,6 +163,15 @@ fn compile_file(report: &mut Reporter<'_>, file: &raw::File) -> Option<Profile> 
     }
     check_duplicates(report, &file.table, &tables);
     let defaults = compile_poll(report, &file.poll);
+    // What is taken over from another profile is that one's to mend; and its places are not of this text.
+    if file.profile.like.is_none() {
+        if tables.len() == file.table.len() {
+            lint_tables(report, &file.table.iter().zip(&tables).collect::<Vec<_>>());
+        }
+        if let Some(defaults) = &defaults {
+            lint_poll(report, &file.poll, defaults, &tables);
+        }
+    }
     Some(Profile {
         name: Arc::from(name.as_str()),
         title: file.profile.title.clone(),
@@ -236,10 +265,12 @@ fn compile_detect(report: &mut Reporter<'_>, prefixes: &Prefixes, rule: &Spanned
     if spec.sys_object_id.is_empty() {
         report.add(rule.span(), "sys_object_id needs at least one prefix".to_owned());
     }
+    let place = report.problem(rule.span(), String::new());
     let mut oids = |list: &[Spanned<String>]| -> Vec<Oid> {
         list.iter().filter_map(|oid| compile_oid(report, prefixes, oid)).collect()
     };
     DetectRule {
+        place,
         sys_object_id: oids(&spec.sys_object_id),
         not_sys_object_id: oids(&spec.not_sys_object_id),
         sys_descr: spec.sys_descr.as_ref().and_then(|regex| compile_regex(report, regex)),
@@ -303,7 +334,7 @@ fn compile_poll(report: &mut Reporter<'_>, poll: &raw::Poll) -> Option<Defaults>
         report.add(poll.pdus_per_second.span(), format!("{pdus_per_second} is not above 0 and up to 10000"));
     }
     (report.problems.len() == before).then(|| Defaults {
-        why: poll.why.clone(),
+        why: poll.why.get_ref().clone(),
         state_every,
         optics_every,
         inventory_every,

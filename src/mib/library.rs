@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::compile::{compile, names_in};
+use super::compile::{Compiled, compile, names_in};
 use super::error::MibError;
+use super::overlap::overlap;
 use super::profile::Profile;
 use crate::config::Problem;
 use crate::snmp::Oid;
@@ -43,6 +44,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("zte-c600.toml", include_str!("../../mibs/zte-c600.toml")),
 ];
 
+/// What stands behind the names of files that are compiled in.
+const BUILT_IN_MARK: &str = " (built in)";
 /// Largest profile file that is read, in octets.
 const MAX_FILE: u64 = 1 << 20;
 
@@ -50,6 +53,7 @@ const MAX_FILE: u64 = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Library {
     profiles: BTreeMap<String, Arc<Profile>>,
+    warnings: Vec<Problem>,
 }
 
 /// A profile that may fit an OLT.
@@ -71,12 +75,13 @@ impl Library {
     /// [`MibError`] names every mistake in every file.
     pub fn load(folder: Option<&Path>) -> Result<Self, MibError> {
         let mut files: Vec<(String, String)> =
-            BUILT_IN.iter().map(|(name, text)| (format!("mibs/{name} (built in)"), (*text).to_owned())).collect();
+            BUILT_IN.iter().map(|(name, text)| (format!("mibs/{name}{BUILT_IN_MARK}"), (*text).to_owned())).collect();
         if let Some(folder) = folder {
             files.extend(read_folder(folder)?);
         }
         let mut profiles: BTreeMap<String, Arc<Profile>> = BTreeMap::new();
         let mut problems: Vec<Problem> = Vec::new();
+        let mut warnings: BTreeMap<String, Vec<Problem>> = BTreeMap::new();
         // The last of a name is the folder's, in place of the built-in one.
         let find = |name: &str| {
             let of_name = |(_, text): &&(String, String)| names_in(text).0.as_deref() == Some(name);
@@ -84,13 +89,26 @@ impl Library {
         };
         for (file, text) in &files {
             match compile(file, text, &find) {
-                Ok(profile) => {
+                Ok(Compiled { profile, warnings: found }) => {
+                    // Of a profile that is replaced, nothing counts any more.
+                    warnings.insert(profile.name().to_owned(), found);
                     profiles.insert(profile.name().to_owned(), Arc::new(profile));
                 }
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() { Ok(Self { profiles }) } else { Err(MibError::Profiles(problems)) }
+        if !problems.is_empty() {
+            return Err(MibError::Profiles(problems));
+        }
+        let mut warnings: Vec<Problem> = warnings.into_values().flatten().collect();
+        warnings.extend(overlaps(&profiles));
+        Ok(Self { profiles, warnings })
+    }
+
+    /// What in the profiles may be a mistake: they can be used all the same.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// The profile of this name.
@@ -141,6 +159,26 @@ impl Library {
         });
         found
     }
+}
+
+/// A warning for each pair of families that claim the same devices, at the one that is the user's own where one is.
+fn overlaps(profiles: &BTreeMap<String, Arc<Profile>>) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for (position, one) in profiles.values().enumerate() {
+        for other in profiles.values().skip(position.saturating_add(1)) {
+            let pairs = one.detect.iter().flat_map(|rule| other.detect.iter().map(move |second| (rule, second)));
+            let claimed = pairs.filter_map(|(rule, second)| Some((rule, second, overlap(rule, second)?))).next();
+            let Some((rule, second, oid)) = claimed else { continue };
+            let (at, with) = if second.place.file.ends_with(BUILT_IN_MARK) { (rule, other) } else { (second, one) };
+            let message = format!(
+                "sysObjectIDs below {oid} are claimed by {} too, and neither a sysDescr nor a probe tells them apart: \
+                 only what their columns answer decides",
+                with.name()
+            );
+            found.push(Problem { message, ..at.place.clone() });
+        }
+    }
+    found
 }
 
 fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, MibError> {

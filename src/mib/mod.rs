@@ -15,8 +15,11 @@ mod error;
 mod index;
 mod join;
 mod library;
+mod lint;
+mod overlap;
 mod profile;
 mod raw;
+mod reach;
 mod value;
 
 pub use decode::{Decoded, RawColumn, RawTable, UnknownValue};

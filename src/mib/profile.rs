@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::index::Index;
 use super::value::Decoder;
+use crate::config::Problem;
 use crate::model::SweepKind;
 use crate::snmp::Oid;
 
@@ -82,6 +83,8 @@ pub struct Defaults {
 /// One way to recognise the family; all of its conditions must hold.
 #[derive(Debug, Clone)]
 pub(super) struct DetectRule {
+    /// Where it stands, for messages; without a message of its own.
+    pub(super) place: Problem,
     pub(super) sys_object_id: Vec<Oid>,
     pub(super) not_sys_object_id: Vec<Oid>,
     pub(super) sys_descr: Option<Regex>,

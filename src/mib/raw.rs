@@ -70,7 +70,7 @@ pub(super) struct Detect {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Poll {
-    pub(super) why: String,
+    pub(super) why: Spanned<String>,
     pub(super) state_every: Spanned<String>,
     pub(super) optics_every: Spanned<String>,
     pub(super) inventory_every: Spanned<String>,
@@ -193,7 +193,7 @@ pub(super) struct Column {
     pub(super) from_index: Option<Spanned<String>>,
     pub(super) sweep: Option<Spanned<String>>,
     pub(super) confidence: Option<Spanned<String>>,
-    #[allow(dead_code)] // for the reader of the file
+    /// Why it is as it is; the linter takes it that what looks odd is meant.
     pub(super) note: Option<String>,
     // Numbers.
     #[serde(default)]

@@ -92,6 +92,20 @@ impl Scale {
         Ok(raw * self.factor + self.offset)
     }
 
+    /// What an integer comes to; `None` where this scale reads no integers, or not this one.
+    pub(super) fn of_integer(&self, raw: i64) -> Option<f64> {
+        self.decode(&Value::Integer(raw)).ok()
+    }
+
+    /// Whether it makes the same of every value.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        let unit = |scale: &Self| scale.text.as_ref().map(|text| text.find.as_str().to_owned());
+        self.factor.total_cmp(&other.factor).is_eq()
+            && self.offset.total_cmp(&other.offset).is_eq()
+            && (self.signed16, self.magnitude, self.milliwatts) == (other.signed16, other.magnitude, other.milliwatts)
+            && unit(self) == unit(other)
+    }
+
     /// What a device would give for `number`; the inverse of [`Scale::decode`] to the device's precision.
     pub(super) fn encode(&self, number: f64) -> Option<Value> {
         let number = if self.magnitude { number.abs() } else { number };
@@ -222,6 +236,11 @@ impl WordDecoder {
         let mut keys: Vec<&String> = self.map.iter().filter(|(_, w)| **w == word).map(|(key, _)| key).collect();
         keys.sort_by_key(|key| key.parse::<i64>().unwrap_or(i64::MAX));
         keys.first().map(|key| raw_of(key))
+    }
+
+    /// Every word that it can give, once or more.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+        self.map.values().copied().chain(self.bits.iter().map(|(_, word)| *word))
     }
 
     /// Every value that it knows.
