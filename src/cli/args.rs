@@ -154,6 +154,30 @@ pub(super) struct PollArgs {
     /// read too
     #[arg(long, value_name = "KIND", value_parser = sweep_kind)]
     pub(super) sweep: Vec<SweepKind>,
+    #[command(flatten)]
+    pub(super) explain: ExplainArgs,
+}
+
+/// `poll --explain`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Explaining")]
+pub(super) struct ExplainArgs {
+    /// Print what is asked and why, in place of the ONUs: tables, columns, requests and octets, expected and, after this
+    /// one round, needed; the limits in force; the load
+    #[arg(long)]
+    pub(super) explain: bool,
+    /// Ask no OLT: reckon for a made-up OLT of its profile, which the configuration or --profile must name
+    #[arg(long, requires = "explain")]
+    pub(super) offline: bool,
+    /// The profile of OLTs for which the configuration names none
+    #[arg(long, value_name = "NAME", requires = "offline")]
+    pub(super) profile: Option<String>,
+    /// PON ports of the made-up OLT
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024), requires = "offline")]
+    pub(super) pons: u32,
+    /// ONUs on each of its PON ports
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=256), requires = "offline")]
+    pub(super) onus: u32,
 }
 
 /// `--format`.

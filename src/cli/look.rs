@@ -10,7 +10,7 @@ use super::progress::Progress;
 use crate::config;
 use crate::mib::Library;
 use crate::model::{Completeness, Gap, Sweep, SweepKind, Timestamp};
-use crate::poll::{Identity, Poller, View};
+use crate::poll::{Explanation, Identity, Poller, View};
 use crate::snmp::{Engine, EngineLimits};
 
 /// OLTs that are looked at at the same time; each has a socket.
@@ -33,6 +33,8 @@ pub(super) struct Looked {
     pub(super) pdus: u64,
     /// From first to last.
     pub(super) elapsed: Duration,
+    /// The plan of its sweeps, where it was asked for and the family is known.
+    pub(super) explanation: Option<Explanation>,
 }
 
 impl Looked {
@@ -59,17 +61,37 @@ pub(super) async fn look_at(
     library: &Arc<Library>,
     kinds: &[SweepKind],
 ) -> Vec<Looked> {
+    look(olts, limits, library, kinds, false).await
+}
+
+/// As [`look_at`], in the schedule's way, and with what that took.
+pub(super) async fn look_and_explain(
+    olts: &[config::Olt],
+    limits: &config::Snmp,
+    library: &Arc<Library>,
+    kinds: &[SweepKind],
+) -> Vec<Looked> {
+    look(olts, limits, library, kinds, true).await
+}
+
+async fn look(
+    olts: &[config::Olt],
+    limits: &config::Snmp,
+    library: &Arc<Library>,
+    kinds: &[SweepKind],
+    explain: bool,
+) -> Vec<Looked> {
     let progress = Arc::new(Progress::new("polling", olts.len().saturating_mul(kinds.len())));
     let turn = Arc::new(Semaphore::new(AT_ONCE));
     let mut tasks = JoinSet::new();
     let engine = Engine::new(EngineLimits::from(limits));
     for (place, olt) in olts.iter().cloned().enumerate() {
         let (library, kinds, engine) = (Arc::clone(library), kinds.to_vec(), engine.clone());
-        let (progress, turn) = (Arc::clone(&progress), Arc::clone(&turn));
+        let (progress, turn, limits) = (Arc::clone(&progress), Arc::clone(&turn), *limits);
         tasks.spawn(async move {
             // The semaphore is never closed; without a turn it would only be less gentle.
             let _turn = turn.acquire().await;
-            (place, look_at_one(olt, library, engine, &kinds, &progress).await)
+            (place, look_at_one(olt, library, engine, &kinds, explain.then_some(&limits), &progress).await)
         });
     }
     let mut looked: Vec<(usize, Looked)> = Vec::with_capacity(olts.len());
@@ -89,20 +111,31 @@ async fn look_at_one(
     library: Arc<Library>,
     engine: Engine,
     kinds: &[SweepKind],
+    explain: Option<&config::Snmp>,
     progress: &Progress,
 ) -> Looked {
     let started = Instant::now();
     let mut poller = Poller::with_engine(olt.clone(), library, engine);
+    if explain.is_some() {
+        poller = poller.with_account();
+    }
     let mut sweeps = Vec::new();
     let mut problems = Vec::new();
     for kind in kinds {
         progress.say(format!("{} {kind}", olt.name));
-        match poller.sweep(*kind, Timestamp::from(SystemTime::now())).await {
-            Ok(sweep) => {
-                if let Completeness::Partial(gaps) = &sweep.completeness {
-                    problems.push(format!("{kind} is incomplete: {}", list(gaps)));
+        let now = Timestamp::from(SystemTime::now());
+        // The schedule's way where it is to be explained; else in one go, as nobody waits for anything in between.
+        let read = match explain {
+            Some(_) => poller.round(*kind, now).await,
+            None => poller.sweep(*kind, now).await.map(|sweep| vec![sweep]),
+        };
+        match read {
+            Ok(parts) => {
+                let gaps: Vec<&Gap> = parts.iter().flat_map(|sweep| gaps(&sweep.completeness)).collect();
+                if !gaps.is_empty() {
+                    problems.push(format!("{kind} is incomplete: {}", list(&gaps)));
                 }
-                sweeps.push(sweep);
+                sweeps.extend(parts);
                 progress.step();
             }
             Err(error) => {
@@ -112,10 +145,11 @@ async fn look_at_one(
             }
         }
     }
-    for _ in sweeps.len()..kinds.len() {
+    for _ in kinds.iter().skip_while(|kind| sweeps.iter().any(|sweep| sweep.kind == **kind)) {
         progress.step();
     }
     Looked {
+        explanation: explain.and_then(|limits| poller.explain(limits, Instant::now())),
         identity: poller.identity().cloned(),
         view: poller.view().clone(),
         pdus: poller.counters().sent,
@@ -126,8 +160,16 @@ async fn look_at_one(
     }
 }
 
+/// What is missing.
+fn gaps(completeness: &Completeness) -> &[Gap] {
+    match completeness {
+        Completeness::Complete => &[],
+        Completeness::Partial(gaps) => gaps,
+    }
+}
+
 /// The gaps of a sweep, each once.
-fn list(gaps: &[Gap]) -> String {
+fn list(gaps: &[&Gap]) -> String {
     let mut texts: Vec<String> = Vec::new();
     for gap in gaps {
         let text = gap.to_string();

@@ -2,6 +2,7 @@
 
 mod csv;
 mod document;
+mod explain;
 mod table;
 
 use super::args::{Format, PollArgs};
@@ -20,6 +21,9 @@ const ORDER: [SweepKind; 3] = [SweepKind::Inventory, SweepKind::State, SweepKind
 pub(super) async fn run(args: &PollArgs, paper: Paper) -> Result<Outcome, CliError> {
     let Loaded { config, library } = load::load(&args.config.config)?;
     let olts = chosen(&config, &args.olt)?;
+    if args.explain.explain {
+        return explain::run(args, &olts, &config.snmp, &library, paper).await;
+    }
     let looked = look_at(&olts, &config.snmp, &library, &kinds(&args.sweep)).await;
     let document = Document::new(&looked, &config.thresholds);
     match args.format {

@@ -9,6 +9,8 @@ use std::path::Path;
 use clap::Subcommand;
 use serde::Serialize;
 
+pub(super) use olt::MOST_ONUS;
+
 use super::Outcome;
 use super::error::CliError;
 

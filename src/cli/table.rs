@@ -86,6 +86,8 @@ pub(super) fn clean(text: &str, longest: usize) -> String {
 pub(super) struct Grid {
     columns: Vec<(&'static str, CellAlignment)>,
     rows: Vec<Vec<String>>,
+    /// Lines across all columns, each below so many rows.
+    notes: Vec<(usize, String)>,
 }
 
 /// A column of texts.
@@ -100,12 +102,17 @@ pub(super) const fn number(title: &'static str) -> (&'static str, CellAlignment)
 
 impl Grid {
     pub(super) const fn new(columns: Vec<(&'static str, CellAlignment)>) -> Self {
-        Self { columns, rows: Vec::new() }
+        Self { columns, rows: Vec::new(), notes: Vec::new() }
     }
 
     /// Adds a row with a cell for each column.
     pub(super) fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
+    }
+
+    /// Adds a line across all columns, below the last row.
+    pub(super) fn note(&mut self, line: String) {
+        self.notes.push((self.rows.len(), line));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -146,7 +153,15 @@ impl Grid {
             }
         }
         let indent = " ".repeat(indent);
-        table.lines().map(|line| format!("{indent}{}\n", line.trim_end())).collect()
+        let mut lines = String::new();
+        // The first line is the header's, which no row is above.
+        for (place, line) in table.lines().enumerate() {
+            lines.push_str(&format!("{indent}{}\n", line.trim_end()));
+            for (_, note) in self.notes.iter().filter(|(rows, _)| *rows == place) {
+                lines.push_str(&format!("{indent}{note}\n"));
+            }
+        }
+        lines
     }
 
     /// The finished table.

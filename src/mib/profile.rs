@@ -51,6 +51,18 @@ pub enum Confidence {
     C,
 }
 
+impl Confidence {
+    /// The letter that profiles and docs use.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::B => "B",
+            Self::C => "C",
+        }
+    }
+}
+
 /// What the family bears, where the config does not say otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Defaults {
@@ -412,19 +424,28 @@ impl Profile {
     /// Every column with what `probe` and the docs show of it: table, column, field, sweep, confidence, and its OID
     /// (none where the value is part of the index).
     pub fn columns(&self) -> impl Iterator<Item = ColumnInfo<'_>> {
-        self.tables.iter().flat_map(|table| {
-            table.columns.iter().map(|column| ColumnInfo {
-                table: &table.object,
-                object: &column.object,
-                rows: table.rows,
-                field: column.field,
-                sweep: column.sweep,
-                confidence: column.confidence,
-                oid: match &column.source {
-                    Source::Oid(oid) => Some(oid),
-                    Source::Index(_) => None,
-                },
-            })
+        self.tables.iter().flat_map(Table::columns)
+    }
+
+    /// The columns of one table.
+    pub fn columns_of(&self, table: usize) -> impl Iterator<Item = ColumnInfo<'_>> {
+        self.tables.get(table).into_iter().flat_map(Table::columns)
+    }
+}
+
+impl Table {
+    fn columns(&self) -> impl Iterator<Item = ColumnInfo<'_>> {
+        self.columns.iter().map(|column| ColumnInfo {
+            table: &self.object,
+            object: &column.object,
+            rows: self.rows,
+            field: column.field,
+            sweep: column.sweep,
+            confidence: column.confidence,
+            oid: match &column.source {
+                Source::Oid(oid) => Some(oid),
+                Source::Index(_) => None,
+            },
         })
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::account::Account;
 use super::{Intervals, PollError, View};
 use crate::config;
 use crate::mib::{Joins, Library, Profile};
@@ -62,6 +63,8 @@ pub struct Poller {
     pub(super) silent: bool,
     /// Where to cut the walk of each table of the profile, from the rows that it had last.
     pub(super) plans: BTreeMap<usize, Plan>,
+    /// What each read took, where somebody wants to know.
+    pub(super) account: Option<Account>,
     earlier: Counters,
 }
 
@@ -87,6 +90,7 @@ impl Poller {
             strangers: false,
             silent: false,
             plans: BTreeMap::new(),
+            account: None,
             earlier: Counters::default(),
         }
     }
@@ -253,7 +257,7 @@ impl Poller {
         }
     }
 
-    fn target(&self, profile: &Profile) -> Target {
+    pub(super) fn target(&self, profile: &Profile) -> Target {
         let defaults = profile.defaults();
         Target {
             timeout: self.olt.timeout.unwrap_or(defaults.timeout),

@@ -4,10 +4,13 @@
 //! each complete or labelled with what is missing, and a merged [`View`] of the newest known values. Not its business:
 //! what a level means, what is wrong, whom it hits.
 
+mod account;
 mod connect;
 mod error;
+mod explain;
 mod hint;
 mod reach;
+mod rehearse;
 mod schedule;
 mod slices;
 mod sweep;
@@ -16,6 +19,7 @@ mod view;
 
 pub use connect::{Identity, Poller, Trial};
 pub use error::PollError;
+pub use explain::{ColumnPlan, Explanation, Limit, Load, Origin, ReadPlan, SweepPlan};
 pub use hint::{Hint, Hints};
 pub use schedule::{Intervals, Lateness, Schedule};
 pub use task::{Event, PollTask, Status};

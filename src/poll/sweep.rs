@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::account::{Meter, What};
 use super::connect::{Poller, SYS_UP_TIME};
 use super::reach::{Pieces, Reach, RowRange, is_asked};
 use super::{Identity, PollError};
@@ -29,6 +30,21 @@ impl Poller {
     /// [`PollError`] when nothing was read at all; what was read before the OLT fell silent is a partial sweep.
     pub async fn sweep(&mut self, kind: SweepKind, at: Timestamp) -> Result<Sweep, PollError> {
         self.sweep_within(kind, &Reach::WHOLE, at).await
+    }
+
+    /// One sweep of this kind as the schedule makes it: optics in slices. Gives what each said.
+    ///
+    /// # Errors
+    /// As [`Self::sweep`]; slices that were read before the OLT fell silent are lost.
+    pub async fn round(&mut self, kind: SweepKind, at: Timestamp) -> Result<Vec<Sweep>, PollError> {
+        self.contact().await?;
+        self.begin_account(kind);
+        let slices = self.slices(kind);
+        let mut sweeps = Vec::with_capacity(slices.len());
+        for reach in &slices {
+            sweeps.push(self.sweep_within(kind, reach, at).await?);
+        }
+        Ok(sweeps)
     }
 
     /// As [`Self::sweep`], of a part of the OLT. Where the family's tables cannot be cut it is the whole all the same, and
@@ -64,12 +80,14 @@ impl Poller {
         let reach = if whole { &Reach::WHOLE } else { reach };
         let started = Instant::now();
         let before = session.counters().sent;
+        let meter = Meter::start(&session);
         // One cheap request first: it tells of a reboot, and spares a silent OLT the rest.
         let uptime = session.get(&[Oid::new(&SYS_UP_TIME)]).await?;
         let uptime = uptime.first().and_then(|answer| match answer.value {
             Value::TimeTicks(ticks) => Some(Duration::from_millis(u64::from(ticks) * 10)),
             _ => None,
         });
+        self.note(kind, What::Contact, &meter, &session);
         let mut gaps = Gaps::default();
         if kind == SweepKind::Inventory || !self.joins_read {
             self.read_joins(&profile, &session, &mut gaps).await;
@@ -77,7 +95,11 @@ impl Poller {
         let mut tables = Vec::new();
         for read in profile.reads(kind) {
             if read.rows == Rows::Onu || reach.ports {
-                tables.push(self.read_table(&profile, &session, kind, &reach.scope, &read, &mut gaps).await);
+                let meter = Meter::start(&session);
+                let raw = self.read_table(&profile, &session, kind, &reach.scope, &read, &mut gaps).await;
+                self.note(kind, What::Table(read.table), &meter, &session);
+                self.note_table(kind, &raw);
+                tables.push(raw);
             }
         }
         let Decoded { onus, pons, gaps: undecoded, unknown_values } = profile.decode(kind, &tables, &self.joins);
@@ -112,13 +134,16 @@ impl Poller {
                 continue;
             }
             done.push(join.column.clone());
+            let meter = Meter::start(session);
             // Several joins may read one column differently; it is walked once.
             let readers = || joins.iter().filter(|other| other.column == join.column);
             let walked = session.walk(&walk(vec![join.column.clone()], Vec::new(), join.stop_before.clone())).await;
+            self.note(SweepKind::Inventory, What::Join(join.join), &meter, session);
             for column in walked.columns {
                 match column.end {
                     Ok(()) => {
                         let rows: Vec<_> = column.rows.iter().collect();
+                        self.note_rows(SweepKind::Inventory, What::Join(join.join), &join.column, &rows);
                         readers().for_each(|join| self.joins.set(profile, join.join, &rows));
                     }
                     Err(error) => {
@@ -179,7 +204,7 @@ impl Poller {
     }
 
     /// What the indexes of the PONs begin with that joins list, or on which ONUs are known; sorted.
-    fn pon_prefixes(&self, profile: &Profile, kind: SweepKind, read: &TableRead) -> Vec<Vec<u32>> {
+    pub(super) fn pon_prefixes(&self, profile: &Profile, kind: SweepKind, read: &TableRead) -> Vec<Vec<u32>> {
         let mut prefixes: BTreeSet<Vec<u32>> = profile.listed_pons(read.table, &self.joins).into_iter().collect();
         if prefixes.is_empty() && kind == SweepKind::Inventory {
             return Vec::new(); // else ONUs on a new PON would never be found

@@ -27,6 +27,10 @@ pub struct Counters {
     pub discoveries: u64,
     /// Varbinds in the answers that were taken.
     pub varbinds: u64,
+    /// Octets of the datagrams that were sent, without the headers of UDP and IP.
+    pub octets_sent: u64,
+    /// The same of those that came.
+    pub octets_received: u64,
     /// Answers with tooBig.
     pub too_big: u64,
     /// Cells that the agent fails at, skipped.
@@ -68,6 +72,8 @@ impl Counters {
             reports: self.reports + later.reports,
             discoveries: self.discoveries + later.discoveries,
             varbinds: self.varbinds + later.varbinds,
+            octets_sent: self.octets_sent + later.octets_sent,
+            octets_received: self.octets_received + later.octets_received,
             too_big: self.too_big + later.too_big,
             poisoned: self.poisoned + later.poisoned,
             silences: self.silences + later.silences,

@@ -8,9 +8,9 @@ use super::device::{Ask, Failure, Hand, Job, Kind};
 use super::{ErrorStatus, Oid, SnmpError, Value, VarBind};
 
 /// Most names in one request.
-const MAX_NAMES: usize = 64;
+pub(super) const MAX_NAMES: usize = 64;
 /// Octets of a value, for a first guess.
-const VALUE_OCTETS: usize = 16;
+pub(super) const VALUE_OCTETS: usize = 16;
 
 /// See the module.
 #[derive(Debug)]

@@ -232,6 +232,7 @@ impl Fleet {
                     self.foreign += 1;
                     return;
                 };
+                member.device.heard(datagram.len());
                 member.device.take(now, &mut self.commons, source, &arrived, found);
                 self.ready.push(number);
             }

@@ -10,6 +10,7 @@
 //!  Fleet        fleet.rs, commons/   all OLTs: routing, turns, ids in flight, budgets over all
 //!  jobs         walk.rs, fetch.rs   what to ask next, what to believe of an answer; plan.rs cuts walks
 //!  Device       device/       one OLT: requests in flight, waits and retries, the governor, sizes
+//!  Estimate     estimate.rs   what reading would take, before anything is sent
 //!  messages     usm/ for SNMPv3, codec.rs
 //!  octets       ber.rs, index.rs, rows.rs
 //! ```
@@ -22,6 +23,7 @@ mod device;
 mod engine;
 mod engine_cache;
 mod error;
+mod estimate;
 mod fetch;
 mod fleet;
 #[cfg(test)]
@@ -44,6 +46,7 @@ mod worker;
 pub use counters::Counters;
 pub use engine::{Engine, EngineLimits, Status as EngineStatus};
 pub use error::{ErrorStatus, Refusal, Silence, SnmpError};
+pub use estimate::{CellSize, Cost, Estimate};
 pub use oid::{Oid, ParseOidError};
 pub use plan::Plan;
 pub use rows::{Iter as RowsIter, Rows};

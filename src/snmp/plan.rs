@@ -7,7 +7,7 @@
 use super::{Oid, SnmpError, Walk, Walked, WalkedColumn};
 
 /// A part with fewer rows than this is not worth its last, half empty answer.
-const FEWEST_ROWS: usize = 64;
+pub(super) const FEWEST_ROWS: usize = 64;
 /// Columns that stay together at least, as a row that one cannot give is found with the help of its neighbours.
 const FEWEST_COLUMNS: usize = 2;
 

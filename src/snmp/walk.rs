@@ -23,7 +23,7 @@ const MAX_COLUMNS: usize = 64;
 /// Octets of values that one walk may gather.
 const MAX_OCTETS: usize = 256 * 1024 * 1024;
 /// Octets of an index and a value, for a first guess.
-const ROW_OCTETS: usize = 16;
+pub(super) const ROW_OCTETS: usize = 16;
 /// Cells in a row that may be stepped over in one column before it is given up.
 const MAX_POISONED: u32 = 16;
 /// Answers before the next larger request after the agent refused one.

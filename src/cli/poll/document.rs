@@ -149,6 +149,7 @@ mod tests {
             problems: vec![],
             pdus: 1,
             elapsed: Duration::from_millis(3),
+            explanation: None,
         }
     }
 

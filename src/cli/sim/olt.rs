@@ -21,7 +21,7 @@ use crate::sim::olt::{
 use crate::snmp::{Oid, Value};
 
 /// Most ONUs of a generated OLT: those of the largest chassis with every port full.
-const MOST_ONUS: u32 = 65_536;
+pub(in crate::cli) const MOST_ONUS: u32 = 65_536;
 
 /// `sim olt`.
 #[derive(Debug, Args)]

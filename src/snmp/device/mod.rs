@@ -24,7 +24,7 @@ pub(super) use self::job::{Ask, Failure, Hand, Job};
 pub(super) use self::receive::Arrived;
 pub(super) use self::rtt::Kind;
 use self::rtt::RoundTrips;
-pub(super) use self::sizing::Sizing;
+pub(super) use self::sizing::{FRAME, Sizing};
 use super::codec::{self, Names, Operation, Request};
 use super::commons::{Commons, Queue, Ticket};
 use super::usm::{Chore, Made, Usm};
@@ -476,10 +476,16 @@ impl<J: Job> Device<J> {
         }
         self.counters.retries += u64::from(repeated);
         self.counters.sent += 1;
+        self.counters.octets_sent += octets_of(datagram.len());
         self.governor.sent(now, varbinds);
         commons.gate.sent(now, varbinds, self.is_recovering());
         commons.outbox.post(self.number, self.peer, datagram);
     }
+}
+
+/// A length, to be counted.
+fn octets_of(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

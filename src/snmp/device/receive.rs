@@ -49,6 +49,11 @@ impl<J: Job> Device<J> {
         }
     }
 
+    /// A datagram of so many octets came from its address, or with an id that was given to it.
+    pub(in crate::snmp) fn heard(&mut self, octets: usize) {
+        self.counters.octets_received += super::octets_of(octets);
+    }
+
     /// Takes a message in whose id stands for `found`.
     pub(in crate::snmp) fn take(
         &mut self,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// First goal for the varbinds of an answer, in octets.
 const FIRST_GOAL: usize = 1_200;
 /// Octets of varbinds that fit into one Ethernet frame (and any answer may have) beside what stands around them in a message.
-const FRAME: usize = 1_430;
+pub(in crate::snmp) const FRAME: usize = 1_430;
 /// Lowest goal.
 const FLOOR: usize = 100;
 /// Full answers in a row before the goal grows.
