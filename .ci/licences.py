@@ -13,8 +13,9 @@ ALLOWED = {
     "MIT", "MIT-0", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib",
     "MPL-2.0", "Unicode-3.0", "CC0-1.0", "0BSD", "BSL-1.0", "Unlicense", "CDLA-Permissive-2.0",
 }
-# Packages that may link native code: ring carries its own assembler and C, and needs nothing installed.
-MAY_LINK = {"ring"}
+# Packages that may link native code: each carries its own C (ring also assembler), and needs nothing installed but a
+# compiler.
+MAY_LINK = {"ring", "libsqlite3-sys"}
 FORBIDDEN = {"openssl", "openssl-sys", "native-tls", "snmptools", "netsnmp-sys", "aws-lc-sys"}
 
 

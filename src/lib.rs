@@ -15,3 +15,4 @@ pub mod record;
 pub mod signal;
 pub mod sim;
 pub mod snmp;
+pub mod store;

@@ -8,6 +8,7 @@ use super::demo::DemoArgs;
 use super::ozmap::OzmapCommand;
 use super::probe::ProbeArgs;
 use super::sim::SimCommand;
+use super::store::StoreCommand;
 use crate::model::SweepKind;
 
 /// Optical monitor for internet providers: polls OLTs over SNMP, judges every ONU, and keeps its client true in OZmap.
@@ -77,6 +78,9 @@ pub(super) enum Command {
     /// Work on OZmap by hand; only push writes
     #[command(subcommand)]
     Ozmap(OzmapCommand),
+    /// Look after the database
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Simulate devices and services to try things on
     #[command(subcommand)]
     Sim(SimCommand),

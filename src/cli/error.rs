@@ -11,6 +11,7 @@ use crate::ozmap::OzmapError;
 use crate::poll::PollError;
 use crate::sim::{olt, ozmap};
 use crate::snmp::SnmpError;
+use crate::store::StoreError;
 
 /// Exit code for a wrong configuration: EX_CONFIG of `sysexits.h`.
 const CONFIG_WRONG: u8 = 78;
@@ -27,6 +28,12 @@ pub(super) enum CliError {
     /// The configuration lacks what the command is about.
     #[error("{file}: there is no section [ozmap], and this command is about OZmap")]
     NoOzmap {
+        /// The configuration.
+        file: String,
+    },
+    /// The configuration names no database.
+    #[error("{file}: there is no section [store], and this command is about the database")]
+    NoStore {
         /// The configuration.
         file: String,
     },
@@ -51,6 +58,9 @@ pub(super) enum CliError {
     /// The HTTP server cannot start.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A simulated OLT cannot be had.
     #[error(transparent)]
     SimulatedOlt(#[from] olt::SimError),
@@ -74,7 +84,7 @@ pub(super) enum CliError {
 impl CliError {
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Profiles(_) | Self::NoOzmap { .. } => CONFIG_WRONG,
+            Self::Config(_) | Self::Profiles(_) | Self::NoOzmap { .. } | Self::NoStore { .. } => CONFIG_WRONG,
             Self::Usage(_) => 2,
             _ => 1,
         }

@@ -25,6 +25,7 @@ mod replay;
 mod run;
 mod sim;
 mod stop;
+mod store;
 mod systemd;
 mod table;
 mod teller;
@@ -88,6 +89,7 @@ fn run(cli: Cli) -> Result<Outcome, CliError> {
             Command::Probe(args) => probe::run(&args, paper).await,
             Command::Poll(args) => poll::run(&args, paper).await,
             Command::Ozmap(command) => ozmap::run(&command, paper).await,
+            Command::Store(command) => store::run(&command),
             Command::Sim(command) => sim::run(command).await,
             // Done before there was a runtime.
             Command::Completions(_) | Command::Man => Ok(Outcome::Done),

@@ -1,0 +1,198 @@
+//! The embedded database: one SQLite file that outlives the process.
+//!
+//! In: what is held of each ONU, as it changes. Out: the same again after a restart. Not its business: what any of it means;
+//! `signal` gives and takes its own bytes.
+//!
+//! ```text
+//!   judge tasks ──Keeper──(newest of each ONU)──► writer thread ──one transaction a second──► FILE
+//!   FILE ──Store::remembered──► judge tasks, at the start
+//! ```
+//!
+//! Who does what: `open` decides whether a file may be used, `schema` brings it to this version, `identity` knows which device
+//! is which, `queue` holds what waits, `writer` writes, `check` is for people who look.
+//!
+//! Nobody waits for the disk: when it is full, slow or broken, what is held waits in memory and is tried again, and everything
+//! else goes on. What is in the file is never overwritten unless it is ours, of a version that we know, and sound.
+
+mod check;
+mod error;
+mod identity;
+mod kept;
+mod open;
+mod queue;
+mod schema;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+pub use check::{Contents, check, compact, contents};
+pub use error::StoreError;
+pub use kept::{Kept, Remembered};
+pub use queue::StoreStatus;
+
+use crate::model::{OltId, OnuKey, Timestamp};
+use identity::parse_key;
+use open::Opened;
+use queue::Queue;
+use writer::Writer;
+
+/// How long an end waits for the disk.
+const END_WAIT: Duration = Duration::from_secs(15);
+
+/// The database, open for the only process that writes it.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    queue: Arc<Queue>,
+}
+
+impl Store {
+    /// Opens the file, or makes it. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be used; it is left as it is then.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::start(path, |_| {})
+    }
+
+    fn start(path: &Path, adjust: impl FnOnce(&mut Writer)) -> Result<Self, StoreError> {
+        let Opened { connection, lock, created, migrated_from, unclean, unchecked } = open::open_to_write(path)?;
+        let queue = Arc::new(Queue::default());
+        let mut writer = Writer {
+            path: path.to_owned(),
+            queue: Arc::clone(&queue),
+            connection: Some(connection),
+            identities: identity::Identities::default(),
+            lock,
+            pause: writer::FIRST_PAUSE,
+            #[cfg(test)]
+            fault: None,
+        };
+        adjust(&mut writer);
+        thread::Builder::new().name("store".to_owned()).spawn(move || writer.run()).map_err(|source| {
+            StoreError::File { path: path.to_owned(), what: "written by a thread of its own", source }
+        })?;
+        tracing::info!(file = %path.display(), created, migrated_from, unclean, "the database is open");
+        if unchecked {
+            check_beside(path.to_owned());
+        }
+        Ok(Self { path: path.to_owned(), queue })
+    }
+
+    /// Where others give what is to be kept.
+    #[must_use]
+    pub fn keeper(&self) -> Keeper {
+        Keeper { queue: Arc::clone(&self.queue) }
+    }
+
+    /// What was kept of an OLT. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn remembered(&self, olt: &OltId) -> Result<Remembered, StoreError> {
+        let connection = open::open_to_read(&self.path)?;
+        remembered(&connection, olt).map_err(|source| StoreError::of(&self.path, "reading what is held", source))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits until everything that was given is written. Blocks; false when it was not within `patience`.
+    #[must_use]
+    pub fn flush(&self, patience: Duration) -> bool {
+        self.queue.flush(patience)
+    }
+
+    /// Writes what waits and closes the file. Blocks, but not for ever: a disk that hangs is left behind.
+    pub fn close(self) {
+        if !self.queue.end(END_WAIT) {
+            tracing::warn!(file = %self.path.display(), "the database did not take the last of what waits in time");
+        }
+    }
+}
+
+/// Where what is to be kept is given. Cheap to clone; never waits.
+#[derive(Debug, Clone)]
+pub struct Keeper {
+    queue: Arc<Queue>,
+}
+
+impl Keeper {
+    /// Keeps what is held of these ONUs at `at`. What still waits of the same ONU is replaced.
+    pub fn keep(&self, olt: &OltId, at: Timestamp, kept: Vec<Kept>) {
+        self.queue.keep(olt, at, kept);
+    }
+
+    /// Nothing is held of these ONUs any more.
+    pub fn gone(&self, olt: &OltId, at: Timestamp, keys: Vec<OnuKey>) {
+        self.queue.gone(olt, at, keys);
+    }
+
+    /// A whole sweep of states of this OLT ended at `at`: what is held was true then.
+    pub fn read(&self, olt: &OltId, at: Timestamp) {
+        self.queue.read(olt, at);
+    }
+
+    /// How writing goes.
+    #[must_use]
+    pub fn status(&self) -> StoreStatus {
+        self.queue.status()
+    }
+}
+
+fn remembered(connection: &rusqlite::Connection, olt: &OltId) -> rusqlite::Result<Remembered> {
+    let mut remembered = Remembered::default();
+    let time = |millis: i64| Timestamp::from_millis(u64::try_from(millis).unwrap_or(0));
+    let mut olts = connection.prepare("SELECT id, read_at FROM olt WHERE name = ?1")?;
+    let mut olts = olts.query([olt.as_str()])?;
+    let Some(row) = olts.next()? else { return Ok(remembered) };
+    let id: i64 = row.get(0)?;
+    remembered.read_at = row.get::<_, Option<i64>>(1)?.map(time);
+    let mut rows = connection.prepare(
+        "SELECT onu.key, pon, number, serial, mac, name, held.at, held.memory
+         FROM onu JOIN held ON held.onu = onu.id WHERE onu.olt = ?1 ORDER BY held.at",
+    )?;
+    let mut rows = rows.query([id])?;
+    while let Some(row) = rows.next()? {
+        // What cannot be read is not known; it was written by us, or the file was changed by hand.
+        let Some(key) = parse_key(&row.get::<_, String>(0)?) else { continue };
+        let text = |place| row.get::<_, Option<String>>(place);
+        let kept = Kept {
+            key: key.clone(),
+            pon: text(1)?.and_then(|pon| pon.parse().ok()),
+            number: row.get(2)?,
+            serial: text(3)?.and_then(|serial| serial.parse().ok()),
+            mac: text(4)?.and_then(|mac| mac.parse().ok()),
+            name: text(5)?.map(Arc::from),
+            memory: row.get(7)?,
+        };
+        remembered.onus.insert(key, (time(row.get(6)?), kept));
+    }
+    Ok(remembered)
+}
+
+/// Checks a large file that was not closed in an orderly way, beside everything else.
+fn check_beside(path: PathBuf) {
+    let checked = thread::Builder::new().name("store-check".to_owned()).spawn(move || {
+        let checked =
+            open::open_to_read(&path).and_then(|connection| open::check(&path, &connection, "quick_check", None));
+        match checked {
+            Ok(()) => {
+                tracing::info!(file = %path.display(), "the database was not closed in an orderly way, and is sound")
+            }
+            Err(error) => tracing::error!(%error, "the database was not closed in an orderly way"),
+        }
+    });
+    if let Err(error) = checked {
+        tracing::warn!(%error, "the database was not closed in an orderly way, and there is no thread to check it");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! What waits to be written, and how writing goes: shared by those who give and the thread that writes.
+//!
+//! Nobody who gives ever waits. What is held of an ONU replaces what still waits of the same ONU, so that there is at most one
+//! of each; of history, what does not fit is lost and counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::kept::{Change, Kept};
+use crate::model::{OltId, OnuKey, Timestamp};
+
+/// How writing goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreStatus {
+    /// States of ONUs that were written since the start.
+    pub kept: u64,
+    /// What waits to be written: ONUs whose state changed.
+    pub waiting: usize,
+    /// Transactions since the start.
+    pub commits: u64,
+    /// When the last of them was done.
+    pub last_commit: Option<Timestamp>,
+    /// Attempts that failed since the start.
+    pub errors: u64,
+    /// Why nothing can be written at present, if it cannot.
+    pub failing: Option<String>,
+}
+
+/// Changes of one OLT.
+#[derive(Debug, Default)]
+pub(super) struct OltBatch {
+    pub(super) read_at: Option<Timestamp>,
+    pub(super) onus: BTreeMap<OnuKey, (Timestamp, Change)>,
+}
+
+/// What is written in one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) olts: BTreeMap<OltId, OltBatch>,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.olts.is_empty()
+    }
+}
+
+/// What the writer has to do next.
+#[derive(Debug)]
+pub(super) enum Order {
+    Write(Batch),
+    /// Nothing came for a while.
+    Idle,
+    /// Somebody ends it; what waited comes with it.
+    End(Batch),
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    batch: Batch,
+    status: StoreStatus,
+    /// Somebody waits until everything is written.
+    hurry: bool,
+    /// The writer has a batch in hand.
+    writing: bool,
+    ending: bool,
+    ended: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+impl Queue {
+    /// A panic of one who held it leaves nothing half done: each change is one statement.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn keep(&self, olt: &OltId, at: Timestamp, kept: Vec<Kept>) {
+        let mut waiting = self.lock();
+        if waiting.ended || kept.is_empty() {
+            return;
+        }
+        let of_olt = waiting.batch.olts.entry(olt.clone()).or_default();
+        of_olt.onus.extend(kept.into_iter().map(|kept| (kept.key.clone(), (at, Change::Kept(kept)))));
+    }
+
+    pub(super) fn gone(&self, olt: &OltId, at: Timestamp, keys: Vec<OnuKey>) {
+        let mut waiting = self.lock();
+        if waiting.ended || keys.is_empty() {
+            return;
+        }
+        let of_olt = waiting.batch.olts.entry(olt.clone()).or_default();
+        of_olt.onus.extend(keys.into_iter().map(|key| (key, (at, Change::Gone))));
+    }
+
+    pub(super) fn read(&self, olt: &OltId, at: Timestamp) {
+        let mut waiting = self.lock();
+        if !waiting.ended {
+            waiting.batch.olts.entry(olt.clone()).or_default().read_at = Some(at);
+        }
+    }
+
+    pub(super) fn status(&self) -> StoreStatus {
+        let waiting = self.lock();
+        let onus = waiting.batch.olts.values().map(|olt| olt.onus.len()).sum();
+        StoreStatus { waiting: onus, ..waiting.status.clone() }
+    }
+
+    pub(super) fn note(&self, change: impl FnOnce(&mut StoreStatus)) {
+        change(&mut self.lock().status);
+    }
+
+    /// The writer's next order: at `due`, or at once when somebody is in a hurry.
+    pub(super) fn take(&self, due: Instant) -> Order {
+        let mut waiting = self.lock();
+        waiting.writing = false;
+        self.changed.notify_all();
+        while !waiting.ending && (!waiting.hurry || waiting.batch.is_empty()) {
+            let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else { break };
+            waiting = self.changed.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let batch = std::mem::take(&mut waiting.batch);
+        waiting.writing = true;
+        if waiting.ending {
+            Order::End(batch)
+        } else if batch.is_empty() {
+            Order::Idle
+        } else {
+            Order::Write(batch)
+        }
+    }
+
+    /// What could not be written waits again, unless something newer came.
+    pub(super) fn give_back(&self, batch: Batch) {
+        let mut waiting = self.lock();
+        for (olt, older) in batch.olts {
+            let newer = waiting.batch.olts.entry(olt).or_default();
+            newer.read_at = newer.read_at.or(older.read_at);
+            for (key, change) in older.onus {
+                newer.onus.entry(key).or_insert(change);
+            }
+        }
+        waiting.hurry = false;
+    }
+
+    /// Waits until everything that was given is written. False when that took longer than `patience`.
+    pub(super) fn flush(&self, patience: Duration) -> bool {
+        let mut waiting = self.lock();
+        waiting.hurry = true;
+        self.changed.notify_all();
+        let until = Instant::now() + patience;
+        loop {
+            if waiting.batch.is_empty() && !waiting.writing {
+                waiting.hurry = false;
+                return true;
+            }
+            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                return false;
+            };
+            waiting = self.changed.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Asks the writer to end, and waits for it. False when that took longer than `patience`.
+    pub(super) fn end(&self, patience: Duration) -> bool {
+        let mut waiting = self.lock();
+        waiting.ending = true;
+        self.changed.notify_all();
+        let until = Instant::now() + patience;
+        while !waiting.ended {
+            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                return false;
+            };
+            waiting = self.changed.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// The writer has ended, well or not: nothing is taken any more.
+    pub(super) fn has_ended(&self, why: Option<&str>) {
+        let mut waiting = self.lock();
+        waiting.ended = true;
+        waiting.writing = false;
+        waiting.batch = Batch::default();
+        if let Some(why) = why {
+            waiting.status.failing = Some(why.to_owned());
+        }
+        self.changed.notify_all();
+    }
+}

@@ -1,0 +1,66 @@
+//! The shape of the file, by version.
+//!
+//! A version's statements are never changed once a release has them: what is to be different is a further version. Tables of
+//! rooms that are not built come with their rooms.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// `PRAGMA application_id` of our files: "OLTW" in ASCII.
+pub(super) const APPLICATION_ID: i64 = 0x4F4C_5457;
+
+/// Statements that lead from each version to the next; a new file is version 0.
+const MIGRATIONS: &[&str] = &[
+    // 1: who there is, and what is held of them.
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+     CREATE TABLE olt (
+         id INTEGER PRIMARY KEY,
+         name TEXT NOT NULL UNIQUE,
+         read_at INTEGER                     -- ms: the end of its newest whole state sweep
+     ) STRICT;
+     CREATE TABLE onu (
+         id INTEGER PRIMARY KEY,
+         olt INTEGER NOT NULL REFERENCES olt (id),
+         who TEXT NOT NULL,                  -- what tells the device: s:SERIAL, m:MAC, else k:KEY
+         key TEXT NOT NULL,                  -- the joining numbers at which it was seen last
+         pon TEXT, number INTEGER, serial TEXT, mac TEXT, name TEXT,
+         first_seen INTEGER NOT NULL,        -- ms
+         last_seen INTEGER NOT NULL,         -- ms: when something of this row last changed
+         UNIQUE (olt, who)
+     ) STRICT;
+     CREATE INDEX onu_key ON onu (olt, key);
+     CREATE TABLE held (                     -- what judging needs to go on, of ONUs that are listed
+         onu INTEGER PRIMARY KEY REFERENCES onu (id),
+         at INTEGER NOT NULL,                -- ms
+         memory BLOB NOT NULL
+     ) STRICT;",
+];
+
+/// The version that we write.
+// A handful.
+#[allow(clippy::cast_possible_wrap)]
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Brings the file from `version` to ours; each step is one transaction. Returns whether anything was done.
+pub(super) fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<bool> {
+    let done = usize::try_from(version).unwrap_or(0);
+    for (to, statements) in (1_i64..).zip(MIGRATIONS).skip(done) {
+        let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        step.execute_batch(statements)?;
+        step.pragma_update(None, "application_id", APPLICATION_ID)?;
+        step.pragma_update(None, "user_version", to)?;
+        step.commit()?;
+    }
+    Ok(done < MIGRATIONS.len())
+}
+
+/// A file of an older version, as its oltwatch made it.
+#[cfg(test)]
+pub(super) fn make_version(path: &std::path::Path, version: usize) {
+    let connection = Connection::open(path).unwrap();
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    for statements in &MIGRATIONS[..version] {
+        connection.execute_batch(statements).unwrap();
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    connection.pragma_update(None, "user_version", i64::try_from(version).unwrap()).unwrap();
+}

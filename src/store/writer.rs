@@ -1,0 +1,186 @@
+//! The thread that writes: everything that was given since the last time, in one transaction, about once a second.
+//!
+//! When the file cannot be written, what is held waits (newest of each ONU) and is tried again by itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::StoreError;
+use super::identity::{Identities, millis};
+use super::kept::{Change, Kept};
+use super::open::{self, Lock};
+use super::queue::{Batch, Order, Queue};
+use crate::model::Timestamp;
+
+/// The time between two transactions: what a crash of the machine may cost.
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// How long it waits after a failure; doubles with each further one.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Fails a write on purpose.
+#[cfg(test)]
+pub(super) type Fault = Box<dyn FnMut() -> Option<rusqlite::Error> + Send>;
+
+pub(super) struct Writer {
+    pub(super) path: PathBuf,
+    pub(super) queue: Arc<Queue>,
+    /// None after a failure, until it is tried again.
+    pub(super) connection: Option<Connection>,
+    pub(super) identities: Identities,
+    pub(super) lock: Lock,
+    /// How long it waits after a first failure.
+    pub(super) pause: Duration,
+    #[cfg(test)]
+    pub(super) fault: Option<Fault>,
+}
+
+/// Tells those who give that nobody writes any more, also when the thread panicked.
+struct EndedGuard(Arc<Queue>, Option<&'static str>);
+
+impl Drop for EndedGuard {
+    fn drop(&mut self) {
+        self.0.has_ended(self.1);
+    }
+}
+
+impl Writer {
+    /// Writes until somebody ends it.
+    pub(super) fn run(mut self) {
+        let mut guard = EndedGuard(Arc::clone(&self.queue), Some("the thread that writes ended by mistake"));
+        let mut failures: u32 = 0;
+        let mut due = Instant::now() + COMMIT_EVERY;
+        loop {
+            let order = self.queue.take(due);
+            let (batch, last) = match order {
+                Order::Write(batch) => (batch, false),
+                Order::End(batch) => (batch, true),
+                Order::Idle => {
+                    due = Instant::now() + COMMIT_EVERY;
+                    continue;
+                }
+            };
+            match self.write(&batch) {
+                Ok(()) => {
+                    if std::mem::take(&mut failures) > 0 {
+                        tracing::info!(file = %self.path.display(), "the database can be written again");
+                    }
+                    due = Instant::now() + COMMIT_EVERY;
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    self.failed(&error, failures);
+                    self.queue.give_back(batch);
+                    due = Instant::now()
+                        + self.pause.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE);
+                }
+            }
+            if last {
+                break;
+            }
+        }
+        self.close();
+        guard.1 = None;
+    }
+
+    /// One line when it begins; the rest is for those who debug.
+    fn failed(&mut self, error: &StoreError, failures: u32) {
+        if failures == 1 {
+            tracing::error!(
+                %error, "the database cannot be written: history has a gap from now on, and it is tried again by itself; \
+                 polling and pushing go on"
+            );
+        } else {
+            tracing::debug!(%error, failures, "the database still cannot be written");
+        }
+        // What was learned in the transaction did not become true, and what the connection knows may be wrong.
+        self.identities.forget();
+        self.connection = None;
+        let text = error.to_string();
+        self.queue.note(|status| {
+            status.errors += 1;
+            status.failing = Some(text);
+        });
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let failed = |source| StoreError::of(&path, "writing", source);
+        if self.connection.is_none() {
+            self.connection = Some(open::reopen_to_write(&self.path)?);
+        }
+        // It was made above.
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        #[cfg(test)]
+        if let Some(error) = self.fault.as_mut().and_then(|fault| fault()) {
+            return Err(failed(error));
+        }
+        let mut kept = 0;
+        if !batch.is_empty() {
+            let all = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+            kept = write_batch(&all, &mut self.identities, batch).map_err(failed)?;
+            all.commit().map_err(failed)?;
+        }
+        let now = Timestamp::from(SystemTime::now());
+        self.queue.note(|status| {
+            status.kept += kept;
+            status.commits += u64::from(!batch.is_empty());
+            status.last_commit = Some(now);
+            status.failing = None;
+        });
+        Ok(())
+    }
+
+    /// The end: everything moves from the log into the file, which then can be copied as it is.
+    fn close(self) {
+        let Self { path, connection, lock, .. } = self;
+        let Some(connection) = connection else { return };
+        let closed = open::set_closed(&connection, true).and_then(|()| connection.close().map_err(|(_, error)| error));
+        if let Err(error) = closed {
+            tracing::warn!(file = %path.display(), %error, "the database could not be closed in an orderly way: it is checked when it is next opened");
+        }
+        drop(lock);
+    }
+}
+
+/// Writes what changed; returns how many ONUs that was.
+fn write_batch(connection: &Connection, identities: &mut Identities, batch: &Batch) -> rusqlite::Result<u64> {
+    let mut written = 0;
+    for (olt, changes) in &batch.olts {
+        let devices = identities.olt(connection, olt)?;
+        if let Some(at) = changes.read_at {
+            connection
+                .prepare_cached("UPDATE olt SET read_at = ?2 WHERE id = ?1")?
+                .execute(params![devices.id, millis(at)])?;
+        }
+        for (key, (at, change)) in &changes.onus {
+            match change {
+                Change::Kept(kept) => {
+                    let id = devices.device(connection, key, kept.serial.as_ref(), kept.mac, *at)?;
+                    write_kept(connection, id, kept, *at)?;
+                }
+                Change::Gone => devices.gone(connection, key)?,
+            }
+            written += 1;
+        }
+    }
+    Ok(written)
+}
+
+fn write_kept(connection: &Connection, id: i64, kept: &Kept, at: Timestamp) -> rusqlite::Result<()> {
+    let (pon, serial) = (kept.pon.map(|pon| pon.to_string()), kept.serial.as_ref().map(|serial| serial.as_str()));
+    let mac = kept.mac.map(|mac| mac.to_string());
+    connection
+        .prepare_cached(
+            "UPDATE onu SET key = ?2, pon = ?3, number = ?4, serial = ?5, mac = ?6, name = ?7, last_seen = ?8
+             WHERE id = ?1 AND (key, pon, number, serial, mac, name) IS NOT (?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![id, kept.key.to_string(), pon, kept.number, serial, mac, kept.name.as_deref(), millis(at)])?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO held (onu, at, memory) VALUES (?1, ?2, ?3)")?
+        .execute(params![id, millis(at), kept.memory])?;
+    Ok(())
+}
