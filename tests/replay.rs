@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use cli_support::{COMMUNITY, ended, oltwatch};
-use oltwatch::config::{Config, Secret, StatusMap, ThresholdRule, Thresholds};
+use oltwatch::config::{Config, FlapRule, Secret, StatusMap, ThresholdRule, Thresholds};
 use oltwatch::daemon::Daemon;
 use oltwatch::mib::Library;
 use oltwatch::model::{
@@ -270,6 +270,7 @@ fn write(path: &Path, scenario: Scenario) {
         overrides: Vec::new(),
         down_after: 2,
         unknown_after: Duration::from_secs(600),
+        flap: FlapRule::default(),
     };
     let start = Timestamp::from_millis(1_796_000_000_000);
     let packed = folder.path().join("r.gz");

@@ -109,7 +109,7 @@ fn tell(
             writeln!(out)
         }
         ReplayFormat::Text => {
-            let (what, paint) = words(&transition.what);
+            let (what, paint) = words(&transition.what, transition.onu.is_some());
             let onu =
                 transition.onu.as_ref().map_or_else(String::new, |key| format!("  {}", named(&who, &key.to_string())));
             let olt = clean(transition.olt.as_str(), LONGEST_NAME);
@@ -132,7 +132,7 @@ fn named(who: &Who, key: &str) -> String {
     [Some(place), identity, name].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn words(what: &Change) -> (String, Paint) {
+fn words(what: &Change, of_onu: bool) -> (String, Paint) {
     match what {
         Change::TruthChanged { from, to } => (format!("{from} → {to}"), Paint::Strong),
         Change::LevelChanged { from, to } => (format!("level {from} → {to}"), Paint::Strong),
@@ -145,7 +145,11 @@ fn words(what: &Change) -> (String, Paint) {
             },
         ),
         Change::Appeared => ("appeared".to_owned(), Paint::Faint),
-        Change::Recalled { truth, level } => {
+        Change::OltLevelChanged { from, to } => (format!("OLT level {from} → {to}"), Paint::Strong),
+        Change::Flapping => ("flaps".to_owned(), Paint::Warning),
+        Change::Shrunk => ("its table shrank".to_owned(), Paint::Warning),
+        Change::Settled if of_onu => ("flaps no more".to_owned(), Paint::Good),
+        Change::Recalled { truth, level, .. } => {
             (format!("was {truth} with level {level} before the restart"), Paint::Faint)
         }
         Change::Gone => ("gone".to_owned(), Paint::Warning),

@@ -178,6 +178,18 @@ pub struct StatusMap {
     pub overload: Verdict,
     /// Up, little margin.
     pub weak: Verdict,
+    /// Up and else ok, below the OLT's sensitivity.
+    #[serde(default = "shown_only")]
+    pub olt_critical: Verdict,
+    /// Up and else ok, above the OLT's overload.
+    #[serde(default = "shown_only")]
+    pub olt_overload: Verdict,
+}
+
+/// What the OLT receives is shown, and decides nothing unless it is asked to: its column is wrong by up to 3 dB, and often
+/// lacks a source for its window.
+const fn shown_only() -> Verdict {
+    Verdict::Ok
 }
 
 #[cfg(test)]
@@ -195,6 +207,8 @@ impl StatusMap {
             critical: verdict,
             overload: verdict,
             weak: verdict,
+            olt_critical: verdict,
+            olt_overload: verdict,
         }
     }
 }
@@ -213,6 +227,8 @@ impl Default for StatusMap {
             critical: Verdict::Error,
             overload: Verdict::Error,
             weak: Verdict::Ok,
+            olt_critical: shown_only(),
+            olt_overload: shown_only(),
         }
     }
 }

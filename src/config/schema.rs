@@ -45,7 +45,20 @@ pub(super) const OZMAP: Shape = Shape {
 pub(super) const STATUS: Shape = Shape {
     header: "[ozmap.status]",
     path: "ozmap.status",
-    keys: &["optical", "power", "admin", "auth", "rogue", "restart", "unknown", "critical", "overload", "weak"],
+    keys: &[
+        "optical",
+        "power",
+        "admin",
+        "auth",
+        "rogue",
+        "restart",
+        "unknown",
+        "critical",
+        "overload",
+        "weak",
+        "olt_critical",
+        "olt_overload",
+    ],
 };
 
 pub(super) const THRESHOLDS: Shape = Shape {
@@ -55,12 +68,19 @@ pub(super) const THRESHOLDS: Shape = Shape {
         "class",
         "sensitivity_dbm",
         "overload_dbm",
+        "olt_class",
+        "olt_sensitivity_dbm",
+        "olt_overload_dbm",
         "weak_margin_db",
         "hysteresis_db",
         "worsen_after",
         "improve_after",
         "down_after",
         "unknown_after",
+        "flap_half_life",
+        "flap_suppress",
+        "flap_reuse",
+        "classes",
         "override",
     ],
 };
@@ -74,11 +94,20 @@ pub(super) const OVERRIDE: Shape = Shape {
         "class",
         "sensitivity_dbm",
         "overload_dbm",
+        "olt_class",
+        "olt_sensitivity_dbm",
+        "olt_overload_dbm",
         "weak_margin_db",
         "hysteresis_db",
         "worsen_after",
         "improve_after",
     ],
+};
+
+pub(super) const CLASS: Shape = Shape {
+    header: "[thresholds.classes.NAME]",
+    path: "thresholds.classes",
+    keys: &["sensitivity_dbm", "overload_dbm", "olt_sensitivity_dbm", "olt_overload_dbm"],
 };
 
 pub(super) const SNMP: Shape = Shape {
@@ -152,6 +181,7 @@ pub(super) const ALL: &[&Shape] = &[
     &STATUS,
     &THRESHOLDS,
     &OVERRIDE,
+    &CLASS,
     &SNMP,
     &CREDENTIAL,
     &OLT,

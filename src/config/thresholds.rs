@@ -17,6 +17,32 @@ pub struct Thresholds {
     pub down_after: u32,
     /// A loss without a known cause counts only when it has lasted this long.
     pub unknown_after: Duration,
+    /// When an ONU that comes and goes is left alone.
+    #[serde(default)]
+    pub flap: FlapRule,
+}
+
+/// Flap damping, as routers do it: each loss costs [`FlapRule::LOSS`] points, which halve every `half_life`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlapRule {
+    /// Time in which a penalty halves.
+    pub half_life: Duration,
+    /// From this penalty on the verdict holds; 0 never.
+    pub suppress: u16,
+    /// Down to this penalty.
+    pub reuse: u16,
+}
+
+impl FlapRule {
+    /// What a loss costs.
+    pub const LOSS: u16 = 1000;
+}
+
+impl Default for FlapRule {
+    /// `domain.md` 1.6 h.
+    fn default() -> Self {
+        Self { half_life: Duration::from_secs(15 * 60), suppress: 3000, reuse: 1000 }
+    }
 }
 
 impl Thresholds {
@@ -31,8 +57,11 @@ impl Thresholds {
 /// What a received power means, for some ONUs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThresholdRule {
-    /// The receiver's window.
+    /// The ONU's receiver's window.
     pub window: Window,
+    /// The OLT's receiver's window for this ONU; `None` where no source gives one firmly enough, or none is configured.
+    #[serde(default)]
+    pub olt_window: Option<Window>,
     /// Closer than this to an end of the window is `weak`.
     pub weak_margin: Decibels,
     /// Extra margin on the way back to a better level.
@@ -52,11 +81,20 @@ pub struct Window {
     pub overload: Dbm,
 }
 
+impl ThresholdRule {
+    /// The rule for what the OLT receives: the same margins and dwells in the OLT's window.
+    #[must_use]
+    pub fn on_olt_side(&self) -> Option<Self> {
+        self.olt_window.map(|window| Self { window, ..*self })
+    }
+}
+
 impl Default for ThresholdRule {
     /// Class B+ with the margins and dwells that practice has settled on (`docs/design.md`, "Deciding").
     fn default() -> Self {
         Self {
             window: Window::of(-27, -8),
+            olt_window: None,
             weak_margin: Decibels::from_thousandths(2000),
             hysteresis: Decibels::from_thousandths(1000),
             worsen_after: 2,
@@ -85,10 +123,30 @@ impl Window {
         ("combo-C+", Self::of(-27, -8)),
     ];
 
+    /// The windows of OLT receivers by class, where a source prints both ends (the tables above). A class of ONU receivers
+    /// brings its OLT window along when it is one of these.
+    pub const OLT_CLASSES: &'static [(&'static str, Self)] = &[
+        ("N1", Self::of(-26, -5)),
+        ("N2", Self::of(-28, -7)),
+        ("E1", Self::of(-30, -9)),
+        ("combo-B+", Self::of(-26, -5)),
+        ("combo-C+", Self::of(-30, -9)),
+    ];
+
+    /// Windows of OLT receivers of which only data sheets or products speak: used when they are asked for by name.
+    pub const OLT_CLASSES_BY_NAME: &'static [(&'static str, Self)] =
+        &[("B+", Self::of(-28, -8)), ("C+", Self::of(-32, -12))];
+
     /// The window of a class by its name in the configuration.
     #[must_use]
     pub fn of_class(class: &str) -> Option<Self> {
         Self::CLASSES.iter().find(|(name, _)| *name == class).map(|(_, window)| *window)
+    }
+
+    /// The OLT's window that goes with a class of ONU receivers, if it is firmly known.
+    #[must_use]
+    pub fn of_olt_class(class: &str) -> Option<Self> {
+        Self::OLT_CLASSES.iter().find(|(name, _)| *name == class).map(|(_, window)| *window)
     }
 
     const fn of(sensitivity: i32, overload: i32) -> Self {
@@ -189,6 +247,7 @@ mod tests {
             ],
             down_after: 2,
             unknown_after: Duration::from_secs(600),
+            flap: FlapRule::default(),
         };
         assert_eq!(thresholds.rule_for("a", Some("0/3/1")), &rule("C+"));
         assert_eq!(thresholds.rule_for("a", Some("0/4/1")), &rule("A"));
@@ -199,7 +258,7 @@ mod tests {
 
     #[test]
     fn every_class_leaves_room_between_its_ends() {
-        for (name, window) in Window::CLASSES {
+        for (name, window) in Window::CLASSES.iter().chain(Window::OLT_CLASSES).chain(Window::OLT_CLASSES_BY_NAME) {
             assert!(window.sensitivity < window.overload, "{name}");
         }
     }

@@ -22,6 +22,8 @@ pub struct Standing {
     pub since: Timestamp,
     /// The class of its received power.
     pub level: Level,
+    /// The class of the power that the OLT receives from it; `unread` where that is not judged.
+    pub olt_level: Level,
     /// What its client should show.
     pub verdict: Verdict,
     /// Why.

@@ -162,6 +162,7 @@ impl JudgeTask {
                 truth: held.truth(),
                 since: held.since(),
                 level: held.level(),
+                olt_level: held.olt_level(),
                 verdict: held.verdict(),
                 reason: held.reason(),
             };

@@ -136,6 +136,8 @@ pub(super) struct OnuEntry {
     pub(super) truth: &'static str,
     /// Since when; `null` before anything was held.
     pub(super) since: Option<Timestamp>,
+    /// Class of the power that the OLT receives from it; `unread` where that is not judged.
+    pub(super) olt_level: Level,
     /// What its client should show: `ok`, `error` or `hold`.
     pub(super) verdict: Verdict,
     /// Why that, for a person.
@@ -163,6 +165,7 @@ impl OnuEntry {
             record,
             truth: line.truth().word(),
             since: line.standing.map(|standing| standing.since),
+            olt_level: line.olt_level(),
             verdict: line.verdict(),
             reason: line.standing.map_or(Reason::NotReadYet, |standing| standing.reason),
             client_id: owner.map(|owner| owner.client),

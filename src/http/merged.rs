@@ -32,6 +32,12 @@ impl Line<'_> {
         }
     }
 
+    /// The class of the power that the OLT receives from it, while it is not down.
+    pub(super) fn olt_level(&self) -> Level {
+        let down = self.reading.is_some_and(|reading| reading.state == Ok(OnuState::Down));
+        self.standing.filter(|_| !down).map_or(Level::Unread, |standing| standing.olt_level)
+    }
+
     /// What its client should show.
     pub(super) fn verdict(&self) -> Verdict {
         self.standing.map_or(Verdict::Hold, |standing| standing.verdict)

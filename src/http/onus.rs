@@ -197,7 +197,7 @@ mod tests {
                 "olt": "olt-centro", "pon": "0/1/1", "onu": 4, "serial": "HWTC00000004", "mac": null,
                 "name": "10004 Maria", "state": "down", "cause": "optical", "last_down_cause": "power",
                 "rx_dbm": null, "olt_rx_dbm": null, "tx_dbm": null, "distance_m": null, "temperature_c": null,
-                "voltage_v": null, "bias_ma": null, "level": "unread",
+                "voltage_v": null, "bias_ma": null, "level": "unread", "olt_level": "unread",
                 "unread": {
                     "mac": "no such column", "distance_m": "no such column", "rx_dbm": "the ONU is down",
                     "olt_rx_dbm": "the ONU is down", "tx_dbm": "the ONU is down", "temperature_c": "the ONU is down",

@@ -57,7 +57,15 @@ pub(super) fn standing(number: u32, truth: Truth, level: Level, verdict: Verdict
         Truth::Down(cause) => Reason::Down { cause, readings: 2 },
         Truth::Stale => Reason::NoAnswer(NOW),
     };
-    Standing { key: OnuKey::new(&[4_194_304, number]), truth, since: NOW, level, verdict, reason }
+    Standing {
+        key: OnuKey::new(&[4_194_304, number]),
+        truth,
+        since: NOW,
+        level,
+        olt_level: Level::Unread,
+        verdict,
+        reason,
+    }
 }
 
 /// What would be held of a reading that was believed.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Reason;
+use super::flap::FlapTrack;
 use super::level::LevelTrack;
-use super::memory::{Reader, Writer};
-use super::truth::{Doubt, StateRules, TruthTrack};
-use super::{Identity, Reason};
+use super::truth::{StateRules, TruthTrack};
 use crate::config::ThresholdRule;
 use crate::model::{
-    Cause, Celsius, Dbm, Field, Level, Mac, Metres, Milliamperes, OnuState, PonId, Reading, Serial, SweepKind,
-    Timestamp, Truth, Unread, Verdict, Volts,
+    Cause, Celsius, Dbm, Field, Level, Mac, Metres, Milliamperes, OnuState, PonId, Reading, Serial, Timestamp, Truth,
+    Unread, Verdict, Volts,
 };
 
 /// What is held of one ONU. A judge owns it; others get it to read.
@@ -18,6 +18,9 @@ use crate::model::{
 pub struct Held {
     pub(super) truth: TruthTrack,
     pub(super) level: LevelTrack,
+    /// Of the power that the OLT receives.
+    pub(super) olt_level: LevelTrack,
+    pub(super) flap: FlapTrack,
     pub(super) presence: Presence,
     /// What the last transitions said.
     pub(super) told: Told,
@@ -44,57 +47,8 @@ pub struct Held {
 pub(super) struct Told {
     pub(super) truth: Truth,
     pub(super) level: Level,
+    pub(super) olt_level: Level,
     pub(super) verdict: Verdict,
-}
-
-/// Which sweeps list an ONU.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Presence {
-    by_inventory: bool,
-    by_state: bool,
-    missing: u8,
-    missing_from_inventory: bool,
-}
-
-impl Presence {
-    fn lists(self, kind: SweepKind) -> bool {
-        match kind {
-            SweepKind::Inventory => self.by_inventory,
-            SweepKind::State => self.by_state,
-            SweepKind::Optics => false,
-        }
-    }
-
-    fn listed(&mut self, kind: SweepKind) {
-        self.missing = 0;
-        self.missing_from_inventory = false;
-        self.by_inventory |= kind == SweepKind::Inventory;
-        self.by_state |= kind == SweepKind::State;
-    }
-
-    /// Complete sweeps in a row that used to list it and did not.
-    pub(super) const fn missing(self) -> u8 {
-        self.missing
-    }
-
-    /// Whether it is gone: two complete sweeps say so, and one of them is an inventory if inventories ever listed it. On
-    /// some families the state table lists only ONUs that are registered; being absent there is not being gone.
-    pub(super) const fn is_gone(self) -> bool {
-        self.missing >= 2 && (self.missing_from_inventory || !self.by_inventory)
-    }
-}
-
-/// What a reading told of who and where the ONU is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Sighting {
-    /// The same device at the same place.
-    Same,
-    /// Its serial or MAC, not known before.
-    Learned,
-    /// The same device on another PON.
-    Moved { from: PonId, to: PonId },
-    /// Another device.
-    Replaced { from: Identity, to: Identity },
 }
 
 /// Whether nothing was said of a value, as opposed to "there is none".
@@ -129,8 +83,10 @@ impl Held {
         Self {
             truth: TruthTrack::new(at),
             level: LevelTrack::new(),
+            olt_level: LevelTrack::new(),
+            flap: FlapTrack::new(),
             presence: Presence { by_inventory: false, by_state: false, missing: 0, missing_from_inventory: false },
-            told: Told { truth: Truth::Stale, level: Level::Unread, verdict: Verdict::Hold },
+            told: Told { truth: Truth::Stale, level: Level::Unread, olt_level: Level::Unread, verdict: Verdict::Hold },
             is_changed: true,
             reason: Reason::NotReadYet,
             rx: Err(Unread::NotAsked),
@@ -195,6 +151,18 @@ impl Held {
     #[must_use]
     pub const fn level(&self) -> Level {
         self.told.level
+    }
+
+    /// The class of the power that the OLT receives from it; `unread` where that is not judged.
+    #[must_use]
+    pub const fn olt_level(&self) -> Level {
+        self.told.olt_level
+    }
+
+    /// Whether it went down so often lately that its verdict holds.
+    #[must_use]
+    pub const fn is_flapping(&self) -> bool {
+        self.flap.is_suppressed()
     }
 
     /// What its client should show.
@@ -277,121 +245,8 @@ impl Held {
         self.truth.before()
     }
 
-    /// What is to be remembered of where it is and which sweeps list it.
-    pub(super) fn write_place(&self, memory: &mut Writer) {
-        memory.u8(u8::from(self.presence.by_inventory));
-        memory.u8(u8::from(self.presence.by_state));
-        memory.u8(u8::from(self.onu.is_some()));
-        memory.u32(self.onu.unwrap_or_default());
-        for part in self.pon.iter().flat_map(|pon| pon.parts().to_vec()) {
-            memory.u16(part);
-        }
-    }
-
-    /// Takes back what was remembered of that, for this device.
-    pub(super) fn read_place(&mut self, memory: &mut Reader<'_>, identity: Option<Identity>) -> Option<()> {
-        self.presence.by_inventory = memory.flag()?;
-        self.presence.by_state = memory.flag()?;
-        let has_onu = memory.flag()?;
-        let onu = memory.u32()?;
-        self.onu = has_onu.then_some(onu);
-        let mut parts = Vec::new();
-        while let Some(part) = memory.u16() {
-            parts.push(u32::from(part));
-        }
-        self.pon = if parts.is_empty() { None } else { Some(PonId::new(&parts).ok()?) };
-        match identity {
-            Some(Identity::Serial(serial)) => self.serial = Some(serial),
-            Some(Identity::Mac(mac)) => self.mac = Some(mac),
-            None => {}
-        }
-        Some(())
-    }
-
     pub(super) const fn set_reason(&mut self, reason: Reason) {
         self.reason = reason;
-    }
-
-    /// The device that it is, as far as known.
-    pub(super) fn identity(&self) -> Option<Identity> {
-        self.serial.clone().map(Identity::Serial).or(self.mac.map(Identity::Mac))
-    }
-
-    /// A complete sweep of this kind did not list it. It counts towards being gone if that kind listed it before.
-    pub(super) fn note_absence(&mut self, kind: SweepKind, counts: bool) {
-        if !self.presence.lists(kind) {
-            return;
-        }
-        if kind == SweepKind::State {
-            self.truth.doubt_it(Doubt::NotListed);
-        }
-        if counts {
-            self.presence.missing = self.presence.missing.saturating_add(1);
-            self.presence.missing_from_inventory |= kind == SweepKind::Inventory;
-        }
-    }
-
-    /// A sweep of this kind listed it.
-    pub(super) fn note_listed(&mut self, kind: SweepKind) {
-        self.presence.listed(kind);
-        self.truth.listed();
-    }
-
-    /// Takes who and where it is. Another device under the same key starts with nothing held.
-    pub(super) fn sight(&mut self, reading: &Reading, at: Timestamp) -> Sighting {
-        let before = self.identity();
-        let place = self.pon;
-        let read = match (&reading.serial, &reading.mac) {
-            (Ok(serial), _) => Some(Identity::Serial(serial.clone())),
-            (Err(_), Ok(mac)) if self.serial.is_none() => Some(Identity::Mac(*mac)),
-            _ => None,
-        };
-        let mut sighting = Sighting::Same;
-        match (before, read) {
-            (None, Some(_)) => sighting = Sighting::Learned,
-            // A MAC held alone, then a serial: the same device, better known, unless its MAC says otherwise.
-            (Some(Identity::Mac(old)), Some(Identity::Serial(_))) if reading.mac.is_ok_and(|mac| mac == old) => {
-                sighting = Sighting::Learned;
-            }
-            (Some(Identity::Mac(_)), Some(Identity::Serial(_))) if reading.mac.is_err() => {
-                sighting = Sighting::Learned;
-            }
-            (Some(from), Some(to)) if from != to => {
-                let presence = self.presence;
-                let told = self.told;
-                *self = Self { presence, told, ..Self::new(at) };
-                sighting = Sighting::Replaced { from, to };
-            }
-            _ => {}
-        }
-        if let Some(pon) = reading.pon {
-            if let Some(from) = self.pon
-                && from != pon
-            {
-                // The light comes another way now.
-                self.level.unconfirm();
-                if sighting == Sighting::Same {
-                    sighting = Sighting::Moved { from, to: pon };
-                }
-            }
-            self.pon = Some(pon);
-        }
-        self.onu = reading.onu.or(self.onu);
-        if let Ok(serial) = &reading.serial
-            && self.serial.as_ref() != Some(serial)
-        {
-            self.serial = Some(serial.clone());
-        }
-        if let Ok(mac) = reading.mac {
-            self.mac = Some(mac);
-        }
-        self.is_changed |= self.pon != place || sighting != Sighting::Same;
-        match &reading.name {
-            Ok(name) if self.name.as_ref() != Some(name) => self.name = Some(Arc::clone(name)),
-            Err(Unread::NoValue) => self.name = None,
-            Ok(_) | Err(_) => {}
-        }
-        sighting
     }
 
     /// Takes a state reading.
@@ -403,8 +258,19 @@ impl Held {
         rules: &StateRules,
     ) {
         if self.truth.read(state, cause, at, rules) {
-            self.level.unconfirm();
+            self.unconfirm_levels();
         }
+    }
+
+    /// Light before now says nothing of the light after it.
+    pub(super) const fn unconfirm_levels(&mut self) {
+        self.level.unconfirm();
+        self.olt_level.unconfirm();
+    }
+
+    /// What is held of what the OLT receives, with the newest answer.
+    pub(super) fn olt_answer(&self) -> Field<Dbm> {
+        self.olt_rx().ok_or(Unread::NoValue)
     }
 
     /// Takes the values that are only shown.
@@ -443,8 +309,34 @@ impl Held {
         }
     }
 
+    /// Takes the level of an optics reading on the OLT's side, where that is judged.
+    pub(super) fn take_olt_level(&mut self, rx: Field<Dbm>, at: Timestamp, rule: &ThresholdRule) {
+        let Some(rule) = rule.on_olt_side() else { return };
+        if !self.olt_level.is_news(at) || rx.is_err_and(is_silence) {
+            return;
+        }
+        match rx {
+            Ok(rx) if !self.truth.is_lost() => self.olt_level.read(&rule, rx, at),
+            Ok(_) => self.olt_level.unread(Unread::OnuDown, at),
+            Err(why) => self.olt_level.unread(why, at),
+        }
+    }
+
+    /// Other thresholds came into force.
+    pub(super) fn judge_anew(&mut self, rule: &ThresholdRule) {
+        self.level.judge_anew(rule);
+        match rule.on_olt_side() {
+            Some(rule) => self.olt_level.judge_anew(&rule),
+            None => self.olt_level = LevelTrack::new(),
+        }
+    }
+
     /// Forgets what its levels were, and begins anew with the one that is shown.
     pub(super) fn trust_level(&mut self, rule: &ThresholdRule, at: Timestamp) {
+        self.olt_level = LevelTrack::new();
+        if let (Some(rule), Some(rx)) = (rule.on_olt_side(), self.olt_rx()) {
+            self.olt_level.read(&rule, rx, at);
+        }
         self.level = LevelTrack::new();
         if let Ok(rx) = self.rx {
             self.level.read(rule, rx, at);
@@ -454,8 +346,13 @@ impl Held {
     pub(super) fn age(&mut self, now: Timestamp, rules: &StateRules, level_old_after: Duration) {
         self.truth.age(now, rules);
         self.level.age(now, level_old_after);
+        self.olt_level.age(now, level_old_after);
     }
 }
+
+mod place;
+
+pub(super) use place::{Presence, Sighting};
 
 #[cfg(test)]
 mod tests {
@@ -471,7 +368,7 @@ mod tests {
     fn an_onu_costs_well_under_400_bytes() {
         let entry = size_of::<(OnuKey, Held)>();
         let strings = shared("HWTC7D4630C3".len()) + shared("10452 Maria da Silva Santos".len()) + shared(2 * 4);
-        assert!(entry + strings <= 340, "{entry} + {strings}");
+        assert!(entry + strings <= 390, "{entry} + {strings}");
     }
 
     fn seen(serial: Option<&str>, mac: Option<&str>, pon: &str) -> Reading {

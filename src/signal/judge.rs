@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use self::merge::{Pass, Row, heard, rows_of};
+use self::doubt::Listed;
+use self::merge::{Pass, rows_of};
 use super::held::{Held, Told};
-use super::quality::{ByPon, Comparison, LookAgain, Outcome, Tripwire};
+use super::quality::{LookAgain, Tripwire};
 use super::rules::{self, RuleBook};
 use super::truth::{Staleness, StateRules};
-use super::verdict::{Circumstances, decide};
-use super::{Change, Reason, ThresholdError, Transition};
+use super::verdict::{Circumstances, Grounds, decide};
+use super::{Change, Reason, Side, ThresholdError, Transition};
 use crate::config::{StatusMap, ThresholdRule, Thresholds};
-use crate::model::{OltId, OnuKey, PonId, Sweep, SweepKind, SweepScope, Timestamp, Unread};
+use crate::model::{Cause, OltId, OnuKey, PonId, Sweep, SweepKind, Timestamp, Truth};
 
 /// How long after an OLT's reboot losses do not count: its ONUs have to range and register first.
 const GRACE: Duration = Duration::from_secs(600);
@@ -44,6 +45,8 @@ pub struct Judge {
     newest: [Option<Timestamp>; 3],
     /// The end of the newest complete sweep of each kind whose missing rows were counted.
     counted: [Option<Timestamp>; 3],
+    /// How long its tables are, by kind of sweep.
+    listed: [Listed; 3],
     no_answer: Option<Timestamp>,
     /// When the OLT's uptime was read, and what it was.
     uptime: Option<(Timestamp, Duration)>,
@@ -72,6 +75,7 @@ impl Judge {
             now: Timestamp::from_millis(0),
             newest: [None; 3],
             counted: [None; 3],
+            listed: [Listed::default(); 3],
             no_answer: None,
             uptime: None,
             grace_until: None,
@@ -221,7 +225,7 @@ impl Judge {
         for (_, held) in &mut self.onus {
             let rule = new.rule(&self.olt, held.pon());
             if rule != self.rules.rule(&self.olt, held.pon()) {
-                held.level.judge_anew(&rule);
+                held.judge_anew(&rule);
             }
         }
         self.rules = new;
@@ -265,6 +269,7 @@ impl Judge {
         self.now = at;
         self.newest = [None; 3];
         self.counted = [None; 3];
+        self.listed = [Listed::default(); 3];
         self.uptime = None;
         self.awaiting_optics = None;
         self.no_answer = self.no_answer.map(|since| since.min(at));
@@ -273,19 +278,25 @@ impl Judge {
         for (_, held) in &mut self.onus {
             held.truth.clock_back(at);
             held.level.clock_back(at);
+            held.olt_level.clock_back(at);
+            held.flap.clock_back(at);
         }
     }
 
     fn take(&mut self, sweep: &Sweep, at: Timestamp, told: &mut Vec<Transition>) {
-        let complete = sweep.completeness.is_complete();
-        let says_something = complete || sweep.uptime.is_some() || !sweep.onus.is_empty() || !sweep.pons.is_empty();
+        let says_something = sweep.completeness.is_complete()
+            || sweep.uptime.is_some()
+            || !sweep.onus.is_empty()
+            || !sweep.pons.is_empty();
         if says_something && self.no_answer.take().is_some() {
             told.push(self.of_olt(at, Change::Answering, Reason::AnswersAgain));
         }
         self.note_uptime(sweep, at, told);
         let rows = rows_of(sweep);
         let believed = sweep.kind == SweepKind::Optics && self.check_levels(&rows, sweep, at, told);
+        let olt_side_believed = believed && self.olt_side_is_sane(&rows);
         let in_grace = self.grace_until.is_some_and(|until| sweep.started < until);
+        let complete = sweep.completeness.is_complete() && !self.has_shrunk(sweep, rows.len(), at, told);
         let counted = slot(&mut self.counted, sweep.kind);
         let is_new = counted.is_none_or(|counted| at > counted);
         if complete && is_new {
@@ -302,6 +313,7 @@ impl Judge {
             scope: &sweep.scope,
             absences_count,
             believed,
+            olt_side_believed,
             level_old_after: self.level_old_after,
             state,
         };
@@ -316,93 +328,6 @@ impl Judge {
             down_after: self.rules.down_after(),
             stale_after: self.stale_after,
             in_grace: self.grace_until.is_some_and(|until| self.now < until),
-        }
-    }
-
-    /// Sees a reboot in an uptime that fell, or that is short when we first see the OLT. An uptime that stands still (a
-    /// recording played back) is none.
-    fn note_uptime(&mut self, sweep: &Sweep, at: Timestamp, told: &mut Vec<Transition>) {
-        let Some(uptime) = sweep.uptime else { return };
-        let reboot = match self.uptime {
-            Some((then, _)) if sweep.started <= then => return,
-            Some((then, before)) => {
-                let wraps = before + sweep.started.since(then) + Duration::from_secs(60) >= UPTIME_WRAP;
-                (uptime < before && !wraps).then_some((Reason::Rebooted(at), GRACE))
-            }
-            None => GRACE
-                .checked_sub(uptime)
-                .filter(|rest| !rest.is_zero())
-                .map(|rest| (Reason::JustBooted(u32::try_from(uptime.as_secs()).unwrap_or(u32::MAX)), rest)),
-        };
-        self.uptime = Some((sweep.started, uptime));
-        let Some((reason, grace)) = reboot else { return };
-        self.grace_until = Some(at + grace);
-        self.in_grace = true;
-        for (_, held) in &mut self.onus {
-            held.truth.go_stale(Staleness::Rebooted, at);
-            held.level.unconfirm();
-        }
-        told.push(self.of_olt(at, Change::Rebooted, reason));
-    }
-
-    /// Whether the levels of an optics sweep may be judged.
-    fn check_levels(&mut self, rows: &[Row<'_>], sweep: &Sweep, at: Timestamp, told: &mut Vec<Transition>) -> bool {
-        let complete = sweep.completeness.is_complete();
-        let by_pon = !sweep.scope.is_whole();
-        let mut comparisons = ByPon::new();
-        let mut rows = rows.iter().peekable();
-        for (key, held) in &self.onus {
-            while rows.next_if(|row| row.reading.key < *key).is_some() {}
-            let row = rows.next_if(|row| row.reading.key == *key);
-            let based = held.level.last();
-            let comparison: &mut Comparison = comparisons.entry(held.pon().filter(|_| by_pon)).or_default();
-            comparison.based_or_lost += usize::from(based.is_some());
-            if held.truth.is_lost() {
-                continue;
-            }
-            let was_read = held.rx().is_ok();
-            comparison.known += usize::from(was_read);
-            comparison.based += usize::from(based.is_some());
-            let Some(row) = row.filter(|row| !row.twice) else { continue };
-            match heard(row.reading.rx, complete) {
-                Ok(rx) => {
-                    if let Some(based) = based {
-                        comparison.answered += 1;
-                        comparison.deltas.push((rx - based).thousandths());
-                    }
-                }
-                Err(Unread::NotAsked | Unread::NoAnswer | Unread::OnuDown) => {}
-                Err(_) => {
-                    comparison.answered += usize::from(based.is_some());
-                    comparison.turned += usize::from(was_read);
-                }
-            }
-        }
-        let outcome = match &sweep.scope {
-            SweepScope::Whole => self.tripwire.judge(comparisons.entry(None).or_default(), at),
-            SweepScope::Pons(pons) => self.tripwire.judge_slice(pons, &comparisons, at),
-        };
-        match outcome {
-            Outcome::Sane => true,
-            Outcome::Frozen => false,
-            Outcome::Tripped(reason) => {
-                told.push(self.of_olt(at, Change::Suspect, reason));
-                false
-            }
-            Outcome::Trusted(reason) => {
-                told.push(self.of_olt(at, Change::Trusted, reason));
-                true
-            }
-        }
-    }
-
-    /// A mass outage makes levels unread before a state sweep says why; once it does, the levels are not suspect.
-    fn explain_missing_levels(&mut self, at: Timestamp, told: &mut Vec<Transition>) {
-        let lit = self.onus.iter().filter(|(_, held)| !held.truth.is_lost() && held.level.last().is_some());
-        let (unread, of) =
-            lit.fold((0, 0), |(unread, of), (_, held)| (unread + usize::from(held.rx().is_err()), of + 1));
-        if self.tripwire.explain(unread, of) {
-            told.push(self.of_olt(at, Change::Trusted, Reason::LossesExplain));
         }
     }
 
@@ -421,6 +346,7 @@ impl Judge {
             awaiting_optics: awaiting_optics.is_some_and(|until| now < until),
             unknown_after: rules.unknown_after(),
         };
+        let flap = rules.flap();
         // Neighbours mostly hang on one PON.
         let mut last: Option<(Option<PonId>, ThresholdRule)> = None;
         for (key, held) in onus.iter_mut() {
@@ -430,16 +356,36 @@ impl Judge {
                 _ => rules.rule(olt, held.pon()),
             };
             last = Some((held.pon(), rule));
+            let became_quiet = held.flap.pass(&flap, now);
+            let began_to_flap = matches!(held.truth.truth(), Truth::Down(cause) if cause != Cause::Admin)
+                && held.told.truth == Truth::Up
+                && held.flap.lose(&flap, held.truth.since());
             let truth_reason = held.truth.reason(&state);
-            let level_reason = held.level.reason(&rule, held.rx());
-            let (verdict, reason) = decide(&around, &held.truth, truth_reason, &held.level, level_reason);
+            let level_reason = held.level.reason(Side::Onu, &rule, held.rx());
+            let olt_rule = rule.on_olt_side().unwrap_or(rule);
+            let olt_level_reason = held.olt_level.reason(Side::Olt, &olt_rule, held.olt_answer());
+            let damped = held.flap.is_suppressed().then(|| held.flap.reason(&flap, now));
+            let (verdict, reason) = decide(
+                &around,
+                damped,
+                Grounds { track: &held.truth, reason: truth_reason },
+                Grounds { track: &held.level, reason: level_reason },
+                Grounds { track: &held.olt_level, reason: olt_level_reason },
+            );
             held.set_reason(reason);
-            let new = Told { truth: held.truth.truth(), level: held.level.shown(), verdict };
+            let new = Told {
+                truth: held.truth.truth(),
+                level: held.level.shown(),
+                olt_level: held.olt_level.shown(),
+                verdict,
+            };
             let old = std::mem::replace(&mut held.told, new);
-            if old == new {
+            let flaps = began_to_flap || became_quiet;
+            if old == new && !flaps {
                 continue;
             }
             held.is_changed = true;
+            let flap_reason = flaps.then(|| held.flap.reason(&flap, now));
             let mut tell = |what, reason| {
                 told.push(Transition { olt: olt.clone(), onu: Some(key.clone()), at: now, what, reason });
             };
@@ -448,6 +394,12 @@ impl Judge {
             }
             if old.level != new.level {
                 tell(Change::LevelChanged { from: old.level, to: new.level }, level_reason);
+            }
+            if old.olt_level != new.olt_level {
+                tell(Change::OltLevelChanged { from: old.olt_level, to: new.olt_level }, olt_level_reason);
+            }
+            if let Some(reason) = flap_reason {
+                tell(if began_to_flap { Change::Flapping } else { Change::Settled }, reason);
             }
             if old.verdict != new.verdict {
                 tell(Change::VerdictChanged { from: old.verdict, to: new.verdict }, reason);
@@ -466,10 +418,14 @@ const fn slot<T>(by_kind: &mut [T; 3], kind: SweepKind) -> &mut T {
     }
 }
 
+mod doubt;
 mod merge;
 mod recall;
 
 pub use recall::Recalled;
+
+#[cfg(test)]
+use crate::model::Unread;
 
 #[cfg(test)]
 mod properties;

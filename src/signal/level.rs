@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Reason;
 use super::memory::{Reader, Writer, checksum, number_of, word_of};
 use super::rules::dwell;
+use super::{Reason, Side};
 use crate::config::ThresholdRule;
 use crate::model::{Dbm, Level, Timestamp, Unread};
 
@@ -82,7 +82,7 @@ fn way_back(rule: &ThresholdRule) -> ThresholdRule {
 
 /// Tells rules apart over a restart.
 fn fingerprint(rule: &ThresholdRule) -> u32 {
-    let ThresholdRule { window, weak_margin, hysteresis, worsen_after, improve_after } = *rule;
+    let ThresholdRule { window, weak_margin, hysteresis, worsen_after, improve_after, olt_window: _ } = *rule;
     let levels = [window.sensitivity.thousandths(), window.overload.thousandths()];
     let margins = [weak_margin.thousandths(), hysteresis.thousandths()];
     let numbers = levels.into_iter().chain(margins).map(i32::to_le_bytes);
@@ -269,7 +269,7 @@ impl LevelTrack {
     }
 
     /// Why the level is what it is; `answer` is the newest answer, for a level that is unread.
-    pub(super) fn reason(&self, rule: &ThresholdRule, answer: Result<Dbm, Unread>) -> Reason {
+    pub(super) fn reason(&self, side: Side, rule: &ThresholdRule, answer: Result<Dbm, Unread>) -> Reason {
         if self.aged {
             return Reason::LevelOld(self.read_at);
         }
@@ -280,7 +280,7 @@ impl LevelTrack {
         let band = band_of(rule, rx);
         let class = band.level();
         if class == Level::Good && self.level == Level::Good {
-            return Reason::LevelGood { rx };
+            return Reason::LevelGood { side, rx };
         }
         let window = rule.window;
         if badness(class) >= badness(self.level) {
@@ -295,7 +295,7 @@ impl LevelTrack {
             // A class that came back before the better one was settled never left: its run says nothing.
             let settled = self.confirmed && class == self.level && run < needed;
             let needed = if settled { 0 } else { needed };
-            return Reason::LevelBeyond { band, rx, bound, readings: run.min(needed), needed };
+            return Reason::LevelBeyond { side, band, rx, bound, readings: run.min(needed), needed };
         }
         let from_below = match self.level {
             Level::Critical => true,
@@ -313,7 +313,7 @@ impl LevelTrack {
             (false, true) => back.overload,
             (false, false) => back.overload - rule.weak_margin,
         };
-        Reason::LevelReturning { rx, bound, from_below, readings: run, needed: dwell(rule.improve_after) }
+        Reason::LevelReturning { side, rx, bound, from_below, readings: run, needed: dwell(rule.improve_after) }
     }
 
     const fn restart(&mut self) {

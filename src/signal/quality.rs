@@ -43,6 +43,11 @@ impl Comparison {
         self.deltas.extend_from_slice(&other.deltas);
     }
 
+    /// Whether its levels moved together as only arithmetic moves them.
+    pub(super) fn is_shifted(&mut self) -> bool {
+        shift(self).is_some()
+    }
+
     /// Whether there is anything to hear of these ONUs.
     const fn counts(&self) -> bool {
         self.known > 0 || self.based > 0

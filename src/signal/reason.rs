@@ -8,6 +8,15 @@ use serde::{Serialize, Serializer};
 use super::level::Band;
 use crate::model::{Cause, Dbm, Decibels, SweepKind, Timestamp, Truth, Unread};
 
+/// Whose receiver a level is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The ONU's.
+    Onu,
+    /// The OLT's, for this ONU.
+    Olt,
+}
+
 /// Why. Prints, and serialises, as words for an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -65,11 +74,15 @@ pub enum Reason {
     },
     /// The level is inside the window with margin.
     LevelGood {
+        /// Who receives it.
+        side: Side,
         /// The power received.
         rx: Dbm,
     },
     /// A level beyond a bound.
     LevelBeyond {
+        /// Who receives it.
+        side: Side,
         /// Where it lies.
         band: Band,
         /// The power received.
@@ -83,6 +96,8 @@ pub enum Reason {
     },
     /// A level on its way back.
     LevelReturning {
+        /// Who receives it.
+        side: Side,
         /// The power received.
         rx: Dbm,
         /// What it has to reach.
@@ -93,6 +108,27 @@ pub enum Reason {
         readings: u8,
         /// How many are needed.
         needed: u8,
+    },
+    /// It went down too often in a short time.
+    Flapping {
+        /// Points at present; a loss costs 1000, and they halve in a quarter of an hour unless configured otherwise.
+        penalty: u16,
+        /// When no more than these are left, it is believed again.
+        reuse: u16,
+    },
+    /// It did, and has been quiet since.
+    Calm {
+        /// Points that are left.
+        penalty: u16,
+        /// No more than these had to be left.
+        reuse: u16,
+    },
+    /// A complete sweep listed far less than the one before.
+    Shrunk {
+        /// How many ONUs it listed.
+        rows: u32,
+        /// How many the one before did.
+        of: u32,
     },
     /// No level is known.
     NoLevel(Unread),
@@ -136,6 +172,15 @@ fn whole(seconds: u32) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(u64::from(seconds)))
 }
 
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Onu => "rx",
+            Self::Olt => "OLT rx",
+        })
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -159,8 +204,8 @@ impl fmt::Display for Reason {
             Self::JustBooted(seconds) => write!(f, "the OLT came up {} before it was first read", whole(seconds)),
             Self::ClockBack => f.write_str("the clock of this machine went back"),
             Self::KnownUntil { truth, until } => write!(f, "{truth} until {until}, before the restart; not read since"),
-            Self::LevelGood { rx } => write!(f, "rx {rx:.2} is good"),
-            Self::LevelBeyond { band, rx, bound, readings, needed } => {
+            Self::LevelGood { side, rx } => write!(f, "{side} {rx:.2} is good"),
+            Self::LevelBeyond { side, band, rx, bound, readings, needed } => {
                 let what = match band {
                     Band::BelowSensitivity => "below sensitivity",
                     Band::NearSensitivity => "near sensitivity, below",
@@ -168,12 +213,22 @@ impl fmt::Display for Reason {
                     Band::NearOverload => "near overload, above",
                     Band::AboveOverload => "above overload",
                 };
-                write!(f, "rx {rx:.2} {what} {bound:.2}")?;
+                write!(f, "{side} {rx:.2} {what} {bound:.2}")?;
                 if needed > 0 { write!(f, " in {readings} of {needed} readings") } else { Ok(()) }
             }
-            Self::LevelReturning { rx, bound, from_below, readings, needed } => {
+            Self::LevelReturning { side, rx, bound, from_below, readings, needed } => {
                 let least = if from_below { "at least" } else { "at most" };
-                write!(f, "rx {rx:.2}, has to be {least} {bound:.2} in {needed} readings, was in {readings}")
+                write!(f, "{side} {rx:.2}, has to be {least} {bound:.2} in {needed} readings, was in {readings}")
+            }
+            Self::Flapping { penalty, reuse } => {
+                write!(f, "flapping: {penalty} points for its losses, held until {reuse} are left")
+            }
+            Self::Calm { penalty, reuse } => write!(f, "quiet again: {penalty} points left, at most {reuse} needed"),
+            Self::Shrunk { rows, of } => {
+                write!(
+                    f,
+                    "a complete sweep listed {rows} ONUs, the one before {of}: not believed until a second one agrees"
+                )
             }
             Self::NoLevel(why) => write!(f, "level unread: {why}"),
             Self::LevelOld(then) => write!(f, "no level read since {then}"),
@@ -215,6 +270,7 @@ mod tests {
             ),
             (
                 Reason::LevelBeyond {
+                    side: Side::Onu,
                     band: Band::BelowSensitivity,
                     rx: dbm(-28_310),
                     bound: dbm(-27_000),
@@ -225,6 +281,7 @@ mod tests {
             ),
             (
                 Reason::LevelReturning {
+                    side: Side::Onu,
                     rx: dbm(-26_500),
                     bound: dbm(-26_000),
                     from_below: true,

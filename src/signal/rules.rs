@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::ThresholdError;
-use crate::config::{ThresholdRule, Thresholds};
+use crate::config::{FlapRule, ThresholdRule, Thresholds};
 use crate::model::{Decibels, OltId, PonId};
 
 /// Distinct PONs remembered; an OLT has at most some hundreds. More (an agent that invents ports) only cost time.
@@ -45,6 +45,11 @@ impl RuleBook {
         u16::from(dwell(self.thresholds.down_after))
     }
 
+    /// When an ONU flaps.
+    pub(super) const fn flap(&self) -> FlapRule {
+        self.thresholds.flap
+    }
+
     /// How long a loss without a known cause must last.
     pub(super) const fn unknown_after(&self) -> Duration {
         self.thresholds.unknown_after
@@ -73,6 +78,15 @@ fn check_readings(name: &str, what: &'static str, found: u32) -> Result<(), Thre
 }
 
 fn check_rule(name: &str, rule: &ThresholdRule) -> Result<(), ThresholdError> {
+    if let Some(rule) = rule.on_olt_side() {
+        check_window(&format!("{name} on the OLT's side"), &rule)?;
+    }
+    check_window(name, rule)?;
+    check_readings(name, "worsen_after", rule.worsen_after)?;
+    check_readings(name, "improve_after", rule.improve_after)
+}
+
+fn check_window(name: &str, rule: &ThresholdRule) -> Result<(), ThresholdError> {
     let (sensitivity, overload) = (rule.window.sensitivity, rule.window.overload);
     if sensitivity >= overload {
         return Err(ThresholdError::EmptyWindow { rule: name.to_owned(), sensitivity, overload });
@@ -86,8 +100,7 @@ fn check_rule(name: &str, rule: &ThresholdRule) -> Result<(), ThresholdError> {
     if sensitivity + margin + hysteresis > overload - margin - hysteresis {
         return Err(ThresholdError::NothingGood { rule: name.to_owned(), margin, hysteresis, sensitivity, overload });
     }
-    check_readings(name, "worsen_after", rule.worsen_after)?;
-    check_readings(name, "improve_after", rule.improve_after)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -100,6 +113,7 @@ pub(super) mod tests {
     pub(in crate::signal) fn b_plus() -> ThresholdRule {
         ThresholdRule {
             window: Window { sensitivity: Dbm::from_thousandths(-27_000), overload: Dbm::from_thousandths(-8_000) },
+            olt_window: None,
             weak_margin: Decibels::from_thousandths(2_000),
             hysteresis: Decibels::from_thousandths(1_000),
             worsen_after: 2,
@@ -108,7 +122,13 @@ pub(super) mod tests {
     }
 
     pub(in crate::signal) fn thresholds() -> Thresholds {
-        Thresholds { base: b_plus(), overrides: vec![], down_after: 2, unknown_after: Duration::from_secs(600) }
+        Thresholds {
+            base: b_plus(),
+            overrides: vec![],
+            down_after: 2,
+            unknown_after: Duration::from_secs(600),
+            flap: FlapRule::default(),
+        }
     }
 
     #[test]

@@ -69,6 +69,13 @@ pub enum Change {
         /// What is held now.
         to: Level,
     },
+    /// The class of the power that the OLT receives from it.
+    OltLevelChanged {
+        /// What was held.
+        from: Level,
+        /// What is held now.
+        to: Level,
+    },
     /// What its client should show.
     VerdictChanged {
         /// What was held.
@@ -84,6 +91,8 @@ pub enum Change {
         truth: Truth,
         /// The class of its received power.
         level: Level,
+        /// The class of the power that the OLT receives from it.
+        olt_level: Level,
     },
     /// No longer listed: nothing is held of it any more. Never an ERROR.
     Gone,
@@ -103,14 +112,18 @@ pub enum Change {
         /// The new one.
         to: Identity,
     },
+    /// It went down too often in a short time: its verdict holds.
+    Flapping,
     /// The OLT stopped to answer: all its ONUs are stale.
     Unreachable,
     /// The OLT answers again.
     Answering,
     /// The OLT rebooted: losses do not count for a while.
     Rebooted,
-    /// The time after the reboot is over: losses count again.
+    /// The time after the reboot is over: losses count again. Of an ONU: it flaps no more.
     Settled,
+    /// A complete sweep listed so much less than the one before that what it lacks is not believed to be gone.
+    Shrunk,
     /// The OLT's levels cannot be right: all its verdicts hold.
     Suspect,
     /// The OLT's levels are believed again.

@@ -29,6 +29,16 @@ pub const fn verdict_of(status: &StatusMap, truth: Truth, level: Level) -> Verdi
     }
 }
 
+/// The table for what the OLT receives of an ONU that is up and else ok.
+#[must_use]
+pub const fn verdict_on_olt_side(status: &StatusMap, level: Level) -> Verdict {
+    match level {
+        Level::Critical => status.olt_critical,
+        Level::Overload => status.olt_overload,
+        Level::Good | Level::Weak | Level::Unread => Verdict::Ok,
+    }
+}
+
 /// What a verdict is made of, besides the ONU's own truth and level.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circumstances<'a> {
@@ -40,13 +50,37 @@ pub(super) struct Circumstances<'a> {
     pub(super) unknown_after: Duration,
 }
 
-/// The verdict, and why. `truth_reason` and `level_reason` are the tracks' own.
+/// One track, and why it stands as it does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grounds<'a, T> {
+    pub(super) track: &'a T,
+    pub(super) reason: Reason,
+}
+
+/// The verdict, and why. `damped` is why nothing is believed of this ONU at present, if so.
 pub(super) fn decide(
     around: &Circumstances<'_>,
-    truth: &TruthTrack,
-    truth_reason: Reason,
-    level: &LevelTrack,
-    level_reason: Reason,
+    damped: Option<Reason>,
+    truth: Grounds<'_, TruthTrack>,
+    onu_side: Grounds<'_, LevelTrack>,
+    olt_side: Grounds<'_, LevelTrack>,
+) -> (Verdict, Reason) {
+    let decided = decide_by_onu(around, damped, truth, onu_side);
+    let Grounds { track: level, reason } = olt_side;
+    if decided.0 != Verdict::Ok || !level.confirmed() {
+        return decided;
+    }
+    match verdict_on_olt_side(around.status, level.shown()) {
+        Verdict::Ok => decided,
+        verdict => (verdict, reason),
+    }
+}
+
+fn decide_by_onu(
+    around: &Circumstances<'_>,
+    damped: Option<Reason>,
+    Grounds { track: truth, reason: truth_reason }: Grounds<'_, TruthTrack>,
+    Grounds { track: level, reason: level_reason }: Grounds<'_, LevelTrack>,
 ) -> (Verdict, Reason) {
     let hold = |reason: Reason| (Verdict::Hold, reason);
     if let Some(reason) = around.suspect {
@@ -57,6 +91,9 @@ pub(super) fn decide(
     }
     if let Some(doubt) = truth.doubt() {
         return hold(doubt.reason());
+    }
+    if let Some(reason) = damped {
+        return hold(reason);
     }
     let verdict = verdict_of(around.status, truth.truth(), level.shown());
     match truth.truth() {
@@ -108,6 +145,16 @@ mod tests {
         for (truth, level, verdict) in table {
             assert_eq!(verdict_of(&status, truth, level), verdict, "{truth} {level}");
         }
+    }
+
+    #[test]
+    fn what_the_olt_receives_decides_nothing_unless_it_is_asked_to() {
+        let (asked, usual) = (StatusMap::all(Verdict::Hold), StatusMap::default());
+        for level in Level::ALL {
+            assert_eq!(verdict_on_olt_side(&usual, *level), Verdict::Ok);
+        }
+        assert_eq!(verdict_on_olt_side(&asked, Level::Critical), Verdict::Hold);
+        assert_eq!(verdict_on_olt_side(&asked, Level::Weak), Verdict::Ok);
     }
 
     #[test]

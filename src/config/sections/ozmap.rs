@@ -110,5 +110,7 @@ fn status_map(section: &Section<'_>) -> StatusMap {
         critical: verdict("critical", default.critical),
         overload: verdict("overload", default.overload),
         weak: verdict("weak", default.weak),
+        olt_critical: verdict("olt_critical", default.olt_critical),
+        olt_overload: verdict("olt_overload", default.olt_overload),
     }
 }

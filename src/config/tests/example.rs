@@ -114,8 +114,11 @@ fn every_value_that_it_shows_is_valid() {
                 )
         )
     };
-    let numbers: String =
-        only(keep_class).lines().filter(|line| !line.starts_with("class")).map(|line| format!("{line}\n")).collect();
+    let numbers: String = only(keep_class)
+        .lines()
+        .filter(|line| !line.starts_with("class") && !line.starts_with("olt_class"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     shown(&numbers);
 }
 
@@ -131,6 +134,8 @@ fn every_key_is_in_the_example() {
                 Line::Header => {
                     section = if bare.starts_with("[snmp.credential.") {
                         schema::CREDENTIAL.header.to_owned()
+                    } else if bare.starts_with("[thresholds.classes.") {
+                        schema::CLASS.header.to_owned()
                     } else {
                         bare.to_owned()
                     }

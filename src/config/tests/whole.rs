@@ -167,6 +167,63 @@ fn an_override_inherits_what_it_does_not_say() {
 }
 
 #[test]
+fn the_olt_s_window_comes_along_with_a_class_or_is_given() {
+    let window =
+        |low: f64, high: f64| Some(Window { sensitivity: Dbm::new(low).unwrap(), overload: Dbm::new(high).unwrap() });
+    for (text, olt_window) in [
+        ("", None),
+        ("class = 'N1'", window(-26.0, -5.0)),
+        ("class = 'C+'", None),
+        ("olt_class = 'C+'", window(-32.0, -12.0)),
+        ("class = 'N1'\nolt_class = 'none'", None),
+        ("class = 'E1'\nolt_sensitivity_dbm = -29.5\nolt_overload_dbm = -7", window(-29.5, -7.0)),
+        ("class = 'E1'\nolt_sensitivity_dbm = -29\nolt_overload_dbm = -7", window(-29.0, -7.0)),
+        ("class = 'PX'\nclasses.PX = { sensitivity_dbm = -24, overload_dbm = -3 }", None),
+        (
+            "class = 'PX'\n[thresholds.classes.PX]\nsensitivity_dbm = -24\noverload_dbm = -3\nolt_sensitivity_dbm = -27\n\
+             olt_overload_dbm = -6",
+            window(-27.0, -6.0),
+        ),
+    ] {
+        let config = parse(&with(&format!("[thresholds]\n{text}"))).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(config.thresholds.base.olt_window, olt_window, "{text}");
+        if text.contains("PX") {
+            assert_eq!(Some(config.thresholds.base.window), window(-24.0, -3.0));
+        }
+    }
+    let text = "[thresholds]\nclass = 'N2'\n[[thresholds.override]]\npon = '1'\nclass = 'B+'\n[[thresholds.override]]\npon = '2'\n\
+                worsen_after = 5\n[[thresholds.override]]\npon = '3'\nolt_overload_dbm = -6";
+    let config = parse(&with(text)).unwrap();
+    let of = |pon| config.thresholds.rule_for("a", Some(pon)).olt_window;
+    assert_eq!([of("1"), of("2"), of("3")], [None, window(-28.0, -7.0), window(-28.0, -6.0)]);
+}
+
+#[test]
+fn mistakes_in_windows_of_the_olt_and_own_classes_are_told() {
+    for (text, message) in [
+        ("olt_sensitivity_dbm = -28", "without class, \"olt_overload_dbm\" is needed too"),
+        ("olt_sensitivity_dbm = -8\nolt_overload_dbm = -28", "is not below the overload"),
+        ("olt_class = 'N1'\nolt_sensitivity_dbm = -8\nolt_overload_dbm = -2", "\"olt_class\" is given already"),
+        ("olt_class = 'N9'", "did you mean \"N1\""),
+        ("classes.X = { sensitivity_dbm = -24 }", "[thresholds.classes.X] lacks \"overload_dbm\""),
+        ("classes.X = 3", "expected a section [thresholds.classes.X]"),
+        ("classes.N1 = { sensitivity_dbm = -24, overload_dbm = -3 }", "is the name of a built-in class"),
+        ("classes.X = { sensitivity_dbm = -4, overload_dbm = -30 }", "is not below the overload"),
+        (
+            "classes.X = { sensitivity_dbm = -24, overload_dbm = -3, olt_overload_dbm = -3 }",
+            "\"olt_sensitivity_dbm\" is needed",
+        ),
+        ("[[thresholds.override]]\npon = '1'\nolt_overload_dbm = -3", "there is no window to inherit from"),
+        ("flap_suppress = 1000", "is not below the suppress of 1000"),
+        ("flap_reuse = 0", "expected a whole number from 1"),
+        ("olt_sensitivity_dbm = -9\nolt_overload_dbm = -7", "leave no good level"),
+    ] {
+        let error = parse(&with(&format!("[thresholds]\n{text}"))).unwrap_err().to_string();
+        assert!(error.contains(message), "{text}: {error}");
+    }
+}
+
+#[test]
 fn every_word_means_what_it_says() {
     for (auth, privacy) in [("md5", "des"), ("sha1", "aes128"), ("sha224", "aes192"), ("sha512", "aes256")] {
         let text = format!(

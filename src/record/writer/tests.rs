@@ -1,7 +1,7 @@
 use std::os::fd::OwnedFd;
 
 use super::*;
-use crate::config::{AddressMatch, Pattern, StatusMap, ThresholdRule, Thresholds};
+use crate::config::{AddressMatch, FlapRule, Pattern, StatusMap, ThresholdRule, Thresholds};
 use crate::model::{
     Completeness, Dbm, Gap, Mac, OnuKey, OnuState, PonId, Reading, SweepKind, SweepScope, Unread, Verdict,
 };
@@ -13,6 +13,7 @@ fn rules() -> Rules {
         overrides: Vec::new(),
         down_after: 2,
         unknown_after: Duration::from_secs(600),
+        flap: FlapRule::default(),
     };
     Rules { thresholds, status: StatusMap::all(Verdict::Error) }
 }

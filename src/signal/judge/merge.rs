@@ -31,6 +31,8 @@ pub(super) struct Pass<'a> {
     pub(super) absences_count: bool,
     /// Whether levels may be judged.
     pub(super) believed: bool,
+    /// Whether those that the OLT receives may be judged too.
+    pub(super) olt_side_believed: bool,
     pub(super) level_old_after: Duration,
     pub(super) state: StateRules,
 }
@@ -122,6 +124,9 @@ impl Merge<'_> {
             SweepKind::Optics => {
                 let rule = self.rules.rule(self.olt, held.pon());
                 held.take_level(heard(reading.rx, pass.complete), pass.at, &rule, pass.believed);
+                if pass.believed && pass.olt_side_believed {
+                    held.take_olt_level(heard(reading.olt_rx, pass.complete), pass.at, &rule);
+                }
             }
         }
     }

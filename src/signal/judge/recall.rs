@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Judge;
 use super::merge::MAX_ONUS;
 use crate::model::{Decibels, OnuKey, Timestamp, Truth};
+use crate::signal::flap::FlapTrack;
 use crate::signal::held::Held;
 use crate::signal::level::LevelTrack;
 use crate::signal::memory::{Changed, Memory, MemoryError, Reader, Writer};
@@ -15,6 +16,8 @@ use crate::signal::{Change, Reason, Transition};
 const TRUTH: u8 = 1;
 const LEVEL: u8 = 2;
 const PLACE: u8 = 3;
+const OLT_LEVEL: u8 = 4;
+const FLAP: u8 = 5;
 /// Fields of an OLT's memory.
 const HEARD: u8 = 1;
 const SUSPECT: u8 = 2;
@@ -58,6 +61,10 @@ impl Judge {
             memory.field(TRUTH, |memory| held.truth.write(memory));
             memory.field(LEVEL, |memory| held.level.write(&rule, memory));
             memory.field(PLACE, |memory| held.write_place(memory));
+            if let Some(rule) = rule.on_olt_side() {
+                memory.field(OLT_LEVEL, |memory| held.olt_level.write(&rule, memory));
+            }
+            memory.field(FLAP, |memory| held.flap.write(memory));
             changed.push(Memory { key: key.clone(), identity: held.identity(), octets: memory.finish() });
         }
         let gone = gone.as_mut().map(std::mem::take).unwrap_or_default();
@@ -125,7 +132,11 @@ impl Judge {
                 olt: self.olt.clone(),
                 onu: Some(key.clone()),
                 at: now,
-                what: Change::Recalled { truth: held.truth.before().unwrap_or(Truth::Stale), level: held.told.level },
+                what: Change::Recalled {
+                    truth: held.truth.before().unwrap_or(Truth::Stale),
+                    level: held.told.level,
+                    olt_level: held.told.olt_level,
+                },
                 reason: held.reason(),
             });
         }
@@ -152,9 +163,16 @@ impl Judge {
         held.truth = truth.ok_or(MemoryError::Field(TRUTH))?;
         let level = LevelTrack::recall(&mut field(LEVEL)?, &rule, now);
         held.level = level.ok_or(MemoryError::Field(LEVEL))?;
+        if let (Some(mut field), Some(rule)) = (find(OLT_LEVEL), rule.on_olt_side()) {
+            held.olt_level = LevelTrack::recall(&mut field, &rule, now).ok_or(MemoryError::Field(OLT_LEVEL))?;
+        }
+        if let Some(mut field) = find(FLAP) {
+            held.flap = FlapTrack::recall(&mut field, now).ok_or(MemoryError::Field(FLAP))?;
+        }
         let state = self.state_rules();
         held.age(now, &state, self.level_old_after);
         held.told.level = held.level.shown();
+        held.told.olt_level = held.olt_level.shown();
         held.set_reason(held.truth.reason(&state));
         held.is_changed = false;
         Ok(held)

@@ -6,8 +6,11 @@ use crate::model::{Cause, Completeness, Dbm, Decibels, Gap, Level, OnuState, Rea
 use crate::signal::Identity;
 use crate::signal::rules::tests::thresholds;
 
+mod damping;
 mod levels;
+mod olt_side;
 mod recall;
+mod shrinking;
 mod slices;
 
 const MINUTE: u64 = 60;

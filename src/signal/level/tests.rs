@@ -93,13 +93,13 @@ fn the_first_reading_shows_but_does_not_count_until_the_dwell() {
     assert_eq!(levels_of(&rule, &mut track, &[-28_000]), [Level::Critical]);
     assert!(!track.confirmed());
     assert_eq!(
-        track.reason(&rule, Ok(dbm(-28_000))).to_string(),
+        track.reason(Side::Onu, &rule, Ok(dbm(-28_000))).to_string(),
         "rx -28.00 dBm below sensitivity -27.00 dBm in 1 of 2 readings"
     );
     levels_of(&rule, &mut track, &[-28_310]);
     assert!(track.confirmed());
     assert_eq!(
-        track.reason(&rule, Ok(dbm(-28_310))).to_string(),
+        track.reason(Side::Onu, &rule, Ok(dbm(-28_310))).to_string(),
         "rx -28.31 dBm below sensitivity -27.00 dBm in 2 of 2 readings"
     );
 }
@@ -185,6 +185,7 @@ fn a_new_rule_relaxes_at_once_and_tightens_after_the_dwell() {
 fn any_rule() -> impl Strategy<Value = ThresholdRule> {
     (-40_000_i32..-20_000, 0_i32..3_000, 0_i32..2_000, 10_000_i32..20_000, 1_u32..5, 1_u32..5).prop_map(
         |(sensitivity, margin, hysteresis, width, worsen_after, improve_after)| ThresholdRule {
+            olt_window: None,
             window: Window { sensitivity: dbm(sensitivity), overload: dbm(sensitivity + width) },
             weak_margin: Decibels::from_thousandths(margin),
             hysteresis: Decibels::from_thousandths(hysteresis),
@@ -234,6 +235,7 @@ proptest! {
         s in any::<i32>(), o in any::<i32>(), m in any::<i32>(), h in any::<i32>(), rx in any::<i32>()
     ) {
         let rule = ThresholdRule {
+            olt_window: None,
             window: Window { sensitivity: dbm(s), overload: dbm(o) },
             weak_margin: Decibels::from_thousandths(m),
             hysteresis: Decibels::from_thousandths(h),
@@ -243,7 +245,7 @@ proptest! {
         prop_assert_ne!(class_of(&rule, dbm(rx)), Level::Unread);
         let mut track = LevelTrack::new();
         track.read(&rule, dbm(rx), Timestamp::from_millis(1));
-        prop_assert!(!track.reason(&rule, Ok(dbm(rx))).to_string().is_empty());
+        prop_assert!(!track.reason(Side::Onu, &rule, Ok(dbm(rx))).to_string().is_empty());
     }
 
     #[test]

@@ -64,8 +64,8 @@ fn a_restart_holds_every_verdict_and_flips_none() {
     assert_eq!(verdicts, [Verdict::Ok, Verdict::Error, Verdict::Error, Verdict::Hold]);
     let (mut after, told) = shelf.restart(at(600));
     assert_eq!(told.len(), 4);
-    assert_eq!(told[1].what, Change::Recalled { truth: OPTICAL, level: Level::Unread });
-    assert_eq!(told[2].what, Change::Recalled { truth: Truth::Up, level: Level::Critical });
+    assert_eq!(told[1].what, Change::Recalled { truth: OPTICAL, level: Level::Unread, olt_level: Level::Unread });
+    assert_eq!(told[2].what, Change::Recalled { truth: Truth::Up, level: Level::Critical, olt_level: Level::Unread });
     for number in 1..=4 {
         assert_eq!((view(&after, number).0, verdict(&after, number)), (Truth::Stale, Verdict::Hold));
     }

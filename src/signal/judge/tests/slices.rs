@@ -1,6 +1,7 @@
 //! Levels that come PON by PON.
 
 use super::*;
+use crate::model::SweepScope;
 use crate::signal::LookAgain;
 
 const PONS: u32 = 4;
