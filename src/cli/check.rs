@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::table::{Grid, Paint, clean, finish, number, painted, text};
 use super::{Outcome, out};
 use crate::config::{self, Config, LONGEST_CONFIG, OzmapMode};
-use crate::mib::Library;
+use crate::mib::{Finding as MibFinding, Library};
 use crate::ozmap::Client;
 use crate::poll::Poller;
 use crate::snmp::Engine;
@@ -33,6 +33,8 @@ struct Good {
     profile: String,
     round_trip: Option<Duration>,
     says: String,
+    /// What speaks against the profile.
+    doubt: Option<String>,
 }
 
 pub(super) async fn run(args: &CheckArgs, paper: Paper) -> Result<Outcome, CliError> {
@@ -73,6 +75,11 @@ pub(super) async fn run(args: &CheckArgs, paper: Paper) -> Result<Outcome, CliEr
         ]);
     }
     out::print(&grid.without_empty_columns(&[]).render(paper))?;
+    for finding in &findings {
+        if let Ok(Good { doubt: Some(doubt), .. }) = &finding.result {
+            out::note(&format!("warning: {}: {doubt}; oltwatch probe shows it column by column", finding.what));
+        }
+    }
     let failed: Vec<&Finding> = findings.iter().filter(|finding| finding.result.is_err()).collect();
     for finding in &failed {
         if let Err(why) = &finding.result {
@@ -155,11 +162,17 @@ async fn try_olt(olt: config::Olt, library: Arc<Library>, engine: Engine) -> Fin
     let (what, address) = (olt.name.to_string(), olt.address.clone());
     let mut poller = Poller::with_engine(olt, library, engine);
     let result = match poller.identify().await {
-        Ok(identity) => Ok((identity.profile.name().to_owned(), identity.sys_descr.clone())),
+        Ok(identity) => {
+            let doubt = match identity.finding {
+                MibFinding::Proved | MibFinding::PonsOnly => None,
+                finding => Some(format!("the profile {} is {finding}", identity.profile.name())),
+            };
+            Ok((identity.profile.name().to_owned(), identity.sys_descr.clone(), doubt))
+        }
         Err(error) => Err(chain(&error)),
     };
     let round_trip = poller.counters().smoothed_rtt;
-    let result = result.map(|(profile, says)| Good { profile, round_trip, says });
+    let result = result.map(|(profile, says, doubt)| Good { profile, round_trip, says, doubt });
     Finding { what, address, result }
 }
 
@@ -170,7 +183,7 @@ async fn try_ozmap(ozmap: &config::Ozmap) -> Finding {
             let result = client.check().await;
             let round_trip = Some(started.elapsed());
             let says = "takes the token".to_owned();
-            let good = || Good { profile: String::new(), round_trip, says };
+            let good = || Good { profile: String::new(), round_trip, says, doubt: None };
             (client.host().to_owned(), result.map(|()| good()).map_err(|error| chain(&error)))
         }
         Err(error) => (String::new(), Err(chain(&error))),

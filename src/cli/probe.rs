@@ -2,23 +2,26 @@
 
 mod block;
 mod columns;
+mod document;
+mod missing;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::args::secret;
 use super::error::CliError;
 use super::out::Paper;
-use super::table::{Grid, Paint, clean, finish, number, painted, text};
+use super::progress::Progress;
+use super::table::{Paint, clean, finish, painted};
 use super::{Outcome, out};
 use crate::config::{self, Secret};
-use crate::mib::{FieldName, Library, Profile, Rows};
-use crate::poll::{Poller, Trial};
-use crate::snmp::{Oid, Session, Target, Value};
+use crate::mib::{Finding, Library, Profile, Proof, Rows, best_proved};
+use crate::poll::{Poller, Proved, Style, Trial, claims, prove};
+use crate::snmp::{Engine, Oid, Session, Target, Value};
 use block::Block;
-use columns::{Answer, Asked, TableAsked};
+use document::Document;
 
 const SYS_NAME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 5, 0];
 
@@ -56,6 +59,43 @@ pub(super) struct ProbeArgs {
     /// First wait for an answer
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = super::args::duration)]
     pub(super) timeout: Duration,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: ProbeFormat,
+}
+
+/// `probe --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum ProbeFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// What an OLT says of itself, and which profiles claim it.
+struct Introduced {
+    address: String,
+    round_trip: Option<Duration>,
+    sys_descr: String,
+    sys_object_id: Oid,
+    sys_name: Option<String>,
+    trials: Vec<Trial>,
+}
+
+/// Results on standard output: as they come for a person, at the end for a program.
+struct Printer {
+    format: ProbeFormat,
+    paper: Paper,
+}
+
+impl Printer {
+    fn show(&self, text: &str) -> Result<(), CliError> {
+        if self.format == ProbeFormat::Text { out::print(&finish(text, self.paper)) } else { Ok(()) }
+    }
+
+    fn end(&self, document: &Document<'_>) -> Result<(), CliError> {
+        if self.format == ProbeFormat::Json { out::print(&document.json()?) } else { Ok(()) }
+    }
 }
 
 pub(super) async fn run(args: &ProbeArgs, paper: Paper) -> Result<Outcome, CliError> {
@@ -69,40 +109,78 @@ pub(super) async fn run(args: &ProbeArgs, paper: Paper) -> Result<Outcome, CliEr
         out::note(&format!("note: {} is not set, so it is asked without authentication", block::V3_AUTH));
     }
     let olt = block.olt(args)?;
-    let mut poller = Poller::new(olt.clone(), Arc::clone(&library));
+    let printer = Printer { format: args.format, paper };
+    let engine = Engine::default();
+    let mut poller = Poller::with_engine(olt.clone(), Arc::clone(&library), engine.clone());
     let (sys_descr, sys_object_id, trials) = poller.introduce().await?;
-    let mut shown = format!(
-        "{} answers{}\n  sysDescr     {}\n  sysObjectID  {sys_object_id}\n",
-        painted(&olt.address, Paint::Strong),
-        poller.counters().smoothed_rtt.map(|rtt| format!(" in {:.1} ms", millis(rtt))).unwrap_or_default(),
-        clean(&sys_descr, 200),
-    );
-    shown.push_str(&tried(&trials, args.profile.as_deref()));
-    out::print(&finish(&shown, paper))?;
-    let fitting = trials.iter().find(|trial| trial.fits).map(|trial| &trial.profile);
-    let Some(profile) = args.profile.as_deref().and_then(|name| library.get(name)).or(fitting) else {
-        out::print(&finish(&unknown_family(&sys_object_id, &trials, &known()), paper))?;
+    let round_trip = poller.counters().smoothed_rtt;
+    let mut introduced =
+        Introduced { address: olt.address.clone(), round_trip, sys_descr, sys_object_id, sys_name: None, trials };
+    let claims = match args.profile.as_deref().and_then(|name| library.get(name)) {
+        Some(named) => vec![Arc::clone(named)],
+        None => claims(&introduced.trials),
+    };
+    let asking = Asking { engine: &engine, olt: &olt, args };
+    let scores = if claims.len() > 1 { asking.compare(&claims).await? } else { Vec::new() };
+    let best = best_proved(scores.iter()).unwrap_or(0);
+    printer.show(&introduction(&introduced, args.profile.as_deref(), &claims, &scores))?;
+    let Some(profile) = claims.get(best) else {
+        printer.show(&unknown_family(&introduced, &known()))?;
+        printer.end(&Document::unknown(&introduced))?;
         out::note("error: no profile fits this OLT");
         return Ok(Outcome::Failed);
     };
-    let target = gentle(&olt, profile, args);
-    let pause = Duration::from_secs_f64(1.2 / target.pdus_per_second);
-    let session = Session::open(target, &olt.credential).await?;
+    let session = asking.open(profile).await?;
     let name = session.get(&[Oid::new(&SYS_NAME)]).await.ok();
-    let name = name.as_ref().and_then(|answers| answers.first()).and_then(|answer| match &answer.value {
+    introduced.sys_name = name.as_ref().and_then(|answers| answers.first()).and_then(|answer| match &answer.value {
         Value::OctetString(octets) => Some(String::from_utf8_lossy(octets).into_owned()),
         _ => None,
     });
-    let asked = columns::ask(&session, profile, pause).await;
-    let mut shown = families(profile);
-    for table in &asked {
-        shown.push_str(&table_of(table));
-    }
-    shown.push_str(&missing(&asked));
-    shown.push_str("\nTo watch it, put this into the configuration:\n\n");
-    shown.push_str(&block.text(profile.name(), name.as_deref()));
-    out::print(&finish(&shown, paper))?;
+    let proved = asking.prove(&session, profile, true).await;
+    printer.show(&families(profile))?;
+    printer.show(&columns::tables(profile, &proved))?;
+    printer.show(&summary(profile, &proved))?;
+    let text = block.text(profile.name(), introduced.sys_name.as_deref());
+    printer.show(&format!("\nTo watch it, put this into the configuration:\n\n{text}"))?;
+    printer.end(&Document::known(&introduced, profile, &proved, &text))?;
     Ok(Outcome::Done)
+}
+
+/// How the OLT is asked: gently, as far as a profile knows what it bears.
+struct Asking<'a> {
+    engine: &'a Engine,
+    olt: &'a config::Olt,
+    args: &'a ProbeArgs,
+}
+
+impl Asking<'_> {
+    async fn open(&self, profile: &Profile) -> Result<Session, CliError> {
+        Ok(self.engine.open(gentle(self.olt, profile, self.args), &self.olt.credential).await?)
+    }
+
+    async fn prove(&self, session: &Session, profile: &Profile, thorough: bool) -> Proved {
+        let pause = match thorough {
+            true => Duration::from_secs_f64(1.2 / gentle(self.olt, profile, self.args).pdus_per_second),
+            false => Duration::ZERO,
+        };
+        let tables = profile.proof_tables().len();
+        let progress = Progress::new("probing", tables);
+        let tell = |table: &str| {
+            progress.say(table.to_owned());
+            progress.step();
+        };
+        prove(session, profile, Style { thorough, pause }, &tell).await
+    }
+
+    /// A brief proof of each.
+    async fn compare(&self, claims: &[Arc<Profile>]) -> Result<Vec<Proof>, CliError> {
+        let mut proofs = Vec::new();
+        for profile in claims {
+            let session = self.open(profile).await?;
+            proofs.push(self.prove(&session, profile, false).await.proof);
+        }
+        Ok(proofs)
+    }
 }
 
 fn millis(time: Duration) -> f64 {
@@ -122,9 +200,15 @@ fn gentle(olt: &config::Olt, profile: &Profile, args: &ProbeArgs) -> Target {
     }
 }
 
-fn tried(trials: &[Trial], named: Option<&str>) -> String {
-    let mut shown = String::new();
-    for trial in trials {
+fn introduction(introduced: &Introduced, named: Option<&str>, claims: &[Arc<Profile>], scores: &[Proof]) -> String {
+    let mut shown = format!(
+        "{} answers{}\n  sysDescr     {}\n  sysObjectID  {}\n",
+        painted(&introduced.address, Paint::Strong),
+        introduced.round_trip.map(|rtt| format!(" in {:.1} ms", millis(rtt))).unwrap_or_default(),
+        clean(&introduced.sys_descr, 200),
+        introduced.sys_object_id
+    );
+    for trial in &introduced.trials {
         let verdict = match (&trial.probe, trial.fits) {
             (None, _) => painted("fits", Paint::Good),
             (Some(probe), true) => format!("{}: {probe} answers", painted("fits", Paint::Good)),
@@ -132,11 +216,15 @@ fn tried(trials: &[Trial], named: Option<&str>) -> String {
         };
         shown.push_str(&format!("  tried        {}, {verdict}\n", trial.profile.name()));
     }
-    if trials.is_empty() {
+    if introduced.trials.is_empty() {
         shown.push_str("  tried        no profile is for this sysObjectID\n");
     }
     if let Some(named) = named {
         shown.push_str(&format!("  taken for    {named}, as --profile says\n"));
+    }
+    // More than one claims it: the proof decides.
+    for (profile, proof) in claims.iter().zip(scores) {
+        shown.push_str(&format!("  proof        {}: {} points, {}\n", profile.name(), proof.score(), proof.finding()));
     }
     shown
 }
@@ -151,104 +239,50 @@ fn families(profile: &Profile) -> String {
     )
 }
 
-fn table_of(table: &TableAsked) -> String {
-    let rows = match table.rows {
-        Rows::Onu => "ONUs",
-        Rows::Pon => "PON ports",
+/// What the proof comes to, what nobody answers for, and what that means.
+fn summary(profile: &Profile, proved: &Proved) -> String {
+    let (proof, finding) = (&proved.proof, proved.proof.finding());
+    let paint = match finding {
+        Finding::Proved => Paint::Good,
+        Finding::PonsOnly | Finding::Unproved => Paint::Warning,
+        Finding::Contradicted | Finding::Unknown => Paint::Bad,
     };
-    let mut shown = format!("\n{} {rows}", painted(&table.object, Paint::Strong));
-    if let Some(base) = &table.base {
-        shown.push_str(&painted(&format!(", columns under {base}"), Paint::Faint));
-    }
-    shown.push('\n');
-    let mut grid = Grid::new(vec![
-        text("FIELD"),
-        text("SWEEP"),
-        text("OBJECT"),
-        text("COLUMN"),
-        text("SURE"),
-        number("TIME"),
-        text("ROW"),
-        text("SAYS"),
-    ]);
-    for column in &table.columns {
-        grid.row(line(column));
-    }
-    shown.push_str(&grid.lines(2));
-    shown
-}
-
-fn line(column: &Asked) -> Vec<String> {
-    let (row, says) = match &column.answer {
-        Answer::Row { row, raw, means } => {
-            let raw = clean(raw, 36);
-            let says = match means {
-                Some(Ok(means)) if *means == raw => painted(&raw, Paint::Good),
-                Some(Ok(means)) => format!("{raw} = {}", painted(&clean(means, 28), Paint::Good)),
-                Some(Err(why)) => format!("{raw} = {}", painted(why, Paint::Warning)),
-                None => raw,
-            };
-            (clean(row, 24), says)
-        }
-        Answer::Nothing => (String::new(), painted("no row", Paint::Warning)),
-        Answer::PartOfIndex => (String::new(), painted("part of the index", Paint::Faint)),
-        Answer::Failed(why) => (String::new(), painted(&clean(why, 60), Paint::Bad)),
-        Answer::NotAsked => (String::new(), painted("not asked: it had fallen silent", Paint::Bad)),
-    };
-    vec![
-        column.field.word().to_owned(),
-        column.sweep.word().to_owned(),
-        clean(&column.object, 40),
-        column.tail.clone(),
-        format!("{:?}", column.confidence),
-        column.took.map(|took| format!("{:.1} ms", millis(took))).unwrap_or_default(),
-        row,
-        says,
-    ]
-}
-
-/// Which fields of an ONU nobody answers for, and why.
-fn missing(asked: &[TableAsked]) -> String {
-    let columns = || asked.iter().filter(|table| table.rows == Rows::Onu).flat_map(|table| &table.columns);
-    let (mut silent, mut absent) = (Vec::new(), Vec::new());
-    for field in FieldName::ALL {
-        let mut mine = columns().filter(|column| column.field == field).peekable();
-        let derived = matches!(field, FieldName::Pon | FieldName::Onu | FieldName::Onus | FieldName::Cause);
-        if mine.peek().is_none() {
-            if !derived {
-                absent.push(field.word());
-            }
-        } else if !mine.any(|column| matches!(column.answer, Answer::Row { .. } | Answer::PartOfIndex)) {
-            silent.push(field.word());
-        }
-    }
-    let mut shown = String::from("\n");
-    if !columns().any(|column| matches!(column.answer, Answer::Row { .. })) {
+    let mut shown = format!(
+        "\n{}: {} requests in {:.1} s\n",
+        painted(&format!("The family is {finding}"), paint),
+        proved.pdus,
+        proved.elapsed.as_secs_f64()
+    );
+    if !proof.columns.iter().any(|column| column.rows == Rows::Onu && column.sample.is_some()) {
         shown.push_str(&format!(
             "{}: it has none, or this community or user sees only a part of the MIB\n",
             painted("No ONU was found", Paint::Warning)
         ));
-    } else if !silent.is_empty() {
-        shown.push_str(&format!(
-            "{}: {} (this model or firmware lacks the column, or it has no row yet)\n",
-            painted("Not answered", Paint::Warning),
-            silent.join(", ")
-        ));
+        return shown;
     }
-    if !absent.is_empty() {
-        shown.push_str(&format!("Not known for this family: {}\n", absent.join(", ")));
+    let missing = missing::missing(profile, proof);
+    for (title, known) in [("Not answered", true), ("Not known for this family", false)] {
+        let fields: Vec<&str> = missing.iter().filter(|one| one.known == known).map(|one| one.field).collect();
+        if !fields.is_empty() {
+            let title = if known { painted(title, Paint::Warning) } else { title.to_owned() };
+            shown.push_str(&format!("{title}: {}\n", fields.join(", ")));
+        }
+    }
+    for one in missing.iter().filter(|one| !one.means.is_empty()) {
+        shown.push_str(&format!("  no {}: {}\n", one.field, one.means));
     }
     shown
 }
 
-fn unknown_family(sys_object_id: &Oid, trials: &[Trial], known: &str) -> String {
-    let near: Vec<&str> = trials.iter().map(|trial| trial.profile.name()).collect();
+fn unknown_family(introduced: &Introduced, known: &str) -> String {
+    let near: Vec<&str> = introduced.trials.iter().map(|trial| trial.profile.name()).collect();
     let near = if near.is_empty() { String::new() } else { format!(" Near: {}.", near.join(", ")) };
     format!(
-        "\n{}: no profile fits {sys_object_id}.{near}\n\
+        "\n{}: no profile fits {}.{near}\n\
          If you know its family, try it: --profile NAME, with one of {known}.\n\
          Else a profile has to be written (docs/profiles.md says how). It needs a walk of the device:\n  \
          snmpbulkwalk -v2c -c COMMUNITY -ObentU ADDRESS 1.3.6.1 > walk.txt\n",
-        painted("Unknown family", Paint::Bad)
+        painted("Unknown family", Paint::Bad),
+        introduced.sys_object_id
     )
 }

@@ -119,6 +119,7 @@ pub(super) fn olt(name: &str, onus: &[Reading]) -> OltReport {
     let mut report = OltReport::new(OltId::new(name), "192.0.2.10:161".to_owned());
     report.status = Some(Status {
         identity: Some(Identity {
+            finding: crate::mib::Finding::Proved,
             sys_descr: "Huawei Integrated Access Software".to_owned(),
             sys_object_id: Oid::new(&[1, 3, 6, 1, 4, 1, 2011]),
             profile,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
+use super::proof::{Proved, Style, prove};
 use super::{Intervals, PollError, View};
 use crate::config;
-use crate::mib::{Joins, Library, Profile};
+use crate::mib::{Finding, Joins, Library, Profile, best_proved};
 use crate::model::OltId;
 use crate::snmp::{Counters, Engine, Oid, Plan, Session, Target, Value};
 
@@ -33,6 +34,8 @@ pub struct Identity {
     pub sys_object_id: Oid,
     /// The profile that is used.
     pub profile: Arc<Profile>,
+    /// What its self-test came to.
+    pub finding: Finding,
 }
 
 /// A profile that was tried on an OLT, and whether its proof was found.
@@ -147,41 +150,84 @@ impl Poller {
         }
     }
 
-    /// Asks the OLT what it is, and picks its profile. Afterwards the session keeps to what the family bears.
+    /// Asks the OLT what it is, and picks its profile: the one that is named, else of those that claim it the one that its
+    /// tables prove best. Afterwards the session keeps to what the family bears.
     ///
     /// # Errors
     /// [`PollError`] when it does not answer, or no profile fits.
     pub async fn identify(&mut self) -> Result<&Identity, PollError> {
         let (sys_descr, sys_object_id, trials) = self.introduce().await?;
-        let chosen = match &self.olt.profile {
+        let claims = match &self.olt.profile {
             config::Profile::Named(name) => {
                 let known = || self.library.iter().map(|profile| profile.name()).collect::<Vec<_>>().join(", ");
                 let profile = self
                     .library
                     .get(name)
                     .ok_or_else(|| PollError::NoSuchProfile { name: name.clone(), known: known() })?;
-                Arc::clone(profile)
+                vec![Arc::clone(profile)]
             }
-            config::Profile::Auto => match trials.iter().find(|trial| trial.fits) {
-                Some(trial) => Arc::clone(&trial.profile),
-                None => {
-                    let near: Vec<String> = trials
-                        .iter()
-                        .filter_map(|trial| {
-                            Some(format!("{} ({} gives nothing)", trial.profile.name(), trial.probe.as_ref()?))
-                        })
-                        .collect();
-                    let hint = if near.is_empty() { String::new() } else { format!("; near: {}", near.join(", ")) };
-                    return Err(PollError::UnknownFamily { sys_object_id, sys_descr, hint });
-                }
-            },
+            config::Profile::Auto => claims(&trials),
         };
+        if claims.is_empty() {
+            let near: Vec<String> = trials
+                .iter()
+                .filter_map(|trial| Some(format!("{} ({} gives nothing)", trial.profile.name(), trial.probe.as_ref()?)))
+                .collect();
+            let hint = if near.is_empty() { String::new() } else { format!("; near: {}", near.join(", ")) };
+            return Err(PollError::UnknownFamily { sys_object_id, sys_descr, hint });
+        }
         self.plans.clear();
         // A new session, as the first one kept to what any agent bears.
         self.close();
-        let session = self.engine.open(self.target(&chosen), &self.olt.credential).await?;
+        // What has proved itself before need not do so after each silence.
+        let held = self.identity.as_ref().filter(|held| {
+            held.finding == Finding::Proved
+                && (&held.sys_descr, &held.sys_object_id) == (&sys_descr, &sys_object_id)
+                && claims.iter().any(|claim| claim.name() == held.profile.name())
+        });
+        let (profile, finding) = match held {
+            Some(held) => {
+                let profile = Arc::clone(&held.profile);
+                self.session = Some(self.engine.open(self.target(&profile), &self.olt.credential).await?);
+                (profile, Finding::Proved)
+            }
+            None => self.choose(&claims).await?,
+        };
+        Ok(self.identity.insert(Identity { sys_descr, sys_object_id, profile, finding }))
+    }
+
+    /// Proves every profile that claims the OLT, and keeps the session of the one that is proved best.
+    async fn choose(&mut self, claims: &[Arc<Profile>]) -> Result<(Arc<Profile>, Finding), PollError> {
+        let (olt, mut tried) = (self.olt.name.clone(), Vec::new());
+        for profile in claims {
+            let session = self.engine.open(self.target(profile), &self.olt.credential).await?;
+            let Proved { proof, pdus, .. } = prove(&session, profile, Style::BRIEF, &|_| ()).await;
+            tracing::debug!(%olt, profile = profile.name(), score = proof.score(), pdus, finding = %proof.finding(), "a profile was tried");
+            tried.push((session, proof));
+        }
+        let best = best_proved(tried.iter().map(|(_, proof)| proof)).unwrap_or(0);
+        for (position, (session, _)) in tried.iter().enumerate() {
+            if position != best {
+                self.earlier = self.earlier.followed_by(&session.counters());
+            }
+        }
+        let (Some(profile), Some((session, proof))) = (claims.get(best), tried.into_iter().nth(best)) else {
+            return Err(PollError::NotAnAgent { missing: "profile" }); // the caller has seen to it that there is one
+        };
         self.session = Some(session);
-        Ok(self.identity.insert(Identity { sys_descr, sys_object_id, profile: chosen }))
+        let (name, finding) = (profile.name(), proof.finding());
+        match finding {
+            Finding::Proved | Finding::PonsOnly => {}
+            _ => tracing::warn!(
+                %olt, profile = name, %finding,
+                "the OLT does not bear out its profile; what it answers is read all the same (oltwatch probe shows it column by column)"
+            ),
+        }
+        if claims.len() > 1 {
+            let others: Vec<&str> = claims.iter().map(|claim| claim.name()).filter(|other| *other != name).collect();
+            tracing::info!(%olt, profile = name, others = others.join(", "), "of several profiles the best proved one is used");
+        }
+        Ok((Arc::clone(profile), finding))
     }
 
     /// Asks the OLT what it is, and which profiles fit it.
@@ -274,6 +320,18 @@ impl Poller {
             ..Target::new(&self.olt.address)
         }
     }
+}
+
+/// The profiles that fit, the surest first, each once.
+#[must_use]
+pub fn claims(trials: &[Trial]) -> Vec<Arc<Profile>> {
+    let mut claims: Vec<Arc<Profile>> = Vec::new();
+    for trial in trials.iter().filter(|trial| trial.fits) {
+        if !claims.iter().any(|claim| claim.name() == trial.profile.name()) {
+            claims.push(Arc::clone(&trial.profile));
+        }
+    }
+    claims
 }
 
 /// A text without control characters, at most [`MAX_DESCR`] characters.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::account::What;
 use super::connect::{Identity, Poller};
-use crate::mib::{Profile, RawColumn, RawTable};
+use crate::mib::{Finding, Profile, RawColumn, RawTable};
 use crate::model::{Completeness, Sweep, SweepKind, SweepScope, Timestamp};
 use crate::snmp::{Oid, Value};
 
@@ -14,8 +14,12 @@ impl Poller {
     /// Takes these rows for what the OLT would answer, so that [`Self::explain`] can reckon without asking it.
     pub fn rehearse(&mut self, profile: &Arc<Profile>, rows: &BTreeMap<Oid, Value>) {
         self.account.get_or_insert_default();
-        self.identity =
-            Some(Identity { sys_descr: String::new(), sys_object_id: Oid::new(&[0, 0]), profile: Arc::clone(profile) });
+        self.identity = Some(Identity {
+            sys_descr: String::new(),
+            sys_object_id: Oid::new(&[0, 0]),
+            profile: Arc::clone(profile),
+            finding: Finding::Unknown,
+        });
         let column = |oid: &Oid| -> Vec<(Box<[u32]>, Value)> {
             let below = rows.range::<Oid, _>(oid..).map_while(|(row, value)| Some((row.suffix_of(oid)?.into(), value)));
             below.map(|(index, value)| (index, value.clone())).collect()
