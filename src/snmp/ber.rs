@@ -173,12 +173,13 @@ pub(super) const fn length_octets(length: usize) -> usize {
 
 /// Puts a length, below 2^32, at the end.
 pub(super) fn put_length(octets: &mut Vec<u8>, length: usize) {
+    if let Ok(short @ ..0x80) = u8::try_from(length) {
+        return octets.push(short);
+    }
     let wide = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     let digits = length_octets(length) - 1;
-    if digits > 0 {
-        octets.push(0x80 | u8::try_from(digits).unwrap_or(4));
-    }
-    let skip = wide.len() - digits.max(1);
+    octets.push(0x80 | u8::try_from(digits).unwrap_or(4));
+    let skip = wide.len() - digits;
     octets.extend_from_slice(wide.get(skip..).unwrap_or_default());
 }
 
@@ -198,12 +199,27 @@ pub(super) fn put_integer(octets: &mut Vec<u8>, number: i64) {
     octets.extend_from_slice(wide.get(wide.len().saturating_sub(digits)..).unwrap_or(&wide));
 }
 
-/// Writes elements from the last to the first, so that every length is known when it is written.
+/// How many octets an element takes whose contents take so many.
+pub(super) const fn element_octets(contents: usize) -> usize {
+    1 + length_octets(contents) + contents
+}
+
+/// Puts an element at the end.
+pub(super) fn put_octets(octets: &mut Vec<u8>, tag: u8, body: &[u8]) {
+    octets.push(tag);
+    put_length(octets, body.len());
+    octets.extend_from_slice(body);
+}
+
+/// Writes elements from the last to the first, so that every length is known when it is written: apart from what puts
+/// them at the end, for tests of that.
+#[cfg(test)]
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     reversed: Vec<u8>,
 }
 
+#[cfg(test)]
 impl Writer {
     /// Where the writer stands, for [`Self::wrap`].
     pub(super) const fn mark(&self) -> usize {
@@ -249,7 +265,6 @@ impl Writer {
     }
 
     /// An OBJECT IDENTIFIER. The caller has checked that it begins with two sub-identifiers that can be joined.
-    #[cfg(test)]
     pub(super) fn object_id(&mut self, arcs: &[u32]) {
         let mark = self.mark();
         let (first, second, rest) = match arcs {
@@ -264,7 +279,6 @@ impl Writer {
         self.wrap(OBJECT_ID, mark);
     }
 
-    #[cfg(test)]
     fn base128(&mut self, number: u64) {
         let mut rest = number;
         let mut more = 0;

@@ -250,32 +250,55 @@ pub(super) fn is_encodable(oid: &Oid) -> bool {
     }
 }
 
+/// A request as a PDU on its way out, its lengths known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OutgoingPdu<'a> {
+    tag: u8,
+    /// Request id, non-repeaters or error status, max-repetitions or error index.
+    numbers: [i64; 3],
+    names: &'a [u8],
+    contents: usize,
+}
+
+impl<'a> OutgoingPdu<'a> {
+    pub(super) fn new(request_id: i32, request: &'a Request) -> Self {
+        let (tag, repetitions) = match request.operation {
+            Operation::Get => (GET, 0),
+            Operation::GetNext => (GET_NEXT, 0),
+            Operation::GetBulk { max_repetitions } => (GET_BULK, i64::from(max_repetitions.max(1))),
+        };
+        let names = request.names.octets();
+        let numbers = [i64::from(request_id), 0, repetitions];
+        let integers: usize = numbers.iter().map(|number| ber::element_octets(ber::integer_octets(*number))).sum();
+        Self { tag, numbers, names, contents: integers + ber::element_octets(names.len()) }
+    }
+
+    /// How many octets it takes.
+    pub(super) const fn octets(&self) -> usize {
+        ber::element_octets(self.contents)
+    }
+
+    /// Puts it at the end.
+    pub(super) fn put(&self, buffer: &mut Vec<u8>) {
+        buffer.push(self.tag);
+        ber::put_length(buffer, self.contents);
+        self.numbers.iter().for_each(|number| ber::put_integer(buffer, *number));
+        ber::put_octets(buffer, SEQUENCE, self.names);
+    }
+}
+
 /// A whole v2c request, put into an empty buffer.
 pub(super) fn encode_v2c(buffer: &mut Vec<u8>, community: &[u8], request_id: i32, request: &Request) {
-    let (tag, repetitions) = match request.operation {
-        Operation::Get => (GET, 0),
-        Operation::GetNext => (GET_NEXT, 0),
-        Operation::GetBulk { max_repetitions } => (GET_BULK, i64::from(max_repetitions.max(1))),
-    };
-    let names = request.names.octets();
-    let element = |length: usize| 1 + ber::length_octets(length) + length;
-    let numbers = [i64::from(request_id), 0, repetitions];
-    let pdu = numbers.iter().map(|number| element(ber::integer_octets(*number))).sum::<usize>() + element(names.len());
+    let pdu = OutgoingPdu::new(request_id, request);
     let version = i64::from(VERSION_2C);
-    let message = element(ber::integer_octets(version)) + element(community.len()) + element(pdu);
-    buffer.reserve(element(message));
+    let message =
+        ber::element_octets(ber::integer_octets(version)) + ber::element_octets(community.len()) + pdu.octets();
+    buffer.reserve(ber::element_octets(message));
     buffer.push(SEQUENCE);
     ber::put_length(buffer, message);
     ber::put_integer(buffer, version);
-    buffer.push(OCTET_STRING);
-    ber::put_length(buffer, community.len());
-    buffer.extend_from_slice(community);
-    buffer.push(tag);
-    ber::put_length(buffer, pdu);
-    numbers.iter().for_each(|number| ber::put_integer(buffer, *number));
-    buffer.push(SEQUENCE);
-    ber::put_length(buffer, names.len());
-    buffer.extend_from_slice(names);
+    ber::put_octets(buffer, OCTET_STRING, community);
+    pdu.put(buffer);
 }
 
 /// About how many octets a name takes in a message, with its varbind's frame and a NULL.

@@ -226,7 +226,12 @@ fn no_changed_message_is_believed() {
     let now = Instant::now();
     let request = codec::Request { operation: codec::Operation::GetNext, names: codec::Names::of(&[oid(ROOT)]) };
     // Our own requests are signed as answers are: what tells them apart stands inside.
-    let signed: Vec<Vec<u8>> = (1..9).map(|id| secure().seal(now, id, &request).unwrap()).collect();
+    let sealed = |id| {
+        let mut datagram = Vec::new();
+        secure().seal(now, id, &request, &mut datagram).unwrap();
+        datagram
+    };
+    let signed: Vec<Vec<u8>> = (1..9).map(sealed).collect();
     let mut usm = secure();
     let (mut untrue, mut opened) = (0, 0);
     each_input(20_000, |input, random| {
@@ -236,7 +241,7 @@ fn no_changed_message_is_believed() {
         let Ok(header) = usm::read(&datagram) else { return };
         // Octets after a message are no part of it.
         let same = datagram.starts_with(truth);
-        match usm.open(now, &header, random.u8(..16) == 0) {
+        match usm.open(now, &header, random.u8(..16) == 0, &mut Vec::new()) {
             Opened::Response(_) | Opened::Resynchronised => panic!("input {input} is believed: {datagram:02x?}"),
             Opened::Untrue(_) if same => opened += 1,
             Opened::Untrue(_) => untrue += 1,

@@ -230,10 +230,7 @@ impl WalkJob {
         let over = |end: &Vec<u8>| index::compare(index, end) == std::cmp::Ordering::Greater;
         // An empty slice points nowhere, and some C libraries' comparison of nothing there takes a hundred times as long.
         let within = self.within.is_empty() || index.starts_with(&self.within);
-        if !within
-            || self.stop_before.as_ref().is_some_and(past)
-            || self.until.as_ref().is_some_and(over)
-        {
+        if !within || self.stop_before.as_ref().is_some_and(past) || self.until.as_ref().is_some_and(over) {
             self.end(position, Ok(()));
             return false;
         }

@@ -15,10 +15,12 @@ pub(super) struct Commons {
     pub(super) tickets: Tickets,
     pub(super) gate: Gate,
     pub(super) outbox: Outbox,
+    /// Room for what an encrypted answer holds.
+    pub(super) plain: Vec<u8>,
 }
 
 impl Commons {
     pub(super) fn new(limits: Limits, random: fastrand::Rng) -> Self {
-        Self { tickets: Tickets::new(random), gate: Gate::new(limits), outbox: Outbox::default() }
+        Self { tickets: Tickets::new(random), gate: Gate::new(limits), outbox: Outbox::default(), plain: Vec::new() }
     }
 }

@@ -27,7 +27,7 @@ use self::rtt::RoundTrips;
 pub(super) use self::sizing::{FRAME, Sizing};
 use super::codec::{self, Names, Operation, Request};
 use super::commons::{Commons, Queue, Ticket};
-use super::usm::{Chore, Made, Usm};
+use super::usm::{self, Chore, Made, Usm};
 use super::{Counters, Refusal, Silence, SnmpError, Target};
 use crate::config::Secret;
 
@@ -442,8 +442,15 @@ impl<J: Job> Device<J> {
                 codec::encode_v2c(&mut octets, community.expose().as_bytes(), id, &held.ask.request);
                 Ok(octets)
             }
-            (Protocol::V3(_), Some(id)) if held.purpose == Purpose::Probe => Ok(Usm::probe(id)),
-            (Protocol::V3(usm), Some(id)) => usm.seal(now, id, &held.ask.request),
+            (Protocol::V3(_), Some(id)) if held.purpose == Purpose::Probe => {
+                let mut octets = commons.outbox.buffer();
+                usm::probe(&mut octets, id);
+                Ok(octets)
+            }
+            (Protocol::V3(usm), Some(id)) => {
+                let mut octets = commons.outbox.buffer();
+                usm.seal(now, id, &held.ask.request, &mut octets).map(|()| octets).map_err(str::to_owned)
+            }
         };
         let datagram = match sealed {
             Ok(datagram) => datagram,

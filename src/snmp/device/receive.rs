@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::flights::{Flight, Purpose};
 use super::{Ask, Device, Failure, Hand, Job, Kind, Protocol, REMEMBERED};
-use crate::snmp::ber::{BerError, Reader};
+use crate::snmp::ber::BerError;
 use crate::snmp::codec::{self, Message, Pdu, PduKind};
 use crate::snmp::commons::{Commons, Found, Ticket};
 use crate::snmp::usm::{self, Header, Opened};
@@ -85,12 +85,10 @@ impl<J: Job> Device<J> {
         let place = ticket.flight;
         let Some(purpose) = self.flights.get(place).map(|flight| flight.purpose) else { return };
         let Protocol::V3(usm) = &mut self.protocol else { return };
-        match usm.open(now, header, purpose == Purpose::Probe) {
-            Opened::Response(octets) => match Pdu::scan(&mut Reader::new(&octets)) {
-                Ok(pdu) if pdu.request_id == header.id => self.answered(now, commons, ticket, &pdu),
-                Ok(_) => self.counters.foreign += 1,
-                Err(why) => self.garbled(&why.to_string()),
-            },
+        let mut plain = std::mem::take(&mut commons.plain);
+        match usm.open(now, header, purpose == Purpose::Probe, &mut plain) {
+            Opened::Response(pdu) if pdu.request_id == header.id => self.answered(now, commons, ticket, &pdu),
+            Opened::Response(_) => self.counters.foreign += 1,
             Opened::Discovered => {
                 self.counters.discoveries += 1;
                 self.counters.reports += 1;
@@ -128,6 +126,7 @@ impl<J: Job> Device<J> {
             }
             Opened::Garbled(why) => self.garbled(&why),
         }
+        commons.plain = plain;
     }
 
     /// The request that a message answers, if it is waited for; else counts why not.

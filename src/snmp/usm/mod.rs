@@ -2,28 +2,26 @@
 //!
 //! In: requests and datagrams, with the time. Out: sealed datagrams, and what a datagram turned out to be.
 //!
-//! Requests are sealed (key localisation, encryption, signature) by the public parts of the `snmp2` crate. Answers are
-//! opened here: the crate changes its state before it has checked a signature, writes into the datagram that it checks,
-//! refuses any msgMaxSize above its own buffer, and does not give out the decrypted octets that our tolerant scanner
-//! needs. Nothing here changes before a message is known to be true, but the engine ID that a discovery asks for.
+//! Requests are sealed and answers opened with the keyed hashes and ciphers of the RustCrypto crates. The `snmp2` crate is
+//! only what the tests speak to: it changes its state before it has checked a signature, writes into the datagram that it
+//! checks, refuses any msgMaxSize above its own buffer, does not give out the decrypted octets that our tolerant scanner
+//! needs, and takes in a key anew for each message, which is most of what it costs. Nothing here changes before a message
+//! is known to be true, but the engine ID that a discovery asks for.
 
 mod keys;
 mod message;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use snmp2::v3::{self, Security};
-use snmp2::{MessageType, Varbinds};
-
 use self::keys::Keys;
-pub(super) use self::message::{Header, read};
-use super::ber::{OCTET_STRING, Reader, SEQUENCE};
-use super::codec::{Operation, Pdu, PduKind, Request};
+use self::message::Envelope;
+pub(super) use self::message::{Header, probe, read};
+use super::ber::{BerError, OCTET_STRING, Reader, SEQUENCE};
+use super::codec::{OutgoingPdu, Pdu, PduKind, Request};
 use super::{Refusal, SnmpError};
-use crate::config::{Auth, AuthProtocol, Credential, KeyExtension, Privacy, PrivacyProtocol, SnmpVersion};
+use crate::config::{Auth, Credential, Privacy, SnmpVersion};
 
 /// How far apart clocks may be, seconds (RFC 3414, 2.2.3).
 const TIME_WINDOW: i64 = 150;
@@ -60,16 +58,15 @@ impl Clock {
 struct Engine {
     id: Vec<u8>,
     clock: Clock,
+    /// For a user who signs.
     keys: Option<Keys>,
-    /// For sealing; it holds the passwords, so it is never printed. Always there between calls.
-    security: Option<Security>,
 }
 
 /// What a datagram turned out to be.
 #[derive(Debug)]
 pub(super) enum Opened<'a> {
-    /// A true Response: its PDU's octets.
-    Response(Cow<'a, [u8]>),
+    /// A true Response: its PDU.
+    Response(Pdu<'a>),
     /// The engine that a probe asked for.
     Discovered,
     /// The engine has another clock, which we have taken over: send again.
@@ -107,8 +104,7 @@ pub(super) struct Chore {
 /// The keys that a [`Chore`] makes.
 pub(super) struct Made {
     id: Vec<u8>,
-    keys: Option<Keys>,
-    security: Result<Security, String>,
+    keys: Result<Option<Keys>, String>,
 }
 
 impl fmt::Debug for Chore {
@@ -127,9 +123,13 @@ impl Chore {
     /// Takes a few milliseconds.
     pub(super) fn run(self) -> Made {
         let Self { user, id } = self;
-        let keys = user.auth.as_ref().map(|auth| Keys::localise(auth, user.privacy.as_ref(), &id));
-        let security = user.security(&id);
-        Made { id, keys, security }
+        let make = |auth: &Auth| {
+            let random = getrandom::u64().map_err(|error| format!("no randomness for salts: {error}"))?;
+            let keys = Keys::localise(auth, user.privacy.as_ref(), &id, random);
+            keys.ok_or_else(|| "the keys have a length that their protocols do not take".to_owned())
+        };
+        let keys = user.auth.as_ref().map(make).transpose();
+        Made { id, keys }
     }
 }
 
@@ -215,8 +215,7 @@ impl Usm {
     /// Why there are none.
     pub(super) fn equip(&mut self, made: Made) -> Result<(), String> {
         let Some(Wanted { id, clock, .. }) = self.wanted.take_if(|wanted| wanted.id == made.id) else { return Ok(()) };
-        let security = made.security?;
-        self.engine = Some(Engine { id, clock, keys: made.keys, security: Some(security) });
+        self.engine = Some(Engine { id, clock, keys: made.keys? });
         Ok(())
     }
 
@@ -236,66 +235,74 @@ impl Usm {
         self.wanted = None;
     }
 
-    /// The request that asks an agent for its engine ID.
-    pub(super) fn probe(id: i32) -> Vec<u8> {
-        message::plain_get(id, &[])
-    }
-
-    /// A request, signed and encrypted as the user's level asks.
+    /// Puts a request into an empty buffer, signed and encrypted as the user's level asks.
     ///
     /// # Errors
-    /// Why `snmp2` cannot seal it, in its words.
-    pub(super) fn seal(&mut self, now: Instant, id: i32, request: &Request) -> Result<Vec<u8>, String> {
-        let engine = self.engine.as_mut().ok_or("the engine is not known yet")?;
-        let (boots, time) = engine.clock.read(now);
-        let security = engine.security.take().ok_or("the keys are not there")?;
-        let security = engine.security.insert(security.with_engine_boots_and_time(boots, time));
-        // The crate makes no PDU of version 3 but by reading one.
-        let mould = message::plain_get(0, MOULD_ENGINE);
-        let mut nobody = mould_security()?;
-        let mut pdu =
-            snmp2::Pdu::from_bytes_with_security(&mould, Some(&mut nobody)).map_err(|error| error.to_string())?;
-        pdu.req_id = id;
-        pdu.varbinds = Varbinds::from_bytes(request.names.octets());
-        (pdu.message_type, pdu.error_index) = match request.operation {
-            Operation::Get => (MessageType::GetRequest, 0),
-            Operation::GetNext => (MessageType::GetNextRequest, 0),
-            Operation::GetBulk { max_repetitions } => (MessageType::GetBulkRequest, max_repetitions.max(1)),
+    /// Why it cannot be.
+    pub(super) fn seal(
+        &mut self,
+        now: Instant,
+        id: i32,
+        request: &Request,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), &'static str> {
+        let Engine { id: engine_id, clock, keys } = self.engine.as_mut().ok_or("the engine is not known yet")?;
+        let (boots, time) = clock.read(now);
+        let clock = (u32::try_from(boots).unwrap_or(0), u32::try_from(time).unwrap_or(0));
+        let privacy = keys.as_mut().and_then(|keys| Some((keys.block()?, keys.next_salt(clock.0))));
+        let envelope = Envelope {
+            id,
+            engine_id: engine_id.as_slice(),
+            boots,
+            time,
+            user: self.user.name.as_bytes(),
+            tag: keys.as_ref().map(Keys::tag_length),
+            privacy: privacy.map(|(block, salt)| (salt, block)),
         };
-        pdu.to_bytes_with_security(Some(security)).map_err(|error| error.to_string())
+        let places = message::put(buffer, &envelope, &OutgoingPdu::new(id, request));
+        if let Some(keys) = keys {
+            if let Some((_, salt)) = privacy {
+                let plain = buffer.get_mut(places.encrypted..).unwrap_or_default();
+                keys.encrypt(clock, salt, plain).ok_or("it cannot be encrypted")?;
+            }
+            keys.sign(buffer, places.tag);
+        }
+        Ok(())
     }
 
     /// Finds out what a message is that answers something we asked: its msgID has been found to be live. `probing` when
-    /// it answers a probe.
-    pub(super) fn open<'a>(&mut self, now: Instant, header: &Header<'a>, probing: bool) -> Opened<'a> {
+    /// it answers a probe. What was encrypted is put into `plain`, whose contents are lost.
+    pub(super) fn open<'a>(
+        &mut self,
+        now: Instant,
+        header: &Header<'a>,
+        probing: bool,
+        plain: &'a mut Vec<u8>,
+    ) -> Opened<'a> {
         let authenticated = header.flags & message::AUTH != 0;
         if authenticated && let Err(why) = self.verify(header) {
             return Opened::Untrue(why);
         }
         let encrypted = header.flags & message::PRIVACY != 0;
         let scoped = match (encrypted, header.data.tag) {
-            (false, SEQUENCE) => Cow::Borrowed(header.data.body),
-            (true, OCTET_STRING) if authenticated => match self.decrypt(header) {
-                Some(plain) => Cow::Owned(plain),
+            (false, SEQUENCE) => header.data.body,
+            (true, OCTET_STRING) if authenticated => match self.decrypt(header, plain) {
+                Some(scoped) => scoped,
                 None => return Opened::Garbled("its encrypted part has no readable contents".to_owned()),
             },
             (true, OCTET_STRING) => return Opened::Untrue("it is encrypted but not signed"),
             _ => return Opened::Garbled("its flags and its contents do not agree".to_owned()),
         };
-        let octets = match scoped_pdu(scoped) {
-            Ok(octets) => octets,
-            Err(why) => return Opened::Garbled(why),
+        let pdu = match scoped_pdu(scoped) {
+            Ok(pdu) => pdu,
+            Err(why) => return Opened::Garbled(format!("its scoped PDU is broken: {why}")),
         };
-        let (kind, report) = match Pdu::scan(&mut Reader::new(&octets)) {
-            Ok(pdu) => (pdu.kind, report_counter(&pdu)),
-            Err(why) => return Opened::Garbled(format!("its PDU is broken: {why}")),
-        };
-        match kind {
+        match pdu.kind {
             PduKind::Report if probing => self.discovered(now, header),
-            PduKind::Report => self.reported(now, header, authenticated, report),
+            PduKind::Report => self.reported(now, header, authenticated, report_counter(&pdu)),
             PduKind::Response if probing => Opened::Untrue("a probe is not answered with values"),
             PduKind::Response => match self.check_response(now, header, authenticated, encrypted) {
-                Ok(()) => Opened::Response(octets),
+                Ok(()) => Opened::Response(pdu),
                 Err(why) => Opened::Untrue(why),
             },
             PduKind::Other(_) => Opened::Untrue("it is no answer"),
@@ -315,12 +322,14 @@ impl Usm {
         if keys.verify(before, header.tag, after) { Ok(()) } else { Err("its signature is wrong") }
     }
 
-    fn decrypt(&self, header: &Header<'_>) -> Option<Vec<u8>> {
+    /// The contents of the scoped PDU; padding may follow it.
+    fn decrypt<'a>(&self, header: &Header<'_>, plain: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         let keys = self.engine.as_ref()?.keys.as_ref()?;
-        let (boots, time) = (u32::try_from(header.boots).ok()?, u32::try_from(header.time).ok()?);
-        let plain = keys.decrypt(boots, time, header.salt, header.data.body)?;
-        // Padding may follow.
-        Reader::new(&plain).expect(SEQUENCE).ok().map(<[u8]>::to_vec)
+        let clock = (u32::try_from(header.boots).ok()?, u32::try_from(header.time).ok()?);
+        plain.clear();
+        plain.extend_from_slice(header.data.body);
+        keys.decrypt(clock, header.salt, plain)?;
+        Reader::new(plain).expect(SEQUENCE).ok()
     }
 
     /// The answer to a probe names the engine. Its clock is not proven: the first signed message puts it right.
@@ -395,64 +404,12 @@ impl Usm {
     }
 }
 
-impl User {
-    fn security(&self, engine_id: &[u8]) -> Result<Security, String> {
-        let password = self.auth.as_ref().map(|auth| auth.password.expose()).unwrap_or_default();
-        let mut security = Security::new(self.name.as_bytes(), password.as_bytes());
-        let level = match (&self.auth, &self.privacy) {
-            (None, _) => v3::Auth::NoAuthNoPriv,
-            (Some(_), None) => v3::Auth::AuthNoPriv,
-            (Some(_), Some(privacy)) => v3::Auth::AuthPriv {
-                cipher: match privacy.protocol {
-                    PrivacyProtocol::Des => v3::Cipher::Des,
-                    PrivacyProtocol::Aes128 => v3::Cipher::Aes128,
-                    PrivacyProtocol::Aes192 => v3::Cipher::Aes192,
-                    PrivacyProtocol::Aes256 => v3::Cipher::Aes256,
-                },
-                privacy_password: privacy.password.expose().as_bytes().to_vec(),
-            },
-        };
-        if let Some(auth) = &self.auth {
-            security = security.with_auth_protocol(match auth.protocol {
-                AuthProtocol::Md5 => v3::AuthProtocol::Md5,
-                AuthProtocol::Sha1 => v3::AuthProtocol::Sha1,
-                AuthProtocol::Sha224 => v3::AuthProtocol::Sha224,
-                AuthProtocol::Sha256 => v3::AuthProtocol::Sha256,
-                AuthProtocol::Sha384 => v3::AuthProtocol::Sha384,
-                AuthProtocol::Sha512 => v3::AuthProtocol::Sha512,
-            });
-        }
-        if let Some(privacy) = &self.privacy {
-            security = security.with_key_extension_method(match privacy.key_extension {
-                KeyExtension::Blumenthal => v3::KeyExtension::Blumenthal,
-                KeyExtension::Reeder => v3::KeyExtension::Reeder,
-            });
-        }
-        security.with_auth(level).with_engine_id(engine_id).map_err(|error| error.to_string())
-    }
-}
-
-/// Any engine ID will do for the mould.
-const MOULD_ENGINE: &[u8] = &[0x80, 0, 0, 0, 0];
-
-fn mould_security() -> Result<Security, String> {
-    let nobody = Security::new(&[], &[]).with_auth(v3::Auth::NoAuthNoPriv);
-    nobody.with_engine_id(MOULD_ENGINE).map_err(|error| error.to_string())
-}
-
-/// The PDU's octets within the contents of a scoped PDU.
-fn scoped_pdu(scoped: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>, String> {
-    let skip = |octets: &[u8]| {
-        let mut reader = Reader::new(octets);
-        reader.expect(OCTET_STRING)?;
-        reader.expect(OCTET_STRING)?;
-        Ok(octets.len() - reader.left())
-    };
-    let start = skip(&scoped).map_err(|why: super::ber::BerError| format!("its scoped PDU is broken: {why}"))?;
-    match scoped {
-        Cow::Borrowed(octets) => Ok(Cow::Borrowed(octets.get(start..).unwrap_or_default())),
-        Cow::Owned(mut octets) => Ok(Cow::Owned(octets.split_off(start.min(octets.len())))),
-    }
+/// The PDU within the contents of a scoped PDU.
+fn scoped_pdu(scoped: &[u8]) -> Result<Pdu<'_>, BerError> {
+    let mut reader = Reader::new(scoped);
+    reader.expect(OCTET_STRING)?;
+    reader.expect(OCTET_STRING)?;
+    Pdu::scan(&mut reader)
 }
 
 /// Which of the usmStats a Report names.

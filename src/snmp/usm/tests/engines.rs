@@ -34,7 +34,7 @@ fn what_is_not_signed_is_no_news_of_an_engine() {
     let mut usm = usm(PRIVATE);
     let now = Instant::now();
     let forged = report(1, 4, &[0x80, 6, 6, 6], 1, 1);
-    assert!(matches!(usm.open(now, &read(&forged).unwrap(), true), Opened::Discovered));
+    assert!(matches!(usm.open(now, &read(&forged).unwrap(), true, &mut Vec::new()), Opened::Discovered));
     equip(&mut usm);
     assert_eq!(usm.news(now), None);
     assert!(usm.is_ready() && !usm.is_waiting_for_keys());
