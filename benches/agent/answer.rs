@@ -1,7 +1,7 @@
 //! From a request's octets to a reply's: v2c, GET, GETNEXT and GETBULK, trimmed to the reply cap as RFC 3416 4.2.3 says.
 
 use super::table::Table;
-use super::wire::{self, Reader};
+use super::wire::{self, Element, Reader};
 
 const GET: u8 = 0xa0;
 const GET_NEXT: u8 = 0xa1;
@@ -19,13 +19,25 @@ pub fn answer(table: &Table, request: &[u8], cap: usize, reply: &mut Vec<u8>) ->
     if version.body != [1] || community.body != b"public" {
         return None;
     }
+    reply.clear();
+    // Outer 4, version 3, community.
+    let head = 4 + 3 + community.whole.len();
+    reply.resize(head, 0);
+    let count = answer_pdu(table, pdu, cap, reply)?;
+    let length = reply.len();
+    put_at(reply, 0, &[&header(0x30, length - 4), version.whole, community.whole]);
+    Some(count)
+}
+
+/// Puts the PDU of a reply at the end of what is there, as far as the whole stays within the cap.
+pub fn answer_pdu(table: &Table, pdu: Element<'_>, cap: usize, reply: &mut Vec<u8>) -> Option<usize> {
     let mut fields = Reader::new(pdu.body);
     let id = fields.element()?;
     let (first, second) = (wire::number(fields.element()?.body), wire::number(fields.element()?.body));
     let mut list = Reader::new(fields.element()?.body);
-    reply.clear();
-    // Outer 4, version 3, community, PDU 4, id, two numbers 6, list 4.
-    let head = 4 + 3 + community.whole.len() + 4 + id.whole.len() + 6 + 4;
+    let start = reply.len();
+    // PDU 4, id, two numbers 6, list 4.
+    let head = start + 4 + id.whole.len() + 6 + 4;
     reply.resize(head, 0);
     let mut names = [&[][..]; 128];
     let mut asked = 0;
@@ -48,20 +60,19 @@ pub fn answer(table: &Table, request: &[u8], cap: usize, reply: &mut Vec<u8>) ->
         GET_BULK => bulk(table, names, first, second, cap, reply),
         _ => return None,
     };
-    let mut at = 0;
     let length = reply.len();
-    let mut put = |octets: &[u8]| {
-        reply[at..at + octets.len()].copy_from_slice(octets);
-        at += octets.len();
-    };
-    put(&header(0x30, length - 4));
-    put(version.whole);
-    put(community.whole);
-    put(&header(0xa2, length - 4 - 3 - community.whole.len() - 4));
-    put(id.whole);
-    put(&[2, 1, 0, 2, 1, 0]);
-    put(&header(0x30, length - head));
+    let (pdu, list) = (header(0xa2, length - start - 4), header(0x30, length - head));
+    put_at(reply, start, &[&pdu, id.whole, &[2, 1, 0, 2, 1, 0], &list]);
     Some(count)
+}
+
+/// Writes parts over what stands from `at` on.
+pub fn put_at(reply: &mut [u8], at: usize, parts: &[&[u8]]) {
+    let mut at = at;
+    for part in parts {
+        reply[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+    }
 }
 
 fn bulk(
@@ -96,7 +107,8 @@ fn bulk(
     count
 }
 
-fn header(tag: u8, length: usize) -> [u8; 4] {
+/// Tag and length of an element, in four octets.
+pub fn header(tag: u8, length: usize) -> [u8; 4] {
     let [.., high, low] = length.to_be_bytes();
     [tag, 0x82, high, low]
 }

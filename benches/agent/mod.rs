@@ -1,5 +1,6 @@
 //! The load agent: many simulated OLTs in one thread, each on an address of its own in 127/8, all with the same rows,
-//! encoded once. `sim olt` is the true one, with all its lies; this one is only fast.
+//! encoded once; in v2c, and in v3 with authentication and privacy. `sim olt` is the true one, with all its lies; this one
+//! is only fast.
 //!
 //! ```text
 //! sockets ──epoll──► answer (copies octets) ──► line (when) ──┬─ now ──► socket
@@ -11,6 +12,7 @@ mod answer;
 mod line;
 pub mod table;
 mod true_olts;
+pub mod v3;
 mod wire;
 
 use std::cmp::Reverse;
@@ -62,6 +64,22 @@ pub struct Options {
 }
 
 impl Options {
+    /// One OLT that answers at once.
+    pub const fn quick() -> Self {
+        Self {
+            olts: 1,
+            onus: 4096,
+            port: 0,
+            service_us: 0,
+            per_varbind_ns: 0,
+            rtt_us: 0,
+            queue: 0,
+            loss: 0.0,
+            cap: 1400,
+            true_olts: false,
+        }
+    }
+
     fn pace(&self) -> Pace {
         Pace {
             service: Duration::from_micros(self.service_us),
@@ -100,6 +118,7 @@ pub fn address(olt: u32, port: u16) -> SocketAddr {
 struct Olt {
     socket: UdpSocket,
     line: Line,
+    engine: v3::Engine,
 }
 
 /// A reply that is due later. Ordered by its time, then by the order of arrival.
@@ -132,12 +151,13 @@ pub fn run(options: &Options) -> io::Result<()> {
     let _ = std::fs::write("/proc/self/timerslack_ns", "1");
     let mut port = options.port;
     let mut olts = Vec::new();
+    let password_key = v3::password_key();
     for olt in 0..options.olts {
         let socket = UdpSocket::bind(address(olt, port))?;
         port = socket.local_addr()?.port();
         socket.set_nonblocking(true)?;
         socket2::SockRef::from(&socket).set_recv_buffer_size(1 << 20)?;
-        olts.push(Olt { socket, line: Line::default() });
+        olts.push(Olt { socket, line: Line::default(), engine: v3::Engine::new(olt, &password_key) });
     }
     let mut agent = Agent {
         table: Table::new(table::rows(options.onus)),
@@ -216,9 +236,10 @@ impl Agent {
                 continue;
             };
             let mut reply = self.spare.pop().unwrap_or_default();
-            let Some(varbinds) = answer::answer(&self.table, &request[..length], self.pace.cap, &mut reply) else {
-                continue;
-            };
+            let (octets, cap) = (&request[..length], self.pace.cap);
+            let answered = answer::answer(&self.table, octets, cap, &mut reply)
+                .or_else(|| olt.engine.answer(&self.table, octets, cap, &mut reply));
+            let Some(varbinds) = answered else { continue };
             let at = olt.line.finish(start, varbinds, &self.pace);
             let counters = &mut self.counters;
             counters.answered += 1;

@@ -1,7 +1,7 @@
 //! The cases, and the table that they print.
 
 mod children;
-mod snmpd;
+mod v3;
 
 use std::io;
 
@@ -71,24 +71,13 @@ pub fn run(options: &Options) -> io::Result<()> {
         }
     }
     if options.only.as_ref().is_none_or(|only| "v3".contains(only.as_str())) {
-        snmpd::run(&options)?;
+        v3::run(&options)?;
     }
     Ok(())
 }
 
 fn cases(options: &Options) -> Vec<Case> {
-    let quick = agent::Options {
-        olts: 1,
-        onus: options.onus,
-        port: 0,
-        service_us: 0,
-        per_varbind_ns: 0,
-        rtt_us: 0,
-        queue: 0,
-        loss: 0.0,
-        cap: 1400,
-        true_olts: false,
-    };
+    let quick = agent::Options { onus: options.onus, ..agent::Options::quick() };
     let slow = agent::Options { service_us: 5000, rtt_us: 2000, ..quick.clone() };
     let lossy = agent::Options { service_us: 1000, rtt_us: 5000, ..quick.clone() };
     let (olts, onus, many_onus) = (options.olts, options.onus, options.many_onus);

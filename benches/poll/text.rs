@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use oltwatch::snmp::Walked;
+use oltwatch::snmp::{Value, Walked};
 
 const NAMES: [&str; 8] = [
     "hwGponDeviceOntSn",
@@ -16,28 +16,40 @@ const NAMES: [&str; 8] = [
     "hwGponOntOpticalDdmOltRxOntPower",
 ];
 
-/// The octets of the text, which is then dropped.
-pub fn render(olt: &[Walked]) -> u64 {
-    let mut text = String::new();
+/// Puts the text of an OLT into a buffer in place of what is there.
+pub fn render(olt: &[Walked], text: &mut String) {
+    text.clear();
+    let mut digits = itoa::Buffer::new();
     for (name, column) in NAMES.iter().zip(olt.iter().flat_map(|walked| &walked.columns)) {
-        let _ = writeln!(text, "# HELP {name} {name} - {}", column.column);
-        let _ = writeln!(text, "# TYPE {name} gauge");
-        for (index, value) in &column.rows {
-            let (interface, onu) = match *index {
-                [interface, onu] => (interface, onu),
-                _ => continue,
-            };
-            let _ = match (value.integer(), value.octets()) {
-                (Some(number), _) => writeln!(text, "{name}{{ifIndex=\"{interface}\",ontId=\"{onu}\"}} {number}"),
-                (None, octets) => {
-                    let _ = write!(text, "{name}{{ifIndex=\"{interface}\",ontId=\"{onu}\",{name}=\"0x");
-                    for octet in octets.unwrap_or_default() {
-                        let _ = write!(text, "{octet:02X}");
-                    }
-                    writeln!(text, "\"}} 1")
+        let _ = writeln!(text, "# HELP {name} {name} - {}\n# TYPE {name} gauge", column.column);
+        // What the samples of one interface begin with.
+        let (mut head, mut of) = (String::new(), None);
+        column.rows.for_each(|index, value| {
+            let [interface, onu] = *index else { return };
+            if of != Some(interface) {
+                of = Some(interface);
+                head = format!("{name}{{ifIndex=\"{interface}\",ontId=\"");
+            }
+            text.push_str(&head);
+            text.push_str(digits.format(onu));
+            match (value.integer(), &value) {
+                (Some(number), _) => {
+                    text.push_str("\"} ");
+                    text.push_str(digits.format(number));
+                    text.push('\n');
                 }
-            };
-        }
+                (None, Value::OctetString(octets)) => {
+                    text.push_str("\",");
+                    text.push_str(name);
+                    text.push_str("=\"0x");
+                    for octet in octets {
+                        let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
+                        text.extend([digit(octet >> 4), digit(octet & 15)]);
+                    }
+                    text.push_str("\"} 1\n");
+                }
+                (None, _) => text.push_str("\"} NaN\n"),
+            }
+        });
     }
-    u64::try_from(text.len()).unwrap_or(u64::MAX)
 }
