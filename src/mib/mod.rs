@@ -12,6 +12,8 @@ mod compile_table;
 mod decode;
 mod encode;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod index;
 mod join;
 mod library;

@@ -1,8 +1,13 @@
-//! Hostile octets by the million, on any compiler: seeds of every kind of message are changed at random and given to
-//! the scanner, to a walk, and to the opener of SNMPv3. `OLTWATCH_FUZZ_INPUTS` says how many inputs each target takes (a
-//! few thousand by default), `OLTWATCH_FUZZ_SEED` where to begin; a failure names the input, which is the same every
-//! time. `docs/testing.md` has the command for a long run.
+//! Hostile octets by the million, on any compiler: true messages and the kept ones of `fuzz/datagrams.txt` are changed at
+//! random and given to the scanner (beside two other decoders), to a walk, and to the opener of SNMPv3.
+//! `OLTWATCH_FUZZ_INPUTS` says how many inputs each target takes (a few thousand by default), `OLTWATCH_FUZZ_SEED` where
+//! to begin; a failure names the input, which is the same every time. `docs/testing.md` has the command for a long run.
+//!
+//! The target of the profiles' decoder stands in `mib`, and takes its randomness from here.
 
+mod others;
+
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use super::codec::{self, PduKind};
@@ -18,7 +23,7 @@ use crate::config::{Auth, AuthProtocol, Credential, KeyExtension, Privacy, Priva
 const ROOT: &str = "1.3.6.1.4.1.9";
 
 /// Calls a target with so many numbered generators of randomness.
-fn each_input(few: u64, mut target: impl FnMut(u64, &mut fastrand::Rng)) {
+pub(crate) fn each_input(few: u64, mut target: impl FnMut(u64, &mut fastrand::Rng)) {
     let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let (inputs, first) = (number("OLTWATCH_FUZZ_INPUTS", few), number("OLTWATCH_FUZZ_SEED", 1_u64));
     for input in first..first + inputs {
@@ -26,12 +31,25 @@ fn each_input(few: u64, mut target: impl FnMut(u64, &mut fastrand::Rng)) {
     }
 }
 
+/// The datagrams that are kept: their names and octets.
+fn kept() -> Vec<(&'static str, Vec<u8>)> {
+    let lines = include_str!("fuzz/datagrams.txt").lines().filter(|line| !line.starts_with('#'));
+    let octets = |hex: &str| -> Result<Vec<u8>, _> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16)).collect()
+    };
+    let read = |line: &'static str| {
+        let (name, hex) = line.split_once('\t').unwrap_or_else(|| panic!("no name: {line:?}"));
+        (name, octets(hex).unwrap_or_else(|error| panic!("{name}: {error}")))
+    };
+    lines.map(read).collect()
+}
+
 /// Octets that mean something to a reader of BER.
 const TELLING: [u8; 18] =
     [0x00, 0x01, 0x02, 0x04, 0x05, 0x06, 0x30, 0x40, 0x46, 0x7f, 0x80, 0x81, 0x82, 0x84, 0xa2, 0xa8, 0xfe, 0xff];
 
 /// Changes octets a little, as line noise, a broken agent or a forger would.
-fn mutate(random: &mut fastrand::Rng, octets: &mut Vec<u8>) {
+pub(crate) fn mutate(random: &mut fastrand::Rng, octets: &mut Vec<u8>) {
     for _ in 0..random.usize(1..5) {
         if octets.is_empty() {
             octets.push(random.u8(..));
@@ -57,7 +75,7 @@ fn mutate(random: &mut fastrand::Rng, octets: &mut Vec<u8>) {
     }
 }
 
-fn random_value(random: &mut fastrand::Rng) -> Value {
+pub(crate) fn random_value(random: &mut fastrand::Rng) -> Value {
     let octets = |random: &mut fastrand::Rng| -> Box<[u8]> {
         let length = random.usize(..40);
         std::iter::repeat_with(|| random.u8(..)).take(length).collect()
@@ -90,57 +108,50 @@ fn seed_message(random: &mut fastrand::Rng) -> Vec<u8> {
     )
 }
 
-/// What snmp2 says of a value, in our words; `None` where it is more lenient than we are.
-fn theirs(value: &snmp2::Value<'_>) -> Option<Value> {
-    Some(match value {
-        snmp2::Value::Integer(number) => Value::Integer(*number),
-        snmp2::Value::Counter64(number) => Value::Counter64(*number),
-        snmp2::Value::OctetString(octets) => Value::OctetString((*octets).into()),
-        snmp2::Value::Opaque(octets) => Value::Opaque((*octets).into()),
-        snmp2::Value::IpAddress(octets) => Value::IpAddress(*octets),
-        snmp2::Value::Null => Value::Null,
-        snmp2::Value::NoSuchObject => Value::NoSuchObject,
-        snmp2::Value::NoSuchInstance => Value::NoSuchInstance,
-        snmp2::Value::EndOfMibView => Value::EndOfMibView,
-        // It cuts wide numbers off, and takes names that do not fit.
-        _ => return None,
-    })
+/// What was compared, so that a target shows that it looks at something.
+#[derive(Debug, Default)]
+struct Compared {
+    messages: u64,
+    values: u64,
 }
 
-/// Whatever snmp2 reads of a message we read too, and the same; and nothing makes either of us panic.
+/// Whatever snmp2 reads of a message we read too, and the same; where snmp-parser and we both read a message, it is the
+/// same; and nothing makes us panic.
 #[test]
-fn the_scanner_reads_what_snmp2_reads() {
-    let (mut read, mut values) = (0, 0);
+fn the_scanner_reads_what_other_decoders_read() {
+    let (mut of_snmp2, mut of_snmp_parser) = (Compared::default(), Compared::default());
+    let mut compare = |input: &dyn Display, datagram: &[u8]| {
+        others::compare_with_snmp2(input, datagram, &mut of_snmp2);
+        others::compare_with_snmp_parser(input, datagram, &mut of_snmp_parser);
+    };
+    let kept = kept();
+    for (name, datagram) in &kept {
+        compare(name, datagram);
+    }
     each_input(20_000, |input, random| {
-        let mut datagram = seed_message(random);
+        let mut datagram =
+            if random.u8(..4) == 0 { kept[random.usize(..kept.len())].1.clone() } else { seed_message(random) };
         mutate(random, &mut datagram);
-        let ours = codec::scan_v2c(&datagram);
-        let Ok(other) = snmp2::Pdu::from_bytes(&datagram) else { return };
-        if !matches!(other.message_type, snmp2::MessageType::Response | snmp2::MessageType::Report) {
-            return;
-        }
-        // It reads messages of all versions, in which we have no interest here.
-        if codec::version(&datagram) != Ok(codec::VERSION_2C) {
-            return;
-        }
-        let ours =
-            ours.unwrap_or_else(|why| panic!("input {input}: snmp2 reads it, and we say {why}: {datagram:02x?}"));
-        read += 1;
-        assert_eq!(ours.community, other.community, "input {input}");
-        let numbers = (ours.pdu.request_id, i64::from(ours.pdu.error_status), i64::from(ours.pdu.error_index));
-        assert_eq!(numbers, (other.req_id, other.error_status.into(), other.error_index.into()), "input {input}");
-        let mut varbinds = ours.pdu.varbinds();
-        for (name, value) in other.varbinds {
-            let ours =
-                varbinds.next().and_then(Result::ok).unwrap_or_else(|| panic!("input {input}: a varbind is missing"));
-            assert_eq!(ours.name(), Some(name.as_bytes()), "input {input}");
-            if let Some(value) = theirs(&value) {
-                assert_eq!(ours.value(), value, "input {input}");
-                values += 1;
-            }
-        }
+        compare(&input, &datagram);
     });
-    assert!(read > 100 && values > 100, "the target looks at something: {read} {values}");
+    for compared in [of_snmp2, of_snmp_parser] {
+        assert!(compared.messages > 20 && compared.values > 20, "the target looks at something: {compared:?}");
+    }
+}
+
+/// What other decoders can say of a true message they say as we do, and they can read all but those of odd kinds.
+#[test]
+fn other_decoders_read_every_true_message() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let (mut of_snmp2, mut of_snmp_parser) = (Compared::default(), Compared::default());
+    for input in 0..2_000 {
+        let datagram = seed_message(&mut random);
+        others::compare_with_snmp2(&input, &datagram, &mut of_snmp2);
+        others::compare_with_snmp_parser(&input, &datagram, &mut of_snmp_parser);
+    }
+    assert_eq!(of_snmp2.messages, 2_000);
+    // It takes no id below 0, and no integer that does not fit 32 bits.
+    assert!(of_snmp_parser.messages > 400 && of_snmp_parser.values > 400, "{of_snmp_parser:?}");
 }
 
 /// Whatever arrives, a walk ends, its rows increase, and what it holds of what all share is given back.
@@ -234,14 +245,11 @@ fn no_changed_message_is_believed() {
     let signed: Vec<Vec<u8>> = (1..9).map(sealed).collect();
     let mut usm = secure();
     let (mut untrue, mut opened) = (0, 0);
-    each_input(20_000, |input, random| {
-        let truth = &signed[random.usize(..signed.len())];
-        let mut datagram = truth.clone();
-        mutate(random, &mut datagram);
-        let Ok(header) = usm::read(&datagram) else { return };
+    let mut open = |input: &dyn Display, datagram: &[u8], truth: &[u8], probing: bool| {
+        let Ok(header) = usm::read(datagram) else { return };
         // Octets after a message are no part of it.
-        let same = datagram.starts_with(truth);
-        match usm.open(now, &header, random.u8(..16) == 0, &mut Vec::new()) {
+        let same = !truth.is_empty() && datagram.starts_with(truth);
+        match usm.open(now, &header, probing, &mut Vec::new()) {
             Opened::Response(_) | Opened::Resynchronised => panic!("input {input} is believed: {datagram:02x?}"),
             Opened::Untrue(_) if same => opened += 1,
             Opened::Untrue(_) => untrue += 1,
@@ -249,6 +257,21 @@ fn no_changed_message_is_believed() {
             Opened::Changed | Opened::Refused(_) | Opened::Garbled(_) => {}
         }
         assert_eq!(usm.news(now), None, "input {input}");
+    };
+    let kept = kept();
+    for (name, datagram) in &kept {
+        open(name, datagram, &[], false);
+        open(name, datagram, &[], true);
+    }
+    each_input(20_000, |input, random| {
+        let (mut datagram, truth) = if random.u8(..8) == 0 {
+            (kept[random.usize(..kept.len())].1.clone(), &[][..])
+        } else {
+            let truth = &signed[random.usize(..signed.len())];
+            (truth.clone(), truth.as_slice())
+        };
+        mutate(random, &mut datagram);
+        open(&input, &datagram, truth, random.u8(..16) == 0);
     });
     assert!(untrue > 100, "the target looks at something: {untrue} {opened}");
 }

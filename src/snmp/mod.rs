@@ -27,7 +27,7 @@ mod estimate;
 mod fetch;
 mod fleet;
 #[cfg(test)]
-mod fuzz;
+pub(crate) mod fuzz;
 mod index;
 mod job;
 mod oid;
