@@ -3,8 +3,9 @@
 //! `cargo bench --bench polling` runs all cases; `-- --smoke` runs them small, in seconds; `-- --help` tells the rest.
 //!
 //! ```text
-//!  cases ──starts──► polling agent (agent/: the OLTs)   ◄──UDP──┐
-//!        └─starts──► polling poll  (poll/: our engine)  ────────┘
+//!  cases ──starts──► polling agent  (agent/: the OLTs)                  ◄──UDP──┐
+//!        └─starts──► polling poll   (poll/: our engine)                 ────────┤
+//!                 or polling daemon (daemon/: all but OZmap and HTTP)   ────────┘
 //! ```
 
 #![allow(
@@ -18,6 +19,7 @@
 
 mod agent;
 mod cases;
+mod daemon;
 mod poll;
 mod usage;
 
@@ -40,6 +42,8 @@ enum Command {
     Agent(agent::Options),
     /// Poll OLTs, and print a line of JSON for each cycle
     Poll(poll::Options),
+    /// Watch OLTs as the daemon does, and print a line of JSON now and then
+    Daemon(daemon::Options),
 }
 
 fn main() -> std::io::Result<()> {
@@ -50,6 +54,7 @@ fn main() -> std::io::Result<()> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(poll::run(&options))
         }
+        Some(Command::Daemon(options)) => daemon::run(&options),
         None => cases::run(&arguments.cases),
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::agent::{self, Counters};
+use crate::daemon::Stretch;
 use crate::poll::Cycle;
 
 /// A child that is spoken to in lines.
@@ -110,6 +111,26 @@ impl PollChild {
 
     pub fn cycle(&mut self) -> io::Result<Cycle> {
         self.0.say()?;
+        Ok(serde_json::from_str(&self.0.hear()?)?)
+    }
+
+    pub fn stop(self) -> io::Result<()> {
+        self.0.stop()
+    }
+}
+
+/// The daemon.
+pub struct DaemonChild(Lines);
+
+impl DaemonChild {
+    pub fn start(arguments: &[String]) -> io::Result<Self> {
+        let mut all = vec!["daemon".to_owned()];
+        all.extend_from_slice(arguments);
+        Lines::start(0, &all).map(Self)
+    }
+
+    /// Waits for its next line.
+    pub fn stretch(&mut self) -> io::Result<Stretch> {
         Ok(serde_json::from_str(&self.0.hear()?)?)
     }
 

@@ -1,6 +1,7 @@
 //! The cases, and the table that they print.
 
 mod children;
+mod schedule;
 mod v3;
 
 use std::io;
@@ -32,6 +33,9 @@ pub struct Options {
     /// Cycles of each case; the last ones show the engine when it knows its OLTs
     #[arg(long, default_value_t = 3)]
     cycles: u32,
+    /// Minutes of the case of the schedule
+    #[arg(long, default_value_t = 3)]
+    minutes: u64,
     /// Most requests in flight at an OLT
     #[arg(long, default_value_t = 2)]
     window: u32,
@@ -62,7 +66,7 @@ pub fn run(options: &Options) -> io::Result<()> {
     if options.smoke {
         (options.olts, options.onus, options.many_onus, options.cycles) = (4, 256, 512, 2);
     }
-    if !options.json {
+    if !options.json && options.only.as_deref() != Some("schedule") {
         print_head();
     }
     for case in cases(&options) {
@@ -72,6 +76,9 @@ pub fn run(options: &Options) -> io::Result<()> {
     }
     if options.only.as_ref().is_none_or(|only| "v3".contains(only.as_str())) {
         v3::run(&options)?;
+    }
+    if options.only.as_ref().is_none_or(|only| "schedule".contains(only.as_str())) {
+        schedule::run(&options)?;
     }
     Ok(())
 }

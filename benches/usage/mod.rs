@@ -10,7 +10,16 @@ pub fn cpu_ns() -> u64 {
 
 /// The most memory that was resident, in KiB.
 pub fn peak_rss_kib() -> u64 {
+    of_status("VmHWM:")
+}
+
+/// The memory that is resident now, in KiB.
+pub fn rss_kib() -> u64 {
+    of_status("VmRSS:")
+}
+
+fn of_status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
