@@ -271,7 +271,7 @@ fn decode(profile: &Arc<Profile>, olts: &[Vec<Walked>], cycle: &mut Cycle) {
                 let read = read.filter(|read| columns.contains(&read.column));
                 read.map(|read| RawColumn {
                     oid: read.column.clone(),
-                    rows: read.rows.iter().collect(),
+                    rows: read.rows.clone(),
                     complete: read.end.is_ok(),
                 })
                 .collect()

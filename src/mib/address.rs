@@ -43,14 +43,15 @@ impl Profile {
 
     /// The PON that these fields name, or `None` when one is missing.
     pub(super) fn pon_of(&self, fields: &Fields) -> Option<PonId> {
-        let mut numbers = Vec::with_capacity(self.pon.len());
-        for part in &self.pon {
-            numbers.push(match part {
+        let mut numbers = [0; 4];
+        for (part, place) in self.pon.iter().zip(&mut numbers) {
+            *place = match part {
                 PonPart::Constant(number) => *number,
                 PonPart::Field(name) => fields.number(name)?,
-            });
+            };
         }
-        PonId::new(&numbers).ok()
+        // A PON has at most four numbers.
+        PonId::new(numbers.get(..self.pon.len())?).ok()
     }
 
     /// The index of an ONU's row in a table, or `None` when the key does not lead there.
@@ -63,7 +64,8 @@ impl Profile {
     #[must_use]
     pub fn pon_prefix(&self, table: usize, key: &OnuKey, pon: Option<PonId>) -> Option<Vec<u32>> {
         let table = self.tables.get(table)?;
-        table.index.encode_prefix(&self.fields_of(key, pon), table.pon_parts?)
+        let parts = table.pon_parts?;
+        table.index.encode_prefix(&self.fields_of(key, pon), parts)
     }
 
     /// What the indexes of a table's rows begin with, for every PON that the joins list. Sorted.
@@ -101,17 +103,23 @@ impl Profile {
 
     /// The fields of a row: those of its index and those that joins add. `None` when it is not of the table's layout.
     pub(super) fn fields_at(&self, table: &Table, index: &[u32], joins: &Joins) -> Option<Fields> {
-        let with_joins = |layout: &Index| {
-            let mut fields = layout.decode(index)?;
-            joins.apply(self, table, &mut fields);
-            Some(fields)
+        let mut fields = Fields::default();
+        self.fields_into(table, index, joins, &mut fields)?;
+        Some(fields)
+    }
+
+    /// As [`Self::fields_at`], put into `fields` in place of what is there.
+    pub(super) fn fields_into(&self, table: &Table, index: &[u32], joins: &Joins, fields: &mut Fields) -> Option<()> {
+        let with_joins = |layout: &Index, fields: &mut Fields| {
+            layout.decode_into(index, fields)?;
+            joins.apply(self, table, fields);
+            Some(())
         };
-        let fields = with_joins(&table.index);
-        let Some((witness, layout)) = &table.index_if else { return fields };
-        let is_witnessed = |fields: &Fields| fields.get(witness).is_some();
-        match fields {
-            Some(fields) if !is_witnessed(&fields) => Some(fields),
-            _ => with_joins(layout).filter(is_witnessed),
+        let first = with_joins(&table.index, fields);
+        let Some((witness, layout)) = &table.index_if else { return first };
+        if first.is_some() && fields.get(witness).is_none() {
+            return first;
         }
+        with_joins(layout, fields).filter(|()| fields.get(witness).is_some())
     }
 }

@@ -1,6 +1,5 @@
 //! Indexes: what follows a column in an OID, as named fields, in both directions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A named field's value: one number, or the octets of a string.
@@ -19,40 +18,55 @@ impl FieldValue {
     }
 }
 
-/// Fields by name. Few (at most about ten), so a sorted list beats a hash.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Fields(BTreeMap<Arc<str>, FieldValue>);
+/// Fields by name. Few (at most about ten), so a list beats a map; made for every row, so it is used again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fields(Vec<(Arc<str>, FieldValue)>);
 
 impl Fields {
     pub(super) fn number(&self, name: &str) -> Option<u32> {
-        match self.0.get(name) {
+        match self.get(name) {
             Some(FieldValue::Number(number)) => Some(*number),
             _ => None,
         }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&FieldValue> {
-        self.0.get(name)
+        self.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
     }
 
     pub(super) fn set(&mut self, name: &Arc<str>, value: FieldValue) {
-        self.0.insert(Arc::clone(name), value);
+        // Names mostly come from one place of the profile.
+        match self.0.iter_mut().find(|(known, _)| Arc::ptr_eq(known, name) || known == name) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((Arc::clone(name), value)),
+        }
     }
 
     /// Takes over the fields of `other`; where both have one, `other` wins.
     pub(super) fn merge(&mut self, other: &Self) {
         for (name, value) in &other.0 {
-            self.0.insert(Arc::clone(name), value.clone());
+            self.set(name, value.clone());
         }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// The numbers of these fields one after the other, or `None` when one is missing.
     pub(super) fn numbers_of(&self, names: &[Arc<str>]) -> Option<Vec<u32>> {
         let mut numbers = Vec::with_capacity(names.len());
-        for name in names {
-            numbers.extend_from_slice(self.0.get(name)?.numbers());
-        }
+        self.numbers_into(names, &mut numbers)?;
         Some(numbers)
+    }
+
+    /// As [`Self::numbers_of`], put into `numbers` in place of what is there.
+    pub(super) fn numbers_into(&self, names: &[Arc<str>], numbers: &mut Vec<u32>) -> Option<()> {
+        numbers.clear();
+        for name in names {
+            numbers.extend_from_slice(self.get(name)?.numbers());
+        }
+        Some(())
     }
 }
 
@@ -112,11 +126,19 @@ pub(super) struct Index {
 impl Index {
     /// The fields of an index, or `None` when it is not of this layout.
     pub(super) fn decode(&self, arcs: &[u32]) -> Option<Fields> {
-        self.decode_first(arcs).or_else(|| self.or.iter().find_map(|other| other.decode_first(arcs)))
+        let mut fields = Fields::default();
+        self.decode_into(arcs, &mut fields)?;
+        Some(fields)
     }
 
-    fn decode_first(&self, mut arcs: &[u32]) -> Option<Fields> {
-        let mut fields = Fields::default();
+    /// As [`Self::decode`], put into `fields` in place of what is there.
+    pub(super) fn decode_into(&self, arcs: &[u32], fields: &mut Fields) -> Option<()> {
+        let first = self.decode_first(arcs, fields);
+        first.or_else(|| self.or.iter().find_map(|other| other.decode_first(arcs, fields)))
+    }
+
+    fn decode_first(&self, mut arcs: &[u32], fields: &mut Fields) -> Option<()> {
+        fields.clear();
         for part in &self.parts {
             match part {
                 Part::Constant(wanted) => {
@@ -155,7 +177,7 @@ impl Index {
                 }
             }
         }
-        arcs.is_empty().then_some(fields)
+        arcs.is_empty().then_some(())
     }
 
     /// The sub-identifiers for these fields, of the first `parts` parts. A number is taken whole where the fields have

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::index::{FieldValue, Fields};
 use super::profile::{JoinValue, Profile, Table};
-use crate::snmp::Value;
+use crate::snmp::{Rows, Value};
 
 /// Lookup tables of one OLT, by join. Kept between sweeps, since they change rarely.
 #[derive(Debug, Clone, Default)]
@@ -15,18 +15,18 @@ pub struct Joins {
 impl Joins {
     /// Takes the rows of a join's column, in place of its older ones. Rows that do not fit the join's index or
     /// pattern (an uplink in `ifName`, say) are not its business and left out.
-    pub fn set(&mut self, profile: &Profile, join: usize, rows: &[(Box<[u32]>, Value)]) {
+    pub fn set(&mut self, profile: &Profile, join: usize, rows: &Rows) {
         let Some(spec) = profile.joins.get(join) else { return };
-        let mut table = HashMap::with_capacity(rows.len());
-        for (index, value) in rows {
-            let Some(mut fields) = spec.index.decode(index) else { continue };
-            if add_value(&spec.value, value, &mut fields).is_none() {
-                continue;
+        let mut table = HashMap::new();
+        rows.for_each(|index, value| {
+            let Some(mut fields) = spec.index.decode(index) else { return };
+            if add_value(&spec.value, &value, &mut fields).is_none() {
+                return;
             }
             if let Some(lookup) = fields.numbers_of(&spec.by) {
                 table.insert(lookup, fields);
             }
-        }
+        });
         self.tables.insert(join, table);
     }
 
@@ -34,13 +34,15 @@ impl Joins {
     /// the index's bits say, as names are what the OLT means and bit layouts are our belief.
     /// A table of PONs of one kind does not use the joins of another kind.
     pub(super) fn apply(&self, profile: &Profile, of: &Table, fields: &mut Fields) {
+        let mut lookup = Vec::new();
         for (position, join) in profile.joins.iter().enumerate() {
             if of.kind.is_some() && join.kind.is_some() && of.kind != join.kind {
                 continue;
             }
             let Some(table) = self.tables.get(&position) else { continue };
-            let found = fields.numbers_of(&join.by).and_then(|lookup| table.get(&lookup));
-            if let Some(found) = found {
+            if fields.numbers_into(&join.by, &mut lookup).is_some()
+                && let Some(found) = table.get(lookup.as_slice())
+            {
                 fields.merge(found);
             }
         }

@@ -5,6 +5,7 @@
 //! sockets, schedules, thresholds. A new family is a new file; Rust changes only for a new *kind* of encoding.
 
 mod address;
+mod cell;
 mod compile;
 mod compile_column;
 mod compile_index;
@@ -14,6 +15,7 @@ mod encode;
 mod error;
 #[cfg(test)]
 mod fuzz;
+mod gather;
 mod index;
 mod join;
 mod library;

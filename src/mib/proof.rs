@@ -338,7 +338,7 @@ impl Profile {
     /// The first ONU that is up among rows of a column of states: its key and PON.
     #[must_use]
     pub fn first_up(&self, table: usize, oid: &Oid, rows: &[RawRow], joins: &Joins) -> Option<(OnuKey, Option<PonId>)> {
-        let raw = RawColumn { oid: oid.clone(), rows: rows.to_vec(), complete: true };
+        let raw = RawColumn { oid: oid.clone(), rows: rows.iter().cloned().collect(), complete: true };
         let decoded = self.decode(SweepKind::State, &[RawTable { table, columns: vec![raw] }], joins);
         let up = decoded.onus.into_iter().find(|onu| onu.state == Ok(OnuState::Up))?;
         Some((up.key, up.pon))
@@ -387,7 +387,7 @@ impl Profile {
         joins: &Joins,
     ) -> (Answer, Option<Sample>) {
         // The whole sample decides on the scale, as the whole column does in a sweep.
-        let raw = RawColumn { oid: oid.clone(), rows: rows.to_vec(), complete: true };
+        let raw = RawColumn { oid: oid.clone(), rows: rows.iter().cloned().collect(), complete: true };
         let decoded = self.decode(column.sweep, &[RawTable { table, columns: vec![raw] }], joins);
         let mut samples: Vec<(Weight, Sample)> = Vec::new();
         for (index, value) in rows {

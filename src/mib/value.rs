@@ -6,7 +6,7 @@ use std::sync::Arc;
 use regex::Regex;
 
 use crate::model::{Cause, Field, Mac, OnuState, PonState, Serial, Unread};
-use crate::snmp::Value;
+use crate::snmp::{Value, ValueRef};
 
 /// Texts with which devices say that they have no value.
 const NO_VALUE: [&str; 11] = ["", "-", "--", "---", "n/a", "na", "-inf", "inf", "nan", "null", "()"];
@@ -46,9 +46,9 @@ pub(super) struct TextNumber {
 
 impl Scale {
     /// In the unit, or why not.
-    fn decode(&self, raw: &Value) -> Field<f64> {
-        let number = match (&self.text, raw) {
-            (Some(text), Value::OctetString(octets)) => {
+    fn decode<'a>(&self, raw: impl Into<ValueRef<'a>>) -> Field<f64> {
+        let number = match (&self.text, raw.into()) {
+            (Some(text), ValueRef::Octets(octets)) => {
                 let given = std::str::from_utf8(octets).map_err(|_| Unread::Malformed)?;
                 let given = given.trim_matches(|c: char| c == '\0' || c.is_whitespace());
                 if says_no_value(given) {
@@ -58,7 +58,7 @@ impl Scale {
                 found.as_str().parse::<f64>().map_err(|_| Unread::Malformed)? * self.factor + self.offset
             }
             // Many agents write a number that their MIB calls an integer as a text.
-            (None, Value::OctetString(octets)) => self.number(written_integer(octets)?)?,
+            (None, ValueRef::Octets(octets)) => self.number(written_integer(octets)?)?,
             (None, raw) => self.number(raw.integer().ok_or(Unread::Malformed)?)?,
             (Some(_), _) => return Err(Unread::Malformed),
         };
@@ -161,7 +161,7 @@ pub(super) struct NumberDecoder {
 impl NumberDecoder {
     /// The scale by which most of a column's values are usual, then plausible; the first of equals. Firmware differs by device,
     /// not by ONU, so the whole column decides and not each value for itself.
-    pub(super) fn choose<'a>(&self, column: impl Iterator<Item = &'a Value> + Clone) -> usize {
+    pub(super) fn choose<'a>(&self, column: impl Iterator<Item = impl Into<ValueRef<'a>>> + Clone) -> usize {
         if self.scales.len() < 2 {
             return 0;
         }
@@ -177,7 +177,8 @@ impl NumberDecoder {
         best.0
     }
 
-    pub(super) fn decode(&self, raw: &Value, scale: usize) -> Field<f64> {
+    pub(super) fn decode<'a>(&self, raw: impl Into<ValueRef<'a>>, scale: usize) -> Field<f64> {
+        let raw = raw.into();
         present(raw)?;
         let number = raw.integer().or_else(|| written_integer(raw.octets()?).ok());
         if let Some(number) = number
@@ -206,7 +207,8 @@ pub(super) struct WordDecoder {
 }
 
 impl WordDecoder {
-    pub(super) fn decode(&self, raw: &Value) -> Field<Word> {
+    pub(super) fn decode<'a>(&self, raw: impl Into<ValueRef<'a>>) -> Field<Word> {
+        let raw = raw.into();
         present(raw)?;
         if let Some(number) = raw.integer()
             && self.sentinels.contains(&number)
@@ -219,7 +221,7 @@ impl WordDecoder {
             }
         }
         if let Some(number) = raw.integer() {
-            return self.map.get(&number.to_string()).copied().ok_or(Unread::UnknownValue(number));
+            return self.map.get(Written::of(number).text()).copied().ok_or(Unread::UnknownValue(number));
         }
         let text = text_of(raw, self.pattern.as_ref())?.to_ascii_lowercase();
         if let Some(word) = self.map.get(&text) {
@@ -249,6 +251,43 @@ impl WordDecoder {
     }
 }
 
+/// A number's digits, written without an allocation, as every row of an enumeration is looked up by them.
+struct Written {
+    octets: [u8; 20],
+    start: usize,
+}
+
+impl Written {
+    fn of(number: i64) -> Self {
+        let mut written = Self { octets: [b'0'; 20], start: 20 };
+        let mut rest = number.unsigned_abs();
+        loop {
+            // Below 10.
+            written.put(b'0' + u8::try_from(rest % 10).unwrap_or(0));
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if number < 0 {
+            written.put(b'-');
+        }
+        written
+    }
+
+    /// Puts an octet before the others. There are 19 digits and a sign at most.
+    fn put(&mut self, octet: u8) {
+        self.start = self.start.saturating_sub(1);
+        if let Some(place) = self.octets.get_mut(self.start) {
+            *place = octet;
+        }
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(self.octets.get(self.start..).unwrap_or_default()).unwrap_or_default()
+    }
+}
+
 /// What a device gives for a key of an enumeration.
 fn raw_of(key: &str) -> Value {
     key.parse().map_or_else(|_| Value::OctetString(key.as_bytes().into()), Value::Integer)
@@ -256,7 +295,7 @@ fn raw_of(key: &str) -> Value {
 
 /// Bit `bit` of a number, counted from its least significant, or of octets, counted from the first one's most
 /// significant (RFC 2578, 7.1.4).
-fn has_bit(raw: &Value, bit: u32) -> bool {
+fn has_bit(raw: ValueRef<'_>, bit: u32) -> bool {
     if let Some(number) = raw.integer() {
         return bit < 63 && number & (1_i64 << bit) != 0;
     }
@@ -276,7 +315,12 @@ pub(super) enum Decoder {
 }
 
 impl Decoder {
-    pub(super) fn serial(raw: &Value, pattern: Option<&Regex>, hex_with_prefix: Option<&str>) -> Field<Serial> {
+    pub(super) fn serial<'a>(
+        raw: impl Into<ValueRef<'a>>,
+        pattern: Option<&Regex>,
+        hex_with_prefix: Option<&str>,
+    ) -> Field<Serial> {
+        let raw = raw.into();
         present(raw)?;
         if let (Some(prefix), Some(number)) = (hex_with_prefix, raw.integer()) {
             let number = u32::try_from(number).map_err(|_| Unread::Malformed)?;
@@ -292,7 +336,8 @@ impl Decoder {
         text_of(raw, pattern)?.parse().map_err(|_| no_value_or_malformed(octets))
     }
 
-    pub(super) fn mac(raw: &Value, pattern: Option<&Regex>) -> Field<Mac> {
+    pub(super) fn mac<'a>(raw: impl Into<ValueRef<'a>>, pattern: Option<&Regex>) -> Field<Mac> {
+        let raw = raw.into();
         present(raw)?;
         let octets = raw.octets().ok_or(Unread::Malformed)?;
         if octets.is_empty() || octets.iter().all(|octet| *octet == 0) {
@@ -306,7 +351,8 @@ impl Decoder {
 
     /// A name. Control characters become spaces, since names reach terminals and pages; not-UTF-8 octets are kept as
     /// Latin-1, which is what those devices mean.
-    pub(super) fn text(raw: &Value, pattern: Option<&Regex>) -> Field<Arc<str>> {
+    pub(super) fn text<'a>(raw: impl Into<ValueRef<'a>>, pattern: Option<&Regex>) -> Field<Arc<str>> {
+        let raw = raw.into();
         present(raw)?;
         let text = text_of(raw, pattern)?;
         if says_no_value(&text) {
@@ -317,11 +363,11 @@ impl Decoder {
 }
 
 /// Refuses the exceptions that stand in place of a value, and what could not be decoded.
-fn present(raw: &Value) -> Field<()> {
+const fn present(raw: ValueRef<'_>) -> Field<()> {
     match raw {
-        Value::NoSuchObject => Err(Unread::NoSuchColumn),
-        Value::NoSuchInstance | Value::EndOfMibView => Err(Unread::NoRow),
-        Value::Undecoded { .. } => Err(Unread::Malformed),
+        ValueRef::NoSuchObject => Err(Unread::NoSuchColumn),
+        ValueRef::NoSuchInstance | ValueRef::EndOfMibView => Err(Unread::NoRow),
+        ValueRef::Other => Err(Unread::Malformed),
         _ => Ok(()),
     }
 }
@@ -336,9 +382,9 @@ fn no_value_or_malformed(octets: &[u8]) -> Unread {
 }
 
 /// The text of a value, or of the pattern's first group in it, without padding and control characters.
-fn text_of(raw: &Value, pattern: Option<&Regex>) -> Field<String> {
+fn text_of(raw: ValueRef<'_>, pattern: Option<&Regex>) -> Field<String> {
     let text: String = match raw {
-        Value::OctetString(octets) => match std::str::from_utf8(octets) {
+        ValueRef::Octets(octets) => match std::str::from_utf8(octets) {
             Ok(text) => text.chars().take(MAX_TEXT).collect(),
             Err(_) => octets.iter().take(MAX_TEXT).map(|octet| char::from(*octet)).collect(),
         },

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::connect::Poller;
 use crate::mib::RawTable;
 use crate::model::SweepKind;
-use crate::snmp::{CellSize, Cost, Counters, Oid, Session, Value};
+use crate::snmp::{CellSize, Cost, Counters, Oid, Rows, Session};
 
 /// One read of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,9 +115,9 @@ impl Poller {
     }
 
     /// Takes down what a column held.
-    pub(super) fn note_rows(&mut self, kind: SweepKind, what: What, column: &Oid, rows: &[(Box<[u32]>, Value)]) {
+    pub(super) fn note_rows(&mut self, kind: SweepKind, what: What, column: &Oid, rows: &Rows) {
         let Some(account) = &mut self.account else { return };
-        let cells: Vec<CellSize> = rows.iter().map(|(index, value)| CellSize::in_row(column, index, value)).collect();
+        let cells: Vec<CellSize> = rows.iter().map(|(index, value)| CellSize::in_row(column, &index, &value)).collect();
         account.hold(kind, what, rows.len(), &cells);
     }
 
@@ -128,7 +128,7 @@ impl Poller {
         let cells = raw
             .columns
             .iter()
-            .flat_map(|column| column.rows.iter().map(|(index, value)| CellSize::in_row(&column.oid, index, value)));
+            .flat_map(|column| column.rows.iter().map(|(index, value)| CellSize::in_row(&column.oid, &index, &value)));
         account.hold(kind, What::Table(raw.table), rows, &cells.collect::<Vec<_>>());
     }
 }

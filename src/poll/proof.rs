@@ -307,7 +307,7 @@ impl Work<'_> {
             let before = held.len();
             held.extend(found);
             if held.len() > before {
-                self.joins.set(self.profile, read.join, held);
+                self.joins.set(self.profile, read.join, &held.iter().cloned().collect());
             }
         }
     }
@@ -328,7 +328,7 @@ impl Work<'_> {
             }
             let rows = self.walk(&column, most, None).await;
             for read in reads.iter().filter(|read| read.column == column) {
-                self.joins.set(self.profile, read.join, &rows);
+                self.joins.set(self.profile, read.join, &rows.iter().cloned().collect());
                 self.join_rows.insert(read.join, rows.clone());
                 self.read_whole.push(read.join);
             }

@@ -8,7 +8,7 @@ use super::account::What;
 use super::connect::{Identity, Poller};
 use crate::mib::{Finding, Profile, RawColumn, RawTable};
 use crate::model::{Completeness, Sweep, SweepKind, SweepScope, Timestamp};
-use crate::snmp::{Oid, Value};
+use crate::snmp::{Oid, Rows, Value};
 
 impl Poller {
     /// Takes these rows for what the OLT would answer, so that [`Self::explain`] can reckon without asking it.
@@ -20,7 +20,7 @@ impl Poller {
             profile: Arc::clone(profile),
             finding: Finding::Unknown,
         });
-        let column = |oid: &Oid| -> Vec<(Box<[u32]>, Value)> {
+        let column = |oid: &Oid| -> Rows {
             let below = rows.range::<Oid, _>(oid..).map_while(|(row, value)| Some((row.suffix_of(oid)?.into(), value)));
             below.map(|(index, value)| (index, value.clone())).collect()
         };

@@ -11,7 +11,7 @@ use super::reach::{Pieces, Reach, RowRange, is_asked};
 use super::{Identity, PollError};
 use crate::mib::{Decoded, Profile, RawColumn, RawTable, ReadMode, Rows, TableRead, UnknownValue};
 use crate::model::{Completeness, Gap, Sweep, SweepKind, SweepScope, Timestamp};
-use crate::snmp::{Oid, Plan, Session, SnmpError, Value, Walk, Walked};
+use crate::snmp::{Oid, Plan, Rows as ReadRows, Session, SnmpError, Value, Walk, Walked};
 
 /// Most rows of one column; the largest OLTs have some 65,000 ONUs.
 const MAX_ROWS: usize = 200_000;
@@ -142,9 +142,8 @@ impl Poller {
             for column in walked.columns {
                 match column.end {
                     Ok(()) => {
-                        let rows: Vec<_> = column.rows.iter().collect();
-                        self.note_rows(SweepKind::Inventory, What::Join(join.join), &join.column, &rows);
-                        readers().for_each(|join| self.joins.set(profile, join.join, &rows));
+                        self.note_rows(SweepKind::Inventory, What::Join(join.join), &join.column, &column.rows);
+                        readers().for_each(|join| self.joins.set(profile, join.join, &column.rows));
                     }
                     Err(error) => {
                         // What the join said before is better than half of what it says now.
@@ -235,11 +234,8 @@ impl Poller {
             .filter_map(|onu| profile.row_index(read.table, &onu.key, onu.pon))
             .collect();
         let rows_per_get = (profile.defaults().get_varbinds / read.columns.len().max(1)).max(1);
-        let mut columns: BTreeMap<&Oid, RawColumn> = read
-            .columns
-            .iter()
-            .map(|oid| (oid, RawColumn { oid: oid.clone(), rows: Vec::new(), complete: true }))
-            .collect();
+        let mut cells: BTreeMap<&Oid, Vec<(Box<[u32]>, Value)>> =
+            read.columns.iter().map(|oid| (oid, Vec::new())).collect();
         for batch in indexes.chunks(rows_per_get) {
             if gaps.silent {
                 break;
@@ -249,9 +245,9 @@ impl Poller {
             match session.get(&asked).await {
                 Ok(answers) => {
                     for answer in answers {
-                        for (oid, column) in &mut columns {
+                        for (oid, cells) in &mut cells {
                             if let Some(index) = answer.oid.suffix_of(oid) {
-                                column.rows.push((index.into(), answer.value.clone()));
+                                cells.push((index.into(), answer.value.clone()));
                             }
                         }
                     }
@@ -260,10 +256,9 @@ impl Poller {
             }
         }
         let complete = !gaps.list.iter().any(|gap| *gap.what == *read.object) && !gaps.silent;
-        let mut columns: Vec<RawColumn> = columns.into_values().collect();
-        for column in &mut columns {
-            column.complete = complete;
-        }
+        let column =
+            |(oid, cells): (&Oid, Vec<_>)| RawColumn { oid: oid.clone(), rows: cells.into_iter().collect(), complete };
+        let columns = cells.into_iter().map(column).collect();
         RawTable { table: read.table, columns }
     }
 }
@@ -336,7 +331,7 @@ async fn walk_ranges(session: &Session, read: &TableRead, ranges: &[RowRange], g
 }
 
 fn empty_columns(read: &TableRead) -> Vec<RawColumn> {
-    read.columns.iter().map(|oid| RawColumn { oid: oid.clone(), rows: Vec::new(), complete: true }).collect()
+    read.columns.iter().map(|oid| RawColumn { oid: oid.clone(), rows: ReadRows::new(), complete: true }).collect()
 }
 
 /// Adds what a walk gave; its first error becomes a gap.
@@ -344,7 +339,7 @@ fn take(columns: &mut [RawColumn], walked: Walked, read: &TableRead, gaps: &mut 
     let mut failed: Option<SnmpError> = None;
     for part in walked.columns {
         if let Some(column) = columns.iter_mut().find(|column| column.oid == part.column) {
-            column.rows.extend(&part.rows);
+            column.rows.absorb(part.rows);
             if let Err(error) = part.end {
                 column.complete = false;
                 failed.get_or_insert(error);

@@ -6,7 +6,7 @@
 
 use super::ber::{self, BerError, INTEGER, NULL, OBJECT_ID, OCTET_STRING, Reader, SEQUENCE};
 use super::oid::MAX_ARCS;
-use super::{Oid, Value, index};
+use super::{Oid, Value, ValueRef, index};
 
 pub(super) const VERSION_2C: i32 = 1;
 pub(super) const VERSION_3: i32 = 3;
@@ -330,6 +330,45 @@ pub(super) fn decode_value(tag: u8, body: &[u8]) -> Value {
         _ => None,
     };
     decoded.unwrap_or(Value::Undecoded { tag })
+}
+
+/// As [`decode_value`], borrowed.
+pub(super) fn view_value(tag: u8, body: &[u8]) -> ValueRef<'_> {
+    let narrow = || ber::unsigned(body).and_then(|number| u32::try_from(number).ok()).map(i64::from);
+    let number = match tag {
+        OCTET_STRING => return ValueRef::Octets(body),
+        OPAQUE => return ValueRef::Opaque(body),
+        NO_SUCH_OBJECT => return ValueRef::NoSuchObject,
+        NO_SUCH_INSTANCE => return ValueRef::NoSuchInstance,
+        END_OF_MIB_VIEW => return ValueRef::EndOfMibView,
+        INTEGER => ber::signed(body),
+        COUNTER32 | GAUGE32 | TIME_TICKS => narrow(),
+        COUNTER64 => ber::unsigned(body).and_then(|number| i64::try_from(number).ok()),
+        _ => None,
+    };
+    number.map_or(ValueRef::Other, ValueRef::Number)
+}
+
+/// The contents of a value's element put into an empty buffer, and its tag; `None` for what was never decoded.
+pub(super) fn encode_value(value: &Value, body: &mut Vec<u8>) -> Option<u8> {
+    let (tag, octets): (u8, &[u8]) = match value {
+        Value::Integer(number) => (INTEGER, &number.to_be_bytes()),
+        Value::Counter32(number) => (COUNTER32, &number.to_be_bytes()),
+        Value::Gauge32(number) => (GAUGE32, &number.to_be_bytes()),
+        Value::TimeTicks(number) => (TIME_TICKS, &number.to_be_bytes()),
+        Value::Counter64(number) => (COUNTER64, &number.to_be_bytes()),
+        Value::OctetString(octets) => (OCTET_STRING, octets),
+        Value::Opaque(octets) => (OPAQUE, octets),
+        Value::ObjectId(oid) => (OBJECT_ID, &index::encode_name(oid.arcs())),
+        Value::IpAddress(octets) => (IP_ADDRESS, octets),
+        Value::Null => (NULL, &[]),
+        Value::NoSuchObject => (NO_SUCH_OBJECT, &[]),
+        Value::NoSuchInstance => (NO_SUCH_INSTANCE, &[]),
+        Value::EndOfMibView => (END_OF_MIB_VIEW, &[]),
+        Value::Undecoded { .. } => return None,
+    };
+    body.extend_from_slice(octets);
+    Some(tag)
 }
 
 #[cfg(test)]

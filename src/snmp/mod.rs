@@ -12,7 +12,7 @@
 //!  Device       device/       one OLT: requests in flight, waits and retries, the governor, sizes
 //!  Estimate     estimate.rs   what reading would take, before anything is sent
 //!  messages     usm/ for SNMPv3, codec.rs
-//!  octets       ber.rs, index.rs, rows.rs
+//!  octets       ber.rs, index.rs, rows.rs, row_reader.rs
 //! ```
 
 mod ber;
@@ -32,6 +32,7 @@ mod index;
 mod job;
 mod oid;
 mod plan;
+mod row_reader;
 mod rows;
 mod session;
 mod sockets;
@@ -49,7 +50,8 @@ pub use error::{ErrorStatus, Refusal, Silence, SnmpError};
 pub use estimate::{CellSize, Cost, Estimate};
 pub use oid::{Oid, ParseOidError};
 pub use plan::Plan;
+pub use row_reader::{RowReader, Values};
 pub use rows::{Iter as RowsIter, Rows};
 pub use session::Session;
 pub use target::{Target, Walk, Walked, WalkedColumn};
-pub use value::{Value, VarBind};
+pub use value::{Value, ValueRef, VarBind};

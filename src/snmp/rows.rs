@@ -10,7 +10,7 @@ use super::{Value, codec};
 /// Every so many rows the index stands in full, so that a row is found without reading all before it.
 const STRIDE: usize = 128;
 /// The tag under which an unreadable value's tag is kept; no element on the wire can have it.
-const UNREADABLE: u8 = 0xff;
+pub(super) const UNREADABLE: u8 = 0xff;
 
 /// Rows of one column: indexes, which strictly increase, and values.
 #[derive(Clone, Default)]
@@ -26,11 +26,11 @@ pub struct Rows {
 }
 
 /// A packed row: how much of the index before it stays, what follows, and the value.
-struct Packed<'a> {
-    shared: usize,
-    suffix: &'a [u8],
-    tag: u8,
-    body: &'a [u8],
+pub(super) struct Packed<'a> {
+    pub(super) shared: usize,
+    pub(super) suffix: &'a [u8],
+    pub(super) tag: u8,
+    pub(super) body: &'a [u8],
 }
 
 fn put_length(packed: &mut Vec<u8>, length: usize) {
@@ -61,7 +61,7 @@ fn take_octets<'a>(packed: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     Some(octets)
 }
 
-fn take_row<'a>(packed: &mut &'a [u8]) -> Option<Packed<'a>> {
+pub(super) fn take_row<'a>(packed: &mut &'a [u8]) -> Option<Packed<'a>> {
     let shared = take_length(packed)?;
     let length = take_length(packed)?;
     let suffix = take_octets(packed, length)?;
@@ -94,6 +94,11 @@ impl Rows {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// The rows as they are packed, for [`take_row`].
+    pub(super) fn packed(&self) -> &[u8] {
+        &self.packed
     }
 
     /// Octets that they take.

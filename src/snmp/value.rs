@@ -68,6 +68,58 @@ impl Value {
     }
 }
 
+/// A value as far as columns are made of it, borrowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueRef<'a> {
+    /// A number, of whichever integer type.
+    Number(i64),
+    /// OCTET STRING.
+    Octets(&'a [u8]),
+    /// Opaque, undecoded.
+    Opaque(&'a [u8]),
+    /// Neither: a name, an address, NULL, a number of 64 bits, or what cannot be decoded.
+    Other,
+    /// noSuchObject.
+    NoSuchObject,
+    /// noSuchInstance.
+    NoSuchInstance,
+    /// endOfMibView.
+    EndOfMibView,
+}
+
+impl<'a> ValueRef<'a> {
+    /// The number that it holds.
+    #[must_use]
+    pub const fn integer(self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The octets that it holds.
+    #[must_use]
+    pub const fn octets(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Octets(octets) | Self::Opaque(octets) => Some(octets),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::OctetString(octets) => Self::Octets(octets),
+            Value::Opaque(octets) => Self::Opaque(octets),
+            Value::NoSuchObject => Self::NoSuchObject,
+            Value::NoSuchInstance => Self::NoSuchInstance,
+            Value::EndOfMibView => Self::EndOfMibView,
+            other => other.integer().map_or(Self::Other, Self::Number),
+        }
+    }
+}
+
 impl fmt::Display for Value {
     /// For a person: text where the octets are text, else hex.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
