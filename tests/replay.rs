@@ -226,7 +226,7 @@ fn silence(script: &mut Script) {
 
 fn sentinels(script: &mut Script) {
     script.minutes(11);
-    script.minutes_in_which(15, |reading| reading.rx = Err(Unread::Sentinel(2_147_483_647)));
+    script.minutes_in_which(15, |reading| reading.rx = Err(Unread::Sentinel(2_147_483_647.into())));
     script.minutes(30);
 }
 

@@ -189,7 +189,7 @@ mod tests {
     fn an_onu_that_is_up_shows_what_was_read_and_why_the_rest_was_not() {
         let reading = Reading {
             mac: Err(Unread::NoSuchColumn),
-            olt_rx: Err(Unread::Sentinel(2_147_483_647)),
+            olt_rx: Err(Unread::Sentinel(2_147_483_647.into())),
             distance: Metres::new(1234.0).map_err(|_| Unread::Malformed),
             tx: Dbm::new(2.21).map_err(|_| Unread::Malformed),
             ..testing::up(3, -21.37)
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn an_onu_that_is_down_has_a_cause_and_no_levels_whatever_was_last_heard() {
         let heard =
-            Reading { state: Ok(OnuState::Down), cause: Err(Unread::UnknownValue(19)), ..testing::up(1, -40.0) };
+            Reading { state: Ok(OnuState::Down), cause: Err(Unread::UnknownValue(19.into())), ..testing::up(1, -40.0) };
         let record = OnuRecord::new(&heard, UNPLACED, Level::Critical);
         assert_eq!((record.state, record.cause), (OnuState::Down, Some(Cause::Unknown)));
         assert_eq!((record.rx_dbm, record.level), (None, Level::Unread));

@@ -155,7 +155,7 @@ impl Cell<'_> {
 
 fn unknown<T>(field: Field<T>) -> Option<i64> {
     match field {
-        Err(Unread::UnknownValue(raw)) => Some(raw),
+        Err(Unread::UnknownValue(raw)) => Some(raw.get()),
         _ => None,
     }
 }

@@ -184,7 +184,7 @@ impl NumberDecoder {
         if let Some(number) = number
             && self.sentinels.contains(&number)
         {
-            return Err(Unread::Sentinel(number));
+            return Err(Unread::Sentinel(number.into()));
         }
         let number = self.scales.get(scale).ok_or(Unread::Malformed)?.decode(raw)?;
         let (low, high) = self.plausible;
@@ -213,7 +213,7 @@ impl WordDecoder {
         if let Some(number) = raw.integer()
             && self.sentinels.contains(&number)
         {
-            return Err(Unread::Sentinel(number));
+            return Err(Unread::Sentinel(number.into()));
         }
         for (bit, word) in &self.bits {
             if has_bit(raw, *bit) {
@@ -221,7 +221,7 @@ impl WordDecoder {
             }
         }
         if let Some(number) = raw.integer() {
-            return self.map.get(Written::of(number).text()).copied().ok_or(Unread::UnknownValue(number));
+            return self.map.get(Written::of(number).text()).copied().ok_or(Unread::UnknownValue(number.into()));
         }
         let text = text_of(raw, self.pattern.as_ref())?.to_ascii_lowercase();
         if let Some(word) = self.map.get(&text) {
@@ -230,7 +230,7 @@ impl WordDecoder {
         if says_no_value(&text) {
             return Err(Unread::NoValue);
         }
-        Err(text.parse().map_or(Unread::Malformed, Unread::UnknownValue))
+        Err(text.parse::<i64>().map_or(Unread::Malformed, |number| Unread::UnknownValue(number.into())))
     }
 
     /// What a device would give for `word`: the lowest number, or the first text.

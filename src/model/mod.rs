@@ -15,7 +15,7 @@ mod written;
 pub use held::{Cause, Level, ParseWordError, Truth, Verdict};
 pub use names::{OltId, OnuId, OnuKey, ParsePonError, PonId};
 pub use reading::{
-    Completeness, Field, Gap, OnuState, PonReading, PonState, Reading, Sweep, SweepKind, SweepScope, Unread,
+    Completeness, Field, Gap, OnuState, PonReading, PonState, RawNumber, Reading, Sweep, SweepKind, SweepScope, Unread,
 };
 pub use serial::{Mac, ParseMacError, ParseSerialError, Serial};
 pub use time::Timestamp;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::held::words;
 use super::written;
@@ -47,6 +47,67 @@ words! {
     }
 }
 
+/// A number as a device gave it, in seven octets, as every value of every ONU has room for one. What is beyond 56 bits is
+/// cut to the nearest that fits; no 32-bit type of SNMP is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RawNumber([u8; 7]);
+
+impl RawNumber {
+    const MOST: i64 = (1 << 55) - 1;
+
+    /// From the number.
+    #[must_use]
+    pub const fn new(number: i64) -> Self {
+        let number = if number > Self::MOST {
+            Self::MOST
+        } else if number < -Self::MOST {
+            -Self::MOST
+        } else {
+            number
+        };
+        let [a, b, c, d, e, f, g, _] = number.to_le_bytes();
+        Self([a, b, c, d, e, f, g])
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        let [a, b, c, d, e, f, g] = self.0;
+        let sign = if g & 0x80 == 0 { 0 } else { 0xff };
+        i64::from_le_bytes([a, b, c, d, e, f, g, sign])
+    }
+}
+
+impl fmt::Debug for RawNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+impl fmt::Display for RawNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+impl From<i64> for RawNumber {
+    fn from(number: i64) -> Self {
+        Self::new(number)
+    }
+}
+
+impl Serialize for RawNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(self.get())
+    }
+}
+
+impl<'de> Deserialize<'de> for RawNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        i64::deserialize(deserializer).map(Self::new)
+    }
+}
+
 /// Why a value is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,7 +119,7 @@ pub enum Unread {
     /// The column exists, but has no row for this ONU.
     NoRow,
     /// The device said "no value" with this number.
-    Sentinel(i64),
+    Sentinel(RawNumber),
     /// The device said "no value" with a text (`N/A`, `--`) or an empty one.
     NoValue,
     /// A number outside of what the quantity can be.
@@ -66,7 +127,7 @@ pub enum Unread {
     /// Not of the type or shape that the profile expects.
     Malformed,
     /// An enumeration's number that the profile does not know.
-    UnknownValue(i64),
+    UnknownValue(RawNumber),
     /// Levels of an ONU that is down are not levels.
     OnuDown,
     /// The OLT did not answer for it.
@@ -291,4 +352,29 @@ pub struct Sweep {
     pub onus: Vec<Reading>,
     /// SNMP requests that were sent for it, retries included.
     pub pdus: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_raw_number_is_kept_as_far_as_it_fits() {
+        for number in [0, 1, -1, 77, i64::from(u32::MAX), i64::from(i32::MIN), (1 << 55) - 1, -((1 << 55) - 1)] {
+            assert_eq!(RawNumber::new(number).get(), number);
+        }
+        assert_eq!(RawNumber::new(i64::MAX).get(), (1 << 55) - 1);
+        assert_eq!(RawNumber::new(i64::MIN).get(), -((1 << 55) - 1));
+        assert_eq!(format!("{:?} {}", RawNumber::new(-1), RawNumber::new(65_535)), "-1 65535");
+        let unread = Unread::UnknownValue(RawNumber::new(-7));
+        let json = serde_json::to_string(&unread).unwrap();
+        assert_eq!((json.as_str(), serde_json::from_str(&json).unwrap()), ("{\"unknown_value\":-7}", unread));
+    }
+
+    /// The memory of a poller with many ONUs is mostly readings.
+    #[test]
+    fn a_value_of_a_reading_takes_eight_octets() {
+        assert_eq!(size_of::<Field<Dbm>>(), 8);
+        assert!(size_of::<Reading>() <= 160, "{}", size_of::<Reading>());
+    }
 }

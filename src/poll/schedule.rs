@@ -39,6 +39,8 @@ struct Entry {
     next: Instant,
     skipped: u64,
     late: Duration,
+    /// Whether it never started yet.
+    is_first: bool,
 }
 
 /// How late sweeps started, against the time at which they were due.
@@ -118,7 +120,7 @@ impl Schedule {
     #[must_use]
     pub fn new(olt: &OltId, intervals: Intervals, spread: Duration, now: Instant) -> Self {
         let start = now + phase(olt, spread);
-        let entry = |every| Entry { every, next: start, skipped: 0, late: Duration::ZERO };
+        let entry = |every| Entry { every, next: start, skipped: 0, late: Duration::ZERO, is_first: true };
         Self {
             state: entry(intervals.state),
             inventory: entry(intervals.inventory),
@@ -159,6 +161,7 @@ impl Schedule {
         let entry = self.entry(kind);
         let late = now.saturating_duration_since(entry.next);
         entry.late = late;
+        entry.is_first = false;
         self.most_late = self.most_late.max(late);
     }
 
@@ -166,11 +169,18 @@ impl Schedule {
     /// still to come.
     pub fn done(&mut self, kind: SweepKind, started: Instant, now: Instant) {
         if kind == SweepKind::Optics {
-            return self.slice_done(started, now);
+            self.slice_done(started, now);
+        } else {
+            let entry = self.entry(kind);
+            entry.next += entry.every;
+            entry.skip_to(now);
         }
-        let entry = self.entry(kind);
-        entry.next += entry.every;
-        entry.skip_to(now);
+        // The first of each kind follow each other as fast as the OLT bears: they are due when it is free.
+        for entry in [&mut self.state, &mut self.inventory, &mut self.optics] {
+            if entry.is_first {
+                entry.next = entry.next.max(now);
+            }
+        }
     }
 
     /// Whether a round of optics has to be cut into slices before one can be read.
@@ -195,7 +205,8 @@ impl Schedule {
         self.round.spent += now.saturating_duration_since(started);
         self.round.left = self.round.left.saturating_sub(1);
         if self.round.left > 0 {
-            self.optics.next += self.round.pause;
+            // Without a pause the next one is due when this one is read.
+            self.optics.next = if self.round.pause.is_zero() { now } else { self.optics.next + self.round.pause };
         } else {
             self.end_round(now);
         }
@@ -318,6 +329,11 @@ mod tests {
         starts
     }
 
+    /// The starts of nine slices without pauses, a second each.
+    fn one_after_the_other(start: Instant) -> Vec<Instant> {
+        (0..9).map(|slice| start + slice * SECOND).collect()
+    }
+
     #[test]
     fn state_goes_before_inventory_before_optics() {
         let now = Instant::now();
@@ -347,16 +363,17 @@ mod tests {
         schedule.start(SweepKind::State, now + 3 * SECOND);
         schedule.done(SweepKind::State, now + 3 * SECOND, now + 4 * SECOND);
         schedule.start(SweepKind::State, now + 60 * SECOND);
-        schedule.start(SweepKind::Inventory, now + 4 * SECOND);
+        // The first inventory was due when the first state sweep had ended.
+        schedule.start(SweepKind::Inventory, now + 6 * SECOND);
         let late = schedule.lateness();
-        assert_eq!((late.of(SweepKind::State), late.inventory, late.most), (Duration::ZERO, 4 * SECOND, 4 * SECOND));
+        assert_eq!((late.of(SweepKind::State), late.inventory, late.most), (Duration::ZERO, 2 * SECOND, 3 * SECOND));
     }
 
     #[test]
     fn the_first_round_goes_at_once_and_later_ones_evenly_over_the_interval() {
         let now = Instant::now();
         let mut schedule = schedule(now);
-        assert_eq!(round(&mut schedule, 9, SECOND), [now; 9]);
+        assert_eq!(round(&mut schedule, 9, SECOND), one_after_the_other(now));
         let starts = round(&mut schedule, 9, SECOND);
         // All of them are read again within the interval, and from then on each interval.
         assert!(starts[0] > now + 40 * SECOND && starts[8] <= now + 902 * SECOND, "{starts:?}");
@@ -375,15 +392,16 @@ mod tests {
         let start = schedule.optics.next;
         schedule.done(SweepKind::Optics, start, start + SECOND);
         schedule.hasten_levels(start + 2 * SECOND);
-        for _ in 0..8 {
-            assert_eq!(schedule.due(start + 2 * SECOND), Some(SweepKind::State));
-            assert_eq!(schedule.optics.next, start + 2 * SECOND);
-            schedule.done(SweepKind::Optics, start + 2 * SECOND, start + 3 * SECOND);
+        for slice in 2..10 {
+            let at = start + slice * SECOND;
+            assert_eq!(schedule.due(at), Some(SweepKind::State));
+            assert_eq!(schedule.optics.next, at);
+            schedule.done(SweepKind::Optics, at, at + SECOND);
         }
         let starts = round(&mut schedule, 9, SECOND);
         assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == 100 * SECOND));
         schedule.hasten_levels(starts[8] + 2 * SECOND);
-        assert_eq!(round(&mut schedule, 9, SECOND), [starts[8] + 2 * SECOND; 9]);
+        assert_eq!(round(&mut schedule, 9, SECOND), one_after_the_other(starts[8] + 2 * SECOND));
     }
 
     #[test]

@@ -234,8 +234,7 @@ impl Poller {
             .filter_map(|onu| profile.row_index(read.table, &onu.key, onu.pon))
             .collect();
         let rows_per_get = (profile.defaults().get_varbinds / read.columns.len().max(1)).max(1);
-        let mut cells: BTreeMap<&Oid, Vec<(Box<[u32]>, Value)>> =
-            read.columns.iter().map(|oid| (oid, Vec::new())).collect();
+        let mut cells: BTreeMap<&Oid, Vec<_>> = read.columns.iter().map(|oid| (oid, Vec::new())).collect();
         for batch in indexes.chunks(rows_per_get) {
             if gaps.silent {
                 break;
@@ -247,7 +246,7 @@ impl Poller {
                     for answer in answers {
                         for (oid, cells) in &mut cells {
                             if let Some(index) = answer.oid.suffix_of(oid) {
-                                cells.push((index.into(), answer.value.clone()));
+                                cells.push((Box::from(index), answer.value.clone()));
                             }
                         }
                     }

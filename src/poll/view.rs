@@ -1,6 +1,6 @@
 //! The newest known values of an OLT, merged from its sweeps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +66,8 @@ impl SweepSummary {
 /// The newest known values of one OLT. A clone shares the readings, so snapshots are cheap.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    onus: BTreeMap<OnuKey, Arc<Reading>>,
+    /// Sorted by key, each key once.
+    onus: Vec<Arc<Reading>>,
     pons: BTreeMap<PonId, PonReading>,
     sweeps: BTreeMap<SweepKind, SweepSummary>,
     /// Rows of the last sweep of a kind that was too short to be believed at once.
@@ -76,13 +77,31 @@ pub struct View {
 impl View {
     /// ONUs by key.
     pub fn onus(&self) -> impl Iterator<Item = &Reading> {
-        self.onus.values().map(|reading| &**reading)
+        self.onus.iter().map(|reading| &**reading)
     }
 
     /// The newest known values of one ONU.
     #[must_use]
     pub fn onu(&self, key: &OnuKey) -> Option<&Reading> {
-        self.onus.get(key).map(|reading| &**reading)
+        self.onus.get(self.place_of(key, 0)?).map(|reading| &**reading)
+    }
+
+    /// Where an ONU stands, looked for at `expected` first: whoever goes through a sweep finds each after the last one.
+    fn place_of(&self, key: &OnuKey, expected: usize) -> Option<usize> {
+        if self.onus.get(expected).is_some_and(|reading| reading.key == *key) {
+            return Some(expected);
+        }
+        self.onus.binary_search_by(|reading| reading.key.cmp(key)).ok()
+    }
+
+    /// The place of each of a sweep's ONUs; `None` for those that are not known.
+    fn places_of<'s>(&self, sweep: &'s Sweep) -> impl Iterator<Item = (&'s Reading, Option<usize>)> {
+        let mut expected = 0;
+        sweep.onus.iter().map(move |reading| {
+            let place = self.place_of(&reading.key, expected);
+            expected = place.map_or(expected, |place| place + 1);
+            (reading, place)
+        })
     }
 
     /// How many ONUs are known.
@@ -105,8 +124,7 @@ impl View {
     /// Whether a sweep holds ONUs that no inventory sweep has read yet.
     #[must_use]
     pub fn has_strangers(&self, sweep: &Sweep) -> bool {
-        self.sweeps.contains_key(&SweepKind::Inventory)
-            && sweep.onus.iter().any(|reading| !self.onus.contains_key(&reading.key))
+        self.sweeps.contains_key(&SweepKind::Inventory) && self.places_of(sweep).any(|(_, place)| place.is_none())
     }
 
     /// Labels a sweep partial that ended normally but returned far fewer ONUs than are known, unless the sweep before
@@ -115,13 +133,13 @@ impl View {
         if sweep.kind == SweepKind::Optics || !sweep.completeness.is_complete() {
             return;
         }
-        let known = self.onus.values().filter(|held| sweep.scope.covers(held.pon)).count();
+        let known = self.onus.iter().filter(|held| sweep.scope.covers(held.pon)).count();
         let found = sweep.onus.len();
         // Row counts are far below 2^52.
         #[allow(clippy::cast_precision_loss)]
         let short = (found as f64) < (known as f64) * BELIEVED_SHARE;
         // A device whose state columns never gave a row has none, which is not a table that shrank.
-        let stateless = sweep.kind == SweepKind::State && found == 0 && self.onus.values().all(|held| never_read(held));
+        let stateless = sweep.kind == SweepKind::State && found == 0 && self.onus.iter().all(|held| never_read(held));
         if !short || stateless {
             if sweep.scope.is_whole() {
                 self.short.remove(&sweep.kind);
@@ -145,41 +163,27 @@ impl View {
     /// Takes over what a sweep read. What a partial sweep did not read stays as it was.
     pub fn merge(&mut self, sweep: &Sweep) {
         let complete = sweep.completeness.is_complete();
-        for new in &sweep.onus {
-            let held = self.onus.entry(new.key.clone()).or_insert_with(|| {
-                let mut first = new.clone();
-                first.pon = None;
-                first.onu = None;
-                Arc::new(first)
-            });
-            merge_reading(Arc::make_mut(held), new, sweep.kind);
-        }
-        if complete && sweep.kind == SweepKind::Inventory {
-            let present: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
-            self.onus.retain(|key, held| present.contains(key) || !sweep.scope.covers(held.pon));
-        }
-        if complete && sweep.kind == SweepKind::State {
-            let read: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
-            let why = if read.is_empty() { Unread::NoSuchColumn } else { Unread::NoRow };
-            let missing =
-                |(key, held): &(&OnuKey, &mut Arc<Reading>)| !read.contains(key) && sweep.scope.covers(held.pon);
-            for held in self.onus.iter_mut().filter(missing).map(|(_, held)| held) {
-                // What was read before stands: a missing row says nothing of the link.
-                if held.state == Err(Unread::NotAsked) {
-                    let held = Arc::make_mut(held);
-                    (held.state, held.cause, held.last_down_cause) = (Err(why), Err(why), Err(why));
+        let mut is_read = vec![false; self.onus.len()];
+        let mut fresh: BTreeMap<&OnuKey, Reading> = BTreeMap::new();
+        let places: Vec<Option<usize>> = self.places_of(sweep).map(|(_, place)| place).collect();
+        for (new, place) in sweep.onus.iter().zip(places) {
+            if let Some(held) = place.and_then(|place| self.onus.get_mut(place)) {
+                change(held, |held| merge_reading(held, new, sweep.kind));
+                if let Some(is_read) = place.and_then(|place| is_read.get_mut(place)) {
+                    *is_read = true;
                 }
+            } else {
+                let held = fresh.entry(&new.key).or_insert_with(|| Reading { pon: None, onu: None, ..new.clone() });
+                merge_reading(held, new, sweep.kind);
             }
         }
-        if complete && sweep.kind == SweepKind::Optics {
-            let read: BTreeSet<&OnuKey> = sweep.onus.iter().map(|reading| &reading.key).collect();
-            for (key, held) in &mut self.onus {
-                if !read.contains(key) && sweep.scope.covers(held.pon) {
-                    let held = Arc::make_mut(held);
-                    forget_levels(held, Unread::NoRow);
-                    held.mask_levels_while_down();
-                }
-            }
+        if complete {
+            self.miss(sweep, &is_read);
+        }
+        if !fresh.is_empty() {
+            self.onus.reserve_exact(fresh.len());
+            self.onus.extend(fresh.into_values().map(Arc::new));
+            self.onus.sort_unstable_by(|one, other| one.key.cmp(&other.key));
         }
         for new in &sweep.pons {
             let held = self.pons.entry(new.pon).or_insert_with(|| new.clone());
@@ -195,9 +199,42 @@ impl View {
         }
     }
 
+    /// What a complete sweep says of known ONUs in its reach that it did not list.
+    fn miss(&mut self, sweep: &Sweep, is_read: &[bool]) {
+        if sweep.kind == SweepKind::Inventory {
+            let mut is_read = is_read.iter();
+            self.onus.retain(|held| is_read.next() == Some(&true) || !sweep.scope.covers(held.pon));
+            return;
+        }
+        let why = if sweep.onus.is_empty() { Unread::NoSuchColumn } else { Unread::NoRow };
+        for (held, _) in self.onus.iter_mut().zip(is_read).filter(|(_, is_read)| !**is_read) {
+            if !sweep.scope.covers(held.pon) {
+                continue;
+            }
+            if sweep.kind == SweepKind::Optics {
+                change(held, |held| {
+                    forget_levels(held, Unread::NoRow);
+                    held.mask_levels_while_down();
+                });
+            } else if held.state == Err(Unread::NotAsked) {
+                // What was read before stands: a missing row says nothing of the link.
+                change(held, |held| (held.state, held.cause, held.last_down_cause) = (Err(why), Err(why), Err(why)));
+            }
+        }
+    }
+
     /// A round of slices has ended.
     pub(super) fn end_round(&mut self, kind: SweepKind, round: SweepSummary) {
         self.sweeps.insert(kind, round);
+    }
+}
+
+/// Changes a reading that snapshots share, but only when something of it really changes: most stay as they are.
+fn change(held: &mut Arc<Reading>, make: impl FnOnce(&mut Reading)) {
+    let mut changed = Reading::clone(held);
+    make(&mut changed);
+    if changed != **held {
+        *held = Arc::new(changed);
     }
 }
 
@@ -285,7 +322,7 @@ mod tests {
     }
 
     fn rx(view: &View, number: u32) -> Field<Dbm> {
-        view.onus[&OnuKey::new(&[number])].rx
+        view.onu(&OnuKey::new(&[number])).unwrap().rx
     }
 
     #[test]
@@ -339,7 +376,7 @@ mod tests {
             view.doubt(&mut empty);
             assert!(empty.completeness.is_complete());
             view.merge(&empty);
-            assert_eq!(view.onus[&OnuKey::new(&[1])].state, Err(Unread::NoSuchColumn));
+            assert_eq!(view.onu(&OnuKey::new(&[1])).unwrap().state, Err(Unread::NoSuchColumn));
         }
         // One that has told a state has the columns: now an empty table is doubted.
         view.merge(&sweep(SweepKind::State, (0..20).map(|number| state(number, OnuState::Up)).collect()));
@@ -347,7 +384,7 @@ mod tests {
         view.doubt(&mut empty);
         assert!(!empty.completeness.is_complete());
         view.merge(&empty);
-        assert_eq!(view.onus[&OnuKey::new(&[1])].state, Ok(OnuState::Up));
+        assert_eq!(view.onu(&OnuKey::new(&[1])).unwrap().state, Ok(OnuState::Up));
     }
 
     #[test]

@@ -290,7 +290,10 @@ mod tests {
                 },
                 "rx -26.50 dBm, has to be at least -26.00 dBm in 3 readings, was in 0",
             ),
-            (Reason::NoLevel(Unread::Sentinel(2_147_483_647)), "level unread: the device says no value (2147483647)"),
+            (
+                Reason::NoLevel(Unread::Sentinel(2_147_483_647.into())),
+                "level unread: the device says no value (2147483647)",
+            ),
         ] {
             assert_eq!(reason.to_string(), text);
         }

@@ -409,7 +409,7 @@ mod tests {
         down(&mut track, Cause::Optical, 60);
         track.read(Ok(OnuState::Unknown), Err(Unread::NoValue), at(120), &RULES);
         assert_eq!((track.truth(), track.doubt()), (Truth::Up, Some(Doubt::StateUnknown)));
-        track.read(Err(Unread::UnknownValue(9)), Err(Unread::NoValue), at(121), &RULES);
+        track.read(Err(Unread::UnknownValue(9.into())), Err(Unread::NoValue), at(121), &RULES);
         down(&mut track, Cause::Optical, 180);
         assert_eq!((track.truth(), track.doubt()), (Truth::Down(Cause::Optical), None));
         track.read(Err(Unread::NoAnswer), Err(Unread::NoAnswer), at(240), &RULES);

@@ -36,7 +36,7 @@ fn sweep(second: u64) -> Arc<Sweep> {
         name: Ok("Maria da Silva".into()),
         state: Ok(OnuState::Up),
         rx: Ok(Dbm::from_thousandths(-21_370)),
-        olt_rx: Err(Unread::Sentinel(2_147_483_647)),
+        olt_rx: Err(Unread::Sentinel(2_147_483_647.into())),
         ..Reading::unread(OnuKey::new(&[4_194_304_000, 7]), Unread::NotAsked)
     };
     let by_serial = Reading {

@@ -35,10 +35,10 @@ fn any_unread() -> impl Strategy<Value = Unread> {
         Unread::NotAsked,
         Unread::NoSuchColumn,
         Unread::NoRow,
-        Unread::Sentinel(-1),
+        Unread::Sentinel((-1).into()),
         Unread::NoValue,
         Unread::Malformed,
-        Unread::UnknownValue(7),
+        Unread::UnknownValue(7.into()),
         Unread::OnuDown,
         Unread::NoAnswer,
     ])

@@ -120,10 +120,10 @@ fn an_unread_answer_neither_counts_nor_breaks_a_run_until_the_level_is_unread() 
     track.read(&rule, dbm(-28_000), next());
     assert_eq!(track.shown(), Level::Critical);
     for _ in 0..2 {
-        track.unread(Unread::Sentinel(-1), next());
+        track.unread(Unread::Sentinel((-1).into()), next());
         assert_eq!(track.shown(), Level::Critical);
     }
-    track.unread(Unread::Sentinel(-1), next());
+    track.unread(Unread::Sentinel((-1).into()), next());
     assert_eq!(track.shown(), Level::Unread);
     assert!(track.aged().is_none());
     track.read(&rule, dbm(-28_000), next());

@@ -58,7 +58,7 @@ fn sentinels_never_make_an_error_and_end_as_unread() {
     let mut judge = judge();
     live(&mut judge, 0, &[-20_000]);
     for minute in 5..15 {
-        judge.observe(&optics(minute * MINUTE, vec![no_rx(1, Unread::Sentinel(2_147_483_647))]));
+        judge.observe(&optics(minute * MINUTE, vec![no_rx(1, Unread::Sentinel(2_147_483_647.into()))]));
         judge.observe(&state(minute * MINUTE + 1, vec![up(1)]));
         assert_eq!(verdict(&judge, 1), Verdict::Ok);
     }
@@ -152,7 +152,8 @@ fn an_operator_can_trust_levels_that_really_moved() {
 #[test]
 fn levels_that_vanish_together_hold_everything_until_two_sane_sweeps() {
     let mut judge = town_judge();
-    let vanish = |number| if number < 9 { no_rx(number, Unread::Sentinel(-1)) } else { rx(number, steady(number)) };
+    let vanish =
+        |number| if number < 9 { no_rx(number, Unread::Sentinel((-1).into())) } else { rx(number, steady(number)) };
     let told = judge.observe(&town(181, vanish));
     assert_eq!(changes(&told)[0], Change::Suspect);
     assert_eq!(told[0].reason.to_string(), "9 of 16 levels turned unread in one sweep");
