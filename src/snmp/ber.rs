@@ -44,6 +44,11 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
+    /// What is not read yet.
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// The tag of the next element.
     pub(super) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()

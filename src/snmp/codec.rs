@@ -183,6 +183,10 @@ impl<'a> Iterator for VarBinds<'a> {
         if self.reader.is_empty() {
             return None;
         }
+        if let Some((varbind, rest)) = short(self.reader.rest()) {
+            self.reader = Reader::new(rest);
+            return Some(Ok(varbind));
+        }
         let found = self.reader.expect(SEQUENCE).map(|pair| {
             let mut pair = Reader::new(pair);
             let name = pair.expect(OBJECT_ID).ok();
@@ -194,6 +198,17 @@ impl<'a> Iterator for VarBinds<'a> {
         }
         Some(found)
     }
+}
+
+/// A varbind as nearly all are, and what follows it: all lengths take one octet, and nothing stands after the value.
+fn short(octets: &[u8]) -> Option<(RawVarBind<'_>, &[u8])> {
+    let [SEQUENCE, whole @ ..0x80, inside @ ..] = octets else { return None };
+    let (inside, rest) = inside.split_at_checked(usize::from(*whole))?;
+    let [OBJECT_ID, length @ ..0x80, named @ ..] = inside else { return None };
+    let (name, value) = named.split_at_checked(usize::from(*length))?;
+    let [tag, length @ ..0x80, body @ ..] = value else { return None };
+    let usual = tag & 0x1f != 0x1f && body.len() == usize::from(*length);
+    usual.then_some((RawVarBind { name: Some(name), tag: *tag, body: Some(body) }, rest))
 }
 
 impl<'a> Pdu<'a> {

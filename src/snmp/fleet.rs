@@ -8,12 +8,12 @@
 //! ```
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::Counters;
-use super::commons::{Commons, Found, Limits, Outbox, Queue};
+use super::commons::{ByNumber, Commons, Found, Limits, Outbox, Queue};
 use super::device::{Arrived, Device, JobId};
 use super::job::{AnyJob, Outcome};
 use super::usm::{Chore, Made};
@@ -25,12 +25,15 @@ struct Member {
     timer: Option<Instant>,
     /// It stands in one of the queues.
     queued: Option<Queue>,
+    /// It stands among those that wait for their turn, and among those whose counters may have changed.
+    ready: bool,
+    touched: bool,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Fleet {
-    members: HashMap<u32, Member>,
+    members: ByNumber<u32, Member>,
     /// Who is expected to speak from a place.
     places: HashMap<(IpAddr, u16), Vec<u32>>,
     commons: Commons,
@@ -40,7 +43,9 @@ pub(super) struct Fleet {
     /// Those that were given something and have not had their turn yet.
     ready: Vec<u32>,
     /// Those whose counters may have changed since they were last asked for.
-    touched: HashSet<u32>,
+    touched: Vec<u32>,
+    /// Jobs that are done.
+    outcomes: Vec<(u32, JobId, Outcome)>,
     /// Datagrams that nobody was asked for.
     foreign: u64,
     /// SNMPv3 keys to make.
@@ -66,14 +71,15 @@ fn place(address: SocketAddr) -> (IpAddr, u16) {
 impl Fleet {
     pub(super) fn new(limits: Limits, random: fastrand::Rng) -> Self {
         Self {
-            members: HashMap::new(),
+            members: ByNumber::default(),
             places: HashMap::new(),
             commons: Commons::new(limits, random),
             timers: BinaryHeap::new(),
             common: VecDeque::new(),
             recovery: VecDeque::new(),
             ready: Vec::new(),
-            touched: HashSet::new(),
+            touched: Vec::new(),
+            outcomes: Vec::new(),
             foreign: 0,
             chores: Vec::new(),
             engines: HashMap::new(),
@@ -84,7 +90,7 @@ impl Fleet {
     /// Takes an OLT in, under a number that was never used before.
     pub(super) fn join(&mut self, number: u32, device: Device<AnyJob>) {
         self.places.entry(place(device.peer())).or_default().push(number);
-        self.members.insert(number, Member { device, timer: None, queued: None });
+        self.members.insert(number, Member { device, timer: None, queued: None, ready: false, touched: false });
     }
 
     /// Lets an OLT go; what it still holds is given back.
@@ -92,7 +98,6 @@ impl Fleet {
         let Some(mut member) = self.members.remove(&number) else { return };
         member.device.close(now, &mut self.commons);
         self.forget_place(member.device.peer(), number);
-        self.touched.remove(&number);
         self.forget_engine(number);
     }
 
@@ -115,8 +120,8 @@ impl Fleet {
         for number in sharers {
             if let Some(member) = self.members.get_mut(number) {
                 member.device.set_shared_engine(shared);
-                self.touched.insert(*number);
             }
+            self.touch(*number);
         }
     }
 
@@ -157,7 +162,25 @@ impl Fleet {
     pub(super) fn equip(&mut self, now: Instant, number: u32, made: Made) {
         if let Some(member) = self.members.get_mut(&number) {
             member.device.equip(now, made);
+            self.wake(number);
+        }
+    }
+
+    /// Its turn comes with the next [`Self::advance`].
+    fn wake(&mut self, number: u32) {
+        if let Some(member) = self.members.get_mut(&number)
+            && !std::mem::replace(&mut member.ready, true)
+        {
             self.ready.push(number);
+        }
+    }
+
+    /// Its counters may have changed.
+    fn touch(&mut self, number: u32) {
+        if let Some(member) = self.members.get_mut(&number)
+            && !std::mem::replace(&mut member.touched, true)
+        {
+            self.touched.push(number);
         }
     }
 
@@ -196,7 +219,7 @@ impl Fleet {
     /// Gives an OLT something to do; it begins with the next [`Self::advance`].
     pub(super) fn submit(&mut self, number: u32, job: AnyJob) -> Option<JobId> {
         let job = self.members.get_mut(&number)?.device.submit(job);
-        self.ready.push(number);
+        self.wake(number);
         Some(job)
     }
 
@@ -204,7 +227,7 @@ impl Fleet {
     pub(super) fn cancel(&mut self, number: u32, job: JobId) {
         if let Some(member) = self.members.get_mut(&number) {
             member.device.cancel(job);
-            self.ready.push(number);
+            self.wake(number);
         }
     }
 
@@ -218,31 +241,26 @@ impl Fleet {
     /// Takes a datagram in. Whom it concerns has its turn with the next [`Self::advance`], when everything that has
     /// arrived is known.
     pub(super) fn receive(&mut self, now: Instant, source: SocketAddr, datagram: &[u8]) {
-        let here = self.places.get(&place(source)).and_then(|here| here.first()).copied();
-        match Arrived::read(datagram) {
-            Ok(arrived) => {
-                let found = self.commons.tickets.find(arrived.id());
-                let owner = match found {
-                    Found::Live(ticket) | Found::Late(Some(ticket)) => Some(ticket.device),
-                    Found::Late(None) | Found::Unknown => None,
-                };
-                let owner = owner.filter(|owner| self.members.contains_key(owner)).or(here);
-                let Some((number, member)) = owner.and_then(|owner| Some((owner, self.members.get_mut(&owner)?)))
-                else {
-                    self.foreign += 1;
-                    return;
-                };
+        let arrived = Arrived::read(datagram);
+        let found = arrived.as_ref().map_or(Found::Unknown, |arrived| self.commons.tickets.find(arrived.id()));
+        let owner = match found {
+            Found::Live(ticket) | Found::Late(Some(ticket)) => Some(ticket.device),
+            Found::Late(None) | Found::Unknown => None,
+        };
+        let owner = owner.filter(|owner| self.members.contains_key(owner));
+        let here = || self.places.get(&place(source)).and_then(|here| here.first()).copied();
+        let owner = owner.or_else(here).and_then(|owner| Some((owner, self.members.get_mut(&owner)?)));
+        match (owner, arrived) {
+            (Some((number, member)), Ok(arrived)) => {
                 member.device.heard(datagram.len());
                 member.device.take(now, &mut self.commons, source, &arrived, found);
-                self.ready.push(number);
+                self.wake(number);
             }
-            Err(why) => match here.and_then(|here| Some((here, self.members.get_mut(&here)?))) {
-                Some((number, member)) => {
-                    member.device.unreadable(why);
-                    self.touched.insert(number);
-                }
-                None => self.foreign += 1,
-            },
+            (Some((number, member)), Err(why)) => {
+                member.device.unreadable(why);
+                self.touch(number);
+            }
+            (None, _) => self.foreign += 1,
         }
     }
 
@@ -257,7 +275,7 @@ impl Fleet {
                 && member.timer == Some(at)
             {
                 member.timer = None;
-                self.ready.push(number);
+                self.wake(number);
             }
         }
         self.serve(now);
@@ -281,7 +299,10 @@ impl Fleet {
     pub(super) fn serve(&mut self, now: Instant) {
         let mut ready = std::mem::take(&mut self.ready);
         for number in ready.drain(..) {
-            self.turn(now, number);
+            if let Some(member) = self.members.get_mut(&number) {
+                member.ready = false;
+                self.turn(now, number);
+            }
         }
         self.ready = ready;
     }
@@ -295,12 +316,17 @@ impl Fleet {
 
     fn turn(&mut self, now: Instant, number: u32) {
         let Some(member) = self.members.get_mut(&number) else { return };
-        self.touched.insert(number);
+        if !std::mem::replace(&mut member.touched, true) {
+            self.touched.push(number);
+        }
         if member.queued.is_none() {
             member.device.advance(now, &mut self.commons);
         } else {
             // Those before it in the queue go first; only what has ended is looked at.
             member.device.end_waits(now, &mut self.commons);
+        }
+        while let Some((job, outcome)) = member.device.finished() {
+            self.outcomes.push((number, job, outcome));
         }
         if let Some(chore) = member.device.chore() {
             self.chores.push((number, chore));
@@ -341,17 +367,17 @@ impl Fleet {
         &mut self.commons.outbox
     }
 
-    /// Jobs that are done, and the counters of those OLTs where something has happened.
-    pub(super) fn news(
-        &mut self,
-        mut outcome: impl FnMut(u32, JobId, Outcome),
-        mut counters: impl FnMut(u32, Counters),
-    ) {
-        for number in self.touched.drain() {
-            let Some(member) = self.members.get_mut(&number) else { continue };
-            counters(number, member.device.counters());
-            while let Some((job, done)) = member.device.finished() {
-                outcome(number, job, done);
+    /// Jobs that are done: their OLT, and what they gave.
+    pub(super) fn outcomes(&mut self) -> Vec<(u32, JobId, Outcome)> {
+        std::mem::take(&mut self.outcomes)
+    }
+
+    /// Shows the counters of those OLTs where something has happened since.
+    pub(super) fn counters(&mut self, mut show: impl FnMut(u32, Counters)) {
+        for number in self.touched.drain(..) {
+            if let Some(member) = self.members.get_mut(&number) {
+                member.touched = false;
+                show(number, member.device.counters());
             }
         }
     }

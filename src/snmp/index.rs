@@ -54,6 +54,14 @@ fn common(one: &[u8], other: &[u8]) -> usize {
 
 /// Compares `new` with `last`, which is in its shortest form. Only what differs is looked at.
 pub(super) fn step(last: &[u8], new: &[u8]) -> Step {
+    // As most rows follow each other: only the last sub-identifier is another, and takes one octet.
+    if let ([before @ .., number @ ..0x80], [shared @ .., other @ ..0x80]) = (last, new)
+        && number < other
+        && before == shared
+        && shared.last().is_none_or(|octet| octet & 0x80 == 0)
+    {
+        return Step::Up { shared: shared.len() };
+    }
     let same = common(last, new);
     if same == new.len() {
         // What follows may be missing: then it is no index at all.
@@ -84,6 +92,17 @@ pub(super) fn compare(one: &[u8], other: &[u8]) -> Ordering {
             number(one).cmp(&number(other))
         }
     }
+}
+
+/// How many octets of `one` it takes to see where it differs from the other, whole sub-identifiers; [`usize::MAX`] when
+/// one of them begins with the other. Both in their shortest form.
+pub(super) fn octets_to_differ(one: &[u8], other: &[u8]) -> usize {
+    let same = common(one, other);
+    if same == one.len() || same == other.len() {
+        return usize::MAX;
+    }
+    let end = one.iter().skip(same).position(|octet| octet & 0x80 == 0);
+    end.map_or(usize::MAX, |end| same + end + 1)
 }
 
 /// Puts a sub-identifier at the end.

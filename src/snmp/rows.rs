@@ -123,19 +123,33 @@ impl Rows {
         self.to_mark -= 1;
         self.count += 1;
         let suffix = index.get(shared..).unwrap_or_default();
-        put_length(&mut self.packed, shared);
-        put_length(&mut self.packed, suffix.len());
-        self.packed.extend_from_slice(suffix);
-        match body {
-            Some(body) => {
-                self.packed.push(tag);
-                put_length(&mut self.packed, body.len());
-                self.packed.extend_from_slice(body);
+        // Most rows are of these lengths, and then are put in one go.
+        let packed = &mut self.packed;
+        match (u8::try_from(shared), suffix, body) {
+            (Ok(same @ ..0x80), &[last], Some(&[a])) => packed.extend_from_slice(&[same, 1, last, tag, 1, a]),
+            (Ok(same @ ..0x80), &[last], Some(&[a, b])) => packed.extend_from_slice(&[same, 1, last, tag, 2, a, b]),
+            (Ok(same @ ..0x80), &[last], Some(&[a, b, c, d])) => {
+                packed.extend_from_slice(&[same, 1, last, tag, 4, a, b, c, d]);
             }
-            None => self.packed.extend_from_slice(&[UNREADABLE, 1, tag]),
+            _ => {
+                put_length(packed, shared);
+                put_length(packed, suffix.len());
+                packed.extend_from_slice(suffix);
+                match body {
+                    Some(body) => {
+                        packed.push(tag);
+                        put_length(packed, body.len());
+                        packed.extend_from_slice(body);
+                    }
+                    None => packed.extend_from_slice(&[UNREADABLE, 1, tag]),
+                }
+            }
         }
         self.last.truncate(shared);
-        self.last.extend_from_slice(suffix);
+        match *suffix {
+            [last] => self.last.push(last),
+            _ => self.last.extend_from_slice(suffix),
+        }
     }
 
     /// Adds a row for a cell that the agent fails at; `false` when its index is not greater than the last one.

@@ -1,11 +1,22 @@
-//! The UDP sockets of an engine: one for each address family, unconnected, with a receive buffer that holds a burst.
+//! The UDP sockets of an engine: one for each address family, unconnected, with a receive buffer that holds a burst. On
+//! Linux datagrams come and go several to a system call.
+
+#[cfg(target_os = "linux")]
+mod many;
+#[cfg(any(not(target_os = "linux"), test))]
+mod one;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::UdpSocket;
 
+#[cfg(target_os = "linux")]
+use self::many as way;
+#[cfg(not(target_os = "linux"))]
+use self::one as way;
 use super::SnmpError;
+use super::commons::Letter;
 
 /// Receive buffer that is asked for, octets.
 pub(super) const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
@@ -16,6 +27,7 @@ pub(super) struct Sockets {
     v4: Option<UdpSocket>,
     v6: Option<UdpSocket>,
     granted: Option<usize>,
+    room: way::Room,
 }
 
 impl Sockets {
@@ -44,16 +56,21 @@ impl Sockets {
         self.granted
     }
 
-    /// What has arrived, as long as something has; `Ok(None)` when nothing has any more.
-    pub(super) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
-        for socket in [&self.v4, &self.v6].into_iter().flatten() {
-            match socket.try_recv_from(buffer) {
-                Ok(received) => return Ok(Some(received)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
+    /// Shows what has arrived, in bursts of about as many datagrams as are expected; whether that was all.
+    pub(super) fn receive(&mut self, expected: usize, mut show: impl FnMut(SocketAddr, &[u8])) -> bool {
+        let mut all = true;
+        for (socket, is_v4) in [(&self.v4, true), (&self.v6, false)] {
+            let Some(socket) = socket else { continue };
+            all &= match way::receive(socket, is_v4, &mut self.room, expected, &mut show) {
+                Ok(all) => all,
+                // An ICMP error of an earlier datagram; the time-out of its request tells the rest.
+                Err(error) => {
+                    tracing::debug!(%error, "a socket error was received");
+                    false
+                }
+            };
         }
-        Ok(None)
+        all
     }
 
     /// Waits until something has arrived.
@@ -68,11 +85,13 @@ impl Sockets {
         }
     }
 
-    /// Sends a datagram; waits while the system's send buffer is full.
-    pub(super) async fn send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
-        let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
-        match socket {
-            Some(socket) => socket.send_to(datagram, to).await.map(|_| ()),
+    /// Sends the first of these, and as many after it as go with it; how many. Waits while the system's send buffer is
+    /// full. An error is that of the first.
+    pub(super) async fn send(&self, letters: &[Letter]) -> io::Result<usize> {
+        let is_v4 = letters.first().is_none_or(|letter| letter.to.is_ipv4());
+        let alike = letters.iter().take_while(|letter| letter.to.is_ipv4() == is_v4).count();
+        match if is_v4 { &self.v4 } else { &self.v6 } {
+            Some(socket) => way::send(socket, letters.get(..alike).unwrap_or(letters)).await,
             None => Err(io::Error::new(io::ErrorKind::NotConnected, "no socket for this address family")),
         }
     }
@@ -100,4 +119,65 @@ pub(super) async fn resolve(address: &str) -> Result<Vec<SocketAddr>, SnmpError>
         tokio::net::lookup_host(address).await.map_err(|error| refuse(error.to_string()))?.collect();
     found.sort_by_key(SocketAddr::is_ipv6);
     if found.is_empty() { Err(refuse("the resolver gave no address".to_owned())) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sends datagrams of several sizes to itself, and what of them arrived.
+    macro_rules! round {
+        ($way:ident, $socket:expr) => {{
+            let socket = $socket;
+            let to = socket.local_addr().unwrap();
+            let sizes = [0, 1, 1_400, 9_000, 60_000, 3, 65_507];
+            let letters: Vec<Letter> =
+                (0_u8..).zip(sizes).map(|(octet, size)| Letter { device: 0, to, octets: vec![octet; size] }).collect();
+            let mut sent = 0;
+            while sent < letters.len() {
+                sent += $way::send(&socket, &letters[sent..]).await.unwrap();
+            }
+            let (mut room, mut got) = ($way::Room::default(), Vec::new());
+            while got.len() < letters.len() {
+                socket.readable().await.unwrap();
+                let show = &mut |from: SocketAddr, octets: &[u8]| got.push((from, octets.to_vec()));
+                while !$way::receive(&socket, to.is_ipv4(), &mut room, 2, show).unwrap() {}
+            }
+            let expected: Vec<_> = letters.into_iter().map(|letter| (to, letter.octets)).collect();
+            assert!(got == expected);
+            let nothing = &mut |_: SocketAddr, _: &[u8]| panic!("nothing is left");
+            assert!($way::receive(&socket, to.is_ipv4(), &mut room, 2, nothing).unwrap());
+        }};
+    }
+
+    #[tokio::test]
+    async fn datagrams_of_all_sizes_arrive_whole_whichever_way_they_go() {
+        for host in ["127.0.0.1:0", "[::1]:0"] {
+            let address: SocketAddr = host.parse().unwrap();
+            let bound = || {
+                let socket = std::net::UdpSocket::bind(address).unwrap();
+                socket.set_nonblocking(true).unwrap();
+                socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER).unwrap();
+                UdpSocket::from_std(socket).unwrap()
+            };
+            #[cfg(target_os = "linux")]
+            round!(many, bound());
+            round!(one, bound());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_burst_to_both_families_leaves_in_its_order_and_an_error_is_that_of_its_first() {
+        let mut sockets = Sockets::default();
+        let hosts: Vec<SocketAddr> = ["127.0.0.1:9", "127.0.0.1:9", "[::1]:9"].map(|host| host.parse().unwrap()).into();
+        let letter = |to: SocketAddr| Letter { device: 0, to, octets: vec![1] };
+        let letters: Vec<Letter> = hosts.iter().copied().map(letter).collect();
+        sockets.open_for(hosts[0]).unwrap();
+        let first = sockets.send(&letters).await.unwrap();
+        assert!((1..=2).contains(&first));
+        assert_eq!(sockets.send(&letters[2..]).await.unwrap_err().kind(), io::ErrorKind::NotConnected);
+        let long = Letter { octets: vec![0; 65_508], ..letter(hosts[0]) };
+        assert!(sockets.send(&[long, letter(hosts[0])]).await.is_err());
+        assert_eq!(sockets.send(&[]).await.unwrap(), 0);
+    }
 }

@@ -360,7 +360,6 @@ impl<'a> World<'a> {
                 let at = self.now + self.network.took();
                 self.push(at, Way::ToAgent(letter.octets.clone()));
             }
-            self.commons.outbox.give_back(letter.octets);
         }
         self.most_at_agent = self.most_at_agent.max(usize::try_from(self.device.counters().in_flight).unwrap());
     }

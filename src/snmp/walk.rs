@@ -5,10 +5,12 @@
 //! refuses or stays silent, it is asked for fewer rows, then for fewer columns, then with GETNEXT; a cell that it fails
 //! at even alone is stepped over with the help of its neighbours' indices.
 
+mod bounds;
 mod column;
 
 use std::time::Duration;
 
+use self::bounds::Bounds;
 use self::column::{Column, State};
 use super::codec::{self, Operation, Pdu, RawVarBind, Request};
 use super::device::{Ask, Failure, Hand, Job, Kind};
@@ -33,11 +35,9 @@ const PATIENCE: u32 = 16;
 #[derive(Debug)]
 pub(super) struct WalkJob {
     walk: Walk,
-    /// `within` and `stop_before` of the walk, as on the wire.
-    within: Vec<u8>,
-    stop_before: Option<Vec<u8>>,
-    /// The last index of this part, and how many rows it may have.
-    until: Option<Vec<u8>>,
+    /// Of the walk, and of this part of it.
+    bounds: Bounds,
+    /// How many rows this part may have.
     known: Option<usize>,
     columns: Vec<Column>,
     kind: Kind,
@@ -83,6 +83,7 @@ impl WalkJob {
                 state: State::Active,
                 rows: Rows::after(after),
                 poisoned: 0,
+                sure: usize::MAX,
             })
             .collect();
         let first = walk.columns.first().cloned().unwrap_or_else(|| Oid::new(&[]));
@@ -104,9 +105,11 @@ impl WalkJob {
             failures: 0,
             silent: (0, Duration::ZERO),
             octets_per_varbind: longest + ROW_OCTETS,
-            within: index::encode(&walk.within),
-            stop_before: walk.stop_before.as_deref().map(index::encode),
-            until: chain.until.as_deref().map(index::encode),
+            bounds: Bounds {
+                within: index::encode(&walk.within),
+                stop_before: walk.stop_before.as_deref().map(index::encode),
+                until: chain.until.as_deref().map(index::encode),
+            },
             known: chain.rows,
             walk,
         }
@@ -157,6 +160,7 @@ impl WalkJob {
                     hand.counters.poisoned += 1;
                     column.poisoned += 1;
                     column.rows.push_missing(&index);
+                    column.sure = usize::MAX;
                     column.state = State::Active;
                 }
                 None if neighbours && !exhausted => {}
@@ -226,15 +230,14 @@ impl WalkJob {
         body: Option<&[u8]>,
         hand: &Hand<'_>,
     ) -> bool {
-        let past = |stop: &Vec<u8>| index::compare(index, stop) != std::cmp::Ordering::Less;
-        let over = |end: &Vec<u8>| index::compare(index, end) == std::cmp::Ordering::Greater;
-        // An empty slice points nowhere, and some C libraries' comparison of nothing there takes a hundred times as long.
-        let within = self.within.is_empty() || index.starts_with(&self.within);
-        if !within || self.stop_before.as_ref().is_some_and(past) || self.until.as_ref().is_some_and(over) {
-            self.end(position, Ok(()));
-            return false;
-        }
         let Some(column) = self.columns.get_mut(position) else { return false };
+        if shared < column.sure {
+            let Some(sure) = self.bounds.hold(index) else {
+                column.state = State::Ended(Ok(()));
+                return false;
+            };
+            column.sure = sure;
+        }
         let octets = body.map_or(0, <[u8]>::len);
         if column.rows.len() >= self.walk.max_rows || self.octets.saturating_add(octets) > MAX_OCTETS {
             column.state = State::Ended(Err(SnmpError::Endless {

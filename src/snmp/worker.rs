@@ -9,7 +9,7 @@
 //!
 //! The task ends when the engine and all of its sessions are gone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
@@ -26,11 +26,10 @@ use super::job::{AnyJob, Outcome};
 use super::sockets::{Sockets, resolve};
 use super::usm::Made;
 
-/// Largest UDP payload, and one octet to see that something is larger.
-const MAX_DATAGRAM: usize = 65_536;
-/// Datagrams that are taken in before answers are sent on.
+/// Datagrams that are taken in, about, before answers are sent on.
 const BURST: usize = 512;
-/// Jobs whose callers have gone away are looked for this often while there are any.
+/// Jobs whose callers have gone away are looked for this often while there are any, and counters and the engine's state
+/// are shown this often while no job ends.
 const SWEEP: Duration = Duration::from_millis(250);
 
 /// Several engines that change at about the same time are written together.
@@ -80,6 +79,8 @@ pub(super) struct Worker {
     key_bench: Arc<Semaphore>,
     entries: HashMap<u32, Entry>,
     waiting: HashMap<(u32, JobId), oneshot::Sender<Outcome>>,
+    /// Something has happened that the counters and the status do not show yet.
+    stale: bool,
 }
 
 impl Worker {
@@ -103,17 +104,17 @@ impl Worker {
             key_bench: Arc::new(Semaphore::new(1)),
             entries: HashMap::new(),
             waiting: HashMap::new(),
+            stale: false,
         }
     }
 
     /// Runs until the engine and every session are gone.
     pub(super) async fn run(mut self) {
-        let mut buffer = vec![0_u8; MAX_DATAGRAM];
         let mut swept = Instant::now();
         let sleep = tokio::time::sleep_until(swept);
         tokio::pin!(sleep);
         loop {
-            let drained = self.drain(&mut buffer);
+            let drained = self.drain();
             let now = Instant::now();
             if drained {
                 self.fleet.advance(now.into_std());
@@ -123,11 +124,15 @@ impl Worker {
             }
             self.flush().await;
             self.deliver();
+            if now.saturating_duration_since(swept) >= SWEEP {
+                swept = now;
+                self.sweep();
+            }
             self.make_keys();
             self.note_engines();
             let deadline = if drained { self.fleet.deadline(now.into_std()) } else { Some(now.into_std()) };
             let deadline = deadline.map(Instant::from_std);
-            let deadline = if self.waiting.is_empty() && self.unsaved.is_none() {
+            let deadline = if self.waiting.is_empty() && self.unsaved.is_none() && !self.stale {
                 deadline
             } else {
                 earlier(deadline, swept + SWEEP)
@@ -152,13 +157,18 @@ impl Worker {
             while let Ok(command) = self.commands.try_recv() {
                 self.obey(command);
             }
-            if swept.elapsed() >= SWEEP {
-                swept = Instant::now();
-                self.forget_abandoned();
-                if self.unsaved.is_some_and(|since| since.elapsed() >= SAVE_AFTER) {
-                    tokio::spawn(self.save_engines());
-                }
-            }
+            self.stale = true;
+        }
+    }
+
+    /// What has time.
+    fn sweep(&mut self) {
+        self.forget_abandoned();
+        if self.unsaved.is_some_and(|since| since.elapsed() >= SAVE_AFTER) {
+            tokio::spawn(self.save_engines());
+        }
+        if self.stale {
+            self.show();
         }
     }
 
@@ -177,6 +187,7 @@ impl Worker {
                     }
                     self.entries.insert(number, Entry { link, addresses, resolving: false });
                     self.fleet.join(number, *device);
+                    self.show();
                 }
                 // The caller may have gone away; then its session is closed soon.
                 let _ = done.send(opened);
@@ -192,54 +203,67 @@ impl Worker {
     }
 
     /// Takes in what has arrived; whether that was all.
-    fn drain(&mut self, buffer: &mut [u8]) -> bool {
-        for _ in 0..BURST {
-            match self.sockets.try_receive(buffer) {
-                Ok(Some((length, source))) => {
-                    let datagram = buffer.get(..length).unwrap_or_default();
-                    self.fleet.receive(Instant::now().into_std(), source, datagram);
-                }
-                Ok(None) => return true,
-                // An ICMP error of an earlier datagram; the time-out of its request tells the rest.
-                Err(error) => tracing::debug!(%error, "a socket error was received"),
+    fn drain(&mut self) -> bool {
+        let mut taken = 0;
+        while taken < BURST {
+            let expected = self.fleet.in_flight();
+            let (fleet, mut now) = (&mut self.fleet, None);
+            let all = self.sockets.receive(expected, |source, datagram| {
+                taken += 1;
+                let now = *now.get_or_insert_with(|| Instant::now().into_std());
+                fleet.receive(now, source, datagram);
+            });
+            if all {
+                return true;
             }
+            // An error counts as well: it must not keep us here.
+            taken += 1;
         }
         false
     }
 
     /// Sends what the OLTs want to send.
     async fn flush(&mut self) {
-        while let Some(letter) = self.fleet.outbox().next() {
-            if let Err(error) = self.sockets.send(&letter.octets, letter.to).await {
-                self.fleet.send_failed(letter.device, &error.to_string());
-            }
-            self.fleet.outbox().give_back(letter.octets);
+        while let [first, ..] = self.fleet.outbox().first() {
+            let device = first.device;
+            let done = match self.sockets.send(self.fleet.outbox().first()).await {
+                Ok(sent) => sent,
+                Err(error) => {
+                    self.fleet.send_failed(device, &error.to_string());
+                    1
+                }
+            };
+            self.fleet.outbox().done(done);
         }
     }
 
-    /// Gives results to their callers, and counters to the sessions.
+    /// Gives results to their callers, who find in the counters what it took.
     fn deliver(&mut self) {
-        let mut ended: HashSet<u32> = HashSet::new();
-        let (waiting, entries) = (&mut self.waiting, &self.entries);
-        self.fleet.news(
-            |number, job, outcome| {
-                ended.insert(number);
-                if let Some(done) = waiting.remove(&(number, job)) {
-                    // The caller may have gone away: then nobody wants it.
-                    let _ = done.send(outcome);
-                }
-            },
-            |number, counters| {
-                if let Some(link) = entries.get(&number).and_then(|entry| entry.link.upgrade()) {
-                    link.set_counters(counters);
-                }
-            },
-        );
-        for number in ended {
+        let ended = self.fleet.outcomes();
+        if ended.is_empty() {
+            return;
+        }
+        self.show();
+        for (number, job, outcome) in ended {
+            if let Some(done) = self.waiting.remove(&(number, job)) {
+                // The caller may have gone away: then nobody wants it.
+                let _ = done.send(outcome);
+            }
             if self.fleet.device(number).is_some_and(Device::is_silent) {
                 self.resolve_again(number);
             }
         }
+    }
+
+    /// Shows the counters to the sessions, and the engine's state.
+    fn show(&mut self) {
+        self.stale = false;
+        let entries = &self.entries;
+        self.fleet.counters(|number, counters| {
+            if let Some(link) = entries.get(&number).and_then(|entry| entry.link.upgrade()) {
+                link.set_counters(counters);
+            }
+        });
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Status {
             sessions: self.fleet.len(),
             waiting: self.fleet.waiting(),

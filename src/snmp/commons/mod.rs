@@ -2,11 +2,13 @@
 //! buffers on their way out. Sans I/O; its owner passes it to each device that has the turn.
 
 mod gate;
+mod numbers;
 mod outbox;
 mod tickets;
 
 pub(super) use self::gate::{Gate, Limits, Queue};
-pub(super) use self::outbox::Outbox;
+pub(super) use self::numbers::ByNumber;
+pub(super) use self::outbox::{Letter, Outbox};
 pub(super) use self::tickets::{Found, Ticket, Tickets};
 
 /// See the module.

@@ -32,16 +32,24 @@ impl Outbox {
         self.letters.push_back(Letter { device, to, octets });
     }
 
-    /// The next datagram to send; its buffer comes back with [`Self::give_back`].
-    pub(in crate::snmp) fn next(&mut self) -> Option<Letter> {
-        self.letters.pop_front()
+    /// Datagrams to send, from the next one on; empty when there is none.
+    pub(in crate::snmp) fn first(&self) -> &[Letter] {
+        self.letters.as_slices().0
     }
 
-    /// A buffer that is not needed any more.
-    pub(in crate::snmp) fn give_back(&mut self, mut buffer: Vec<u8>) {
-        if self.spare.len() < SPARE {
-            buffer.clear();
-            self.spare.push(buffer);
+    /// So many of the first need not be sent any more.
+    pub(in crate::snmp) fn done(&mut self, count: usize) {
+        for mut letter in self.letters.drain(..count.min(self.letters.len())) {
+            if self.spare.len() < SPARE {
+                letter.octets.clear();
+                self.spare.push(letter.octets);
+            }
         }
+    }
+
+    /// The next datagram, taken out, for tests that deliver it themselves.
+    #[cfg(test)]
+    pub(in crate::snmp) fn next(&mut self) -> Option<Letter> {
+        self.letters.pop_front()
     }
 }

@@ -14,7 +14,7 @@ mod receive;
 mod rtt;
 mod sizing;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(super) use self::rtt::Kind;
 use self::rtt::RoundTrips;
 pub(super) use self::sizing::{FRAME, Sizing};
 use super::codec::{self, Names, Operation, Request};
-use super::commons::{Commons, Queue, Ticket};
+use super::commons::{ByNumber, Commons, Queue, Ticket};
 use super::usm::{self, Chore, Made, Usm};
 use super::{Counters, Refusal, Silence, SnmpError, Target};
 use crate::config::Secret;
@@ -69,7 +69,7 @@ pub(super) struct Device<J: Job> {
     any_source: bool,
     retries: u32,
     protocol: Protocol,
-    jobs: HashMap<JobId, Entry<J>>,
+    jobs: ByNumber<JobId, Entry<J>>,
     next_job: JobId,
     ready: VecDeque<JobId>,
     flights: Flights,
@@ -101,7 +101,7 @@ impl<J: Job> Device<J> {
             any_source: target.any_source,
             retries: target.retries,
             protocol,
-            jobs: HashMap::new(),
+            jobs: ByNumber::default(),
             next_job: 0,
             ready: VecDeque::new(),
             flights: Flights::new(usize::try_from(target.window).unwrap_or(1)),

@@ -1,9 +1,9 @@
 //! Round-trip times by kind of request, and the waits that follow from them. It reads no clock.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::snmp::Oid;
+use crate::snmp::commons::ByNumber;
 
 /// Shortest wait, unless the target's first wait is shorter.
 const FLOOR: Duration = Duration::from_millis(250);
@@ -49,13 +49,13 @@ struct Estimate {
 #[derive(Debug)]
 pub(in crate::snmp) struct RoundTrips {
     first: Duration,
-    kinds: HashMap<Kind, Estimate>,
+    kinds: ByNumber<Kind, Estimate>,
 }
 
 impl RoundTrips {
     /// `first` is the wait for a kind that was never answered.
     pub(in crate::snmp) fn new(first: Duration) -> Self {
-        Self { first, kinds: HashMap::new() }
+        Self { first, kinds: ByNumber::default() }
     }
 
     /// How long to wait for the answer to a request that is sent for the `attempt`-th time, counted from 0: smoothed

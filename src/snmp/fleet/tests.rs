@@ -42,14 +42,9 @@ fn letters(fleet: &mut Fleet) -> Vec<(u32, Vec<u8>)> {
 
 /// Outcomes by OLT, and how often it was counted as foreign.
 fn news(fleet: &mut Fleet) -> (BTreeMap<u32, Outcome>, u64) {
-    let mut outcomes = BTreeMap::new();
+    let outcomes = fleet.outcomes().into_iter().map(|(number, _, outcome)| (number, outcome)).collect();
     let mut foreign = 0;
-    fleet.news(
-        |number, _, outcome| {
-            outcomes.insert(number, outcome);
-        },
-        |_, counters| foreign += counters.foreign,
-    );
+    fleet.counters(|_, counters| foreign += counters.foreign);
     (outcomes, foreign)
 }
 

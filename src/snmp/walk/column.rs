@@ -19,6 +19,8 @@ pub(super) struct Column {
     /// What was read; the next row must be greater than their cursor.
     pub(super) rows: Rows,
     pub(super) poisoned: u32,
+    /// So many octets have to be those of the row before, so that the next row is within the walk's bounds as that was.
+    pub(super) sure: usize,
 }
 
 impl Column {

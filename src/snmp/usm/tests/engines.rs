@@ -83,23 +83,15 @@ fn two_olts_with_one_engine_id_are_told_and_stay_readable() {
                     fleet.receive(now, letter.to, &answer);
                 }
             }
-            fleet.news(
-                |_, _, outcome| {
-                    assert!(matches!(outcome, Outcome::Fetched(Ok(_))), "{outcome:?}");
-                    answered += 1;
-                },
-                |number, counters| {
-                    shared.insert(number, counters.shared_engine);
-                },
-            );
+            for (_, _, outcome) in fleet.outcomes() {
+                assert!(matches!(outcome, Outcome::Fetched(Ok(_))), "{outcome:?}");
+                answered += 1;
+            }
         }
         fleet.advance(now);
-        fleet.news(
-            |_, _, _| (),
-            |number, counters| {
-                shared.insert(number, counters.shared_engine);
-            },
-        );
+        fleet.counters(|number, counters| {
+            shared.insert(number, counters.shared_engine);
+        });
         shared.into_values().collect::<Vec<_>>()
     };
     assert_eq!(run(&mut fleet, &mut engines), [true, true, false]);
