@@ -4,6 +4,8 @@ mod block;
 mod columns;
 mod document;
 mod missing;
+mod record;
+mod unknown;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use super::{Outcome, out};
 use crate::config::{self, Secret};
 use crate::mib::{Finding, Library, Profile, Proof, Rows, best_proved};
 use crate::poll::{Poller, Proved, Style, Trial, claims, prove};
+use crate::record::{Recorded, Subject};
 use crate::snmp::{Engine, Oid, Session, Target, Value};
 use block::Block;
 use document::Document;
@@ -28,6 +31,9 @@ const SYS_NAME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 5, 0];
 /// How it is asked: gently, as nothing is known of what it bears.
 const REQUESTS_PER_SECOND: f64 = 20.0;
 const RETRIES: u32 = 1;
+/// The same where not even the family is known.
+const STRANGERS_REQUESTS_PER_SECOND: f64 = 15.0;
+const STRANGERS_ROWS: u32 = 10;
 
 /// `probe`.
 #[derive(Debug, Args)]
@@ -59,6 +65,16 @@ pub(super) struct ProbeArgs {
     /// First wait for an answer
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = super::args::duration)]
     pub(super) timeout: Duration,
+    /// Write what the OLT answers into this new file, with made-up serials, MACs, names and addresses: `sim olt
+    /// --capture` serves it
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<std::path::PathBuf>,
+    /// Most rows that are recorded
+    #[arg(long, value_name = "ROWS", default_value_t = 20_000, requires = "record")]
+    pub(super) record_limit: usize,
+    /// Most requests a second, in place of what the family bears, and 15 where it is not known
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(super) pdus_per_second: Option<f64>,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: ProbeFormat,
@@ -109,6 +125,7 @@ pub(super) async fn run(args: &ProbeArgs, paper: Paper) -> Result<Outcome, CliEr
         out::note(&format!("note: {} is not set, so it is asked without authentication", block::V3_AUTH));
     }
     let olt = block.olt(args)?;
+    let file = record::create(args.record.as_deref())?;
     let printer = Printer { format: args.format, paper };
     let engine = Engine::default();
     let mut poller = Poller::with_engine(olt.clone(), Arc::clone(&library), engine.clone());
@@ -125,8 +142,21 @@ pub(super) async fn run(args: &ProbeArgs, paper: Paper) -> Result<Outcome, CliEr
     let best = best_proved(scores.iter()).unwrap_or(0);
     printer.show(&introduction(&introduced, args.profile.as_deref(), &claims, &scores))?;
     let Some(profile) = claims.get(best) else {
-        printer.show(&unknown_family(&introduced, &known()))?;
-        printer.end(&Document::unknown(&introduced))?;
+        let session = engine.open(stranger(&olt, args), &olt.credential).await?;
+        let unknown = unknown::look(&asking, &session, &introduced, &library).await?;
+        let mut mask = record::mask()?;
+        printer.show(&unknown::text_of(&introduced, &unknown, &known(), &mut mask))?;
+        let recorded = match file {
+            Some(file) => {
+                let makers = unknown::makers(&introduced, &unknown);
+                Some(record::record(&session, Subject::Subtrees(&makers), file, args).await?)
+            }
+            None => None,
+        };
+        printer.show(&told_of(args, recorded.as_ref()))?;
+        printer.end(
+            &Document::unknown(&introduced).with_outline(&unknown, &mut mask).with_recording(args, recorded.as_ref()),
+        )?;
         out::note("error: no profile fits this OLT");
         return Ok(Outcome::Failed);
     };
@@ -142,7 +172,17 @@ pub(super) async fn run(args: &ProbeArgs, paper: Paper) -> Result<Outcome, CliEr
     printer.show(&summary(profile, &proved))?;
     let text = block.text(profile.name(), introduced.sys_name.as_deref());
     printer.show(&format!("\nTo watch it, put this into the configuration:\n\n{text}"))?;
-    printer.end(&Document::known(&introduced, profile, &proved, &text))?;
+    let recorded = match file {
+        Some(file) => {
+            let own = |trial: &&Trial| trial.fits && trial.profile.name() == profile.name();
+            let probes: Vec<Oid> =
+                introduced.trials.iter().filter(own).filter_map(|trial| trial.probe.clone()).collect();
+            Some(record::record(&session, Subject::Family(profile, &probes), file, args).await?)
+        }
+        None => None,
+    };
+    printer.show(&told_of(args, recorded.as_ref()))?;
+    printer.end(&Document::known(&introduced, profile, &proved, &text).with_recording(args, recorded.as_ref()))?;
     Ok(Outcome::Done)
 }
 
@@ -194,8 +234,10 @@ fn gentle(olt: &config::Olt, profile: &Profile, args: &ProbeArgs) -> Target {
         timeout: args.timeout,
         retries: RETRIES,
         window: 1,
-        pdus_per_second: defaults.pdus_per_second.min(REQUESTS_PER_SECOND),
-        max_repetitions: 1,
+        pdus_per_second: args.pdus_per_second.unwrap_or(defaults.pdus_per_second.min(REQUESTS_PER_SECOND)),
+        max_repetitions: defaults.max_repetitions,
+        varbinds_per_second: defaults.varbinds_per_second,
+        reply_octets: defaults.reply_octets,
         ..Target::new(&olt.address)
     }
 }
@@ -274,15 +316,34 @@ fn summary(profile: &Profile, proved: &Proved) -> String {
     shown
 }
 
-fn unknown_family(introduced: &Introduced, known: &str) -> String {
-    let near: Vec<&str> = introduced.trials.iter().map(|trial| trial.profile.name()).collect();
-    let near = if near.is_empty() { String::new() } else { format!(" Near: {}.", near.join(", ")) };
-    format!(
-        "\n{}: no profile fits {}.{near}\n\
-         If you know its family, try it: --profile NAME, with one of {known}.\n\
-         Else a profile has to be written (docs/profiles.md says how). It needs a walk of the device:\n  \
-         snmpbulkwalk -v2c -c COMMUNITY -ObentU ADDRESS 1.3.6.1 > walk.txt\n",
-        painted("Unknown family", Paint::Bad),
-        introduced.sys_object_id
-    )
+/// What became of a recording.
+fn told_of(args: &ProbeArgs, recorded: Option<&Recorded>) -> String {
+    let (Some(path), Some(recorded)) = (&args.record, recorded) else { return String::new() };
+    let mut shown = format!(
+        "\n{} rows are in {}, with made-up serials, MACs, names and addresses; look through it before you give it away\n",
+        recorded.rows,
+        path.display()
+    );
+    for gap in &recorded.gaps {
+        shown.push_str(&format!("  {}: {}\n", painted("not in it", Paint::Warning), clean(gap, 200)));
+    }
+    shown
+}
+
+/// A rate above 0.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|rate| *rate > 0.0 && *rate <= 10_000.0);
+    rate.ok_or_else(|| "a number above 0 and up to 10000 was expected".to_owned())
+}
+
+/// What is bearable for an OLT of which nothing is known.
+fn stranger(olt: &config::Olt, args: &ProbeArgs) -> Target {
+    Target {
+        timeout: args.timeout,
+        retries: RETRIES,
+        window: 1,
+        pdus_per_second: args.pdus_per_second.unwrap_or(STRANGERS_REQUESTS_PER_SECOND),
+        max_repetitions: STRANGERS_ROWS,
+        ..Target::new(&olt.address)
+    }
 }

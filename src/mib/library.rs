@@ -122,6 +122,17 @@ impl Library {
         self.profiles.values()
     }
 
+    /// The profiles that are for devices of a maker, or read tables of it, by its number below enterprises.
+    #[must_use]
+    pub fn of_maker(&self, maker: u32) -> Vec<Arc<Profile>> {
+        let is_of = |oid: &Oid| oid.arcs().starts_with(&[1, 3, 6, 1, 4, 1, maker]);
+        let fits = |profile: &&Arc<Profile>| {
+            profile.detect.iter().flat_map(|rule| &rule.sys_object_id).any(is_of)
+                || profile.columns().filter_map(|column| column.oid).any(is_of)
+        };
+        self.profiles.values().filter(fits).cloned().collect()
+    }
+
     /// The profiles that may fit an OLT, the surest first: those whose rule names the most of its sysObjectID, of
     /// those the ones that also know its sysDescr, and of those the ones that ask for proof. A profile may be there
     /// more than once, with different proofs.

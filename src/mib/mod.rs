@@ -16,6 +16,7 @@ mod error;
 #[cfg(test)]
 mod fuzz;
 mod gather;
+mod identity;
 mod index;
 mod join;
 mod library;
@@ -29,6 +30,7 @@ mod value;
 
 pub use decode::{Decoded, RawColumn, RawTable, UnknownValue};
 pub use error::MibError;
+pub use identity::{Holds, is_no_value};
 pub use join::Joins;
 pub use library::{Candidate, Library};
 pub use profile::{ColumnInfo, Confidence, Defaults, FieldName, JoinRead, Profile, ReadMode, Rows, TableRead};

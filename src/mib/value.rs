@@ -144,7 +144,7 @@ fn written_integer(octets: &[u8]) -> Field<i64> {
 }
 
 /// Whether a text says that there is no value.
-fn says_no_value(text: &str) -> bool {
+pub(super) fn says_no_value(text: &str) -> bool {
     NO_VALUE.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 

@@ -14,17 +14,26 @@
 //!
 //! Recording never delays polling: a disk that is slow costs entries, which the recording says; one that is full ends the
 //! recording, which the log says.
+//!
+//! Apart from that, what an OLT answers row by row ([`record_olt`]): a `.snmprec` file that a simulated OLT can serve, in which a
+//! [`Mask`] has replaced everybody, for profiles and bug reports.
 
+mod device;
 mod entry;
 mod error;
+mod mask;
 mod reader;
 mod replay;
 mod scrub;
+mod snmprec;
 mod writer;
 
+pub use device::{Recorded, Subject, record_olt};
 pub use entry::{Entry, Header, Looked, Rules};
 pub use error::RecordError;
+pub use mask::Mask;
 pub use reader::RecordingReader;
 pub use replay::{Replay, Tally, Who};
 pub use scrub::Scrubber;
+pub use snmprec::WalkFile;
 pub use writer::{Recorder, Recording};

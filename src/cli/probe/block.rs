@@ -95,6 +95,7 @@ impl Block {
         let olt = config.olts.into_iter().next();
         let mut olt = olt.ok_or_else(|| CliError::Failed("the OLT got lost on its way".to_owned()))?;
         olt.timeout = Some(args.timeout);
+        olt.pdus_per_second = args.pdus_per_second;
         Ok(olt)
     }
 }

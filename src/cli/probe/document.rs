@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Introduced, columns, millis, missing};
+use super::unknown::Unknown;
+use super::{Introduced, ProbeArgs, columns, millis, missing};
 use crate::cli::error::CliError;
 use crate::mib::{Answer, ColumnProof, Profile, Rows};
-use crate::poll::Proved;
+use crate::poll::{ColumnOutline, Looks, Proved, TableOutline};
+use crate::record::{Mask, Recorded};
 
 /// The document. A value that is not known is `null`.
 #[derive(Debug, Serialize)]
@@ -25,6 +27,55 @@ pub(super) struct Document<'a> {
     elapsed_ms: Option<f64>,
     /// The `[[olt]]` block to paste.
     config: Option<&'a str>,
+    /// The nearest families of an OLT that no profile fits.
+    near: Vec<NearFamily<'a>>,
+    /// What the tree of such an OLT holds.
+    outline: Option<OutlineOf>,
+    recorded: Option<RecordedFile>,
+}
+
+#[derive(Debug, Serialize)]
+struct NearFamily<'a> {
+    profile: &'a str,
+    score: i32,
+    finding: String,
+}
+
+#[derive(Debug, Serialize)]
+struct OutlineOf {
+    tables: Vec<OutlinedTable>,
+    scalars: usize,
+    pdus: u64,
+    elapsed_ms: f64,
+    /// Why it ended before its end; `null` when it did not.
+    stopped: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct OutlinedTable {
+    entry: String,
+    /// Whether its rows are probably ONUs.
+    onus: bool,
+    columns: Vec<OutlinedColumn>,
+}
+
+#[derive(Debug, Serialize)]
+struct OutlinedColumn {
+    column: u32,
+    r#type: &'static str,
+    looks_like: Option<String>,
+    rows: usize,
+    more: bool,
+    index: String,
+    /// Serials, MACs and names in them are made up.
+    samples: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RecordedFile {
+    file: String,
+    rows: usize,
+    gaps: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,6 +133,9 @@ impl<'a> Document<'a> {
             pdus: None,
             elapsed_ms: None,
             config: None,
+            near: Vec::new(),
+            outline: None,
+            recorded: None,
         }
     }
 
@@ -126,10 +180,64 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// With what is known of an unknown OLT.
+    pub(super) fn with_outline(mut self, unknown: &'a Unknown, mask: &mut Mask) -> Self {
+        let near = unknown.near.iter().map(|near| NearFamily {
+            profile: near.profile.name(),
+            score: near.score,
+            finding: near.finding.to_string(),
+        });
+        self.near = near.collect();
+        let mut column = |column: &ColumnOutline| OutlinedColumn {
+            column: column.number,
+            r#type: column.kind,
+            looks_like: column.looks.map(|looks| match looks {
+                Looks::Level(unit) => format!("level, {unit}"),
+                Looks::Serial => "serial".to_owned(),
+                Looks::Mac => "mac".to_owned(),
+                Looks::State => "state".to_owned(),
+            }),
+            rows: column.rows.len(),
+            more: column.more,
+            index: column.rows.first().map(|(index, _)| dotted(&mask.unknown_index(index))).unwrap_or_default(),
+            samples: column.rows.iter().map(|(_, value)| columns::raw(&mask.unknown(value))).collect(),
+        };
+        let table = |table: &TableOutline| OutlinedTable {
+            entry: table.entry.to_string(),
+            onus: table.likeness() >= TableOutline::LIKELY,
+            columns: table.columns.iter().map(&mut column).collect(),
+        };
+        let outline = &unknown.outline;
+        self.outline = Some(OutlineOf {
+            tables: outline.tables.iter().map(table).collect(),
+            scalars: outline.scalars,
+            pdus: outline.pdus,
+            elapsed_ms: millis(outline.elapsed),
+            stopped: outline.stopped.clone(),
+        });
+        self
+    }
+
+    /// With what became of a recording.
+    pub(super) fn with_recording(mut self, args: &ProbeArgs, recorded: Option<&Recorded>) -> Self {
+        if let (Some(path), Some(recorded)) = (&args.record, recorded) {
+            self.recorded = Some(RecordedFile {
+                file: path.display().to_string(),
+                rows: recorded.rows,
+                gaps: recorded.gaps.clone(),
+            });
+        }
+        self
+    }
+
     pub(super) fn json(&self) -> Result<String, CliError> {
         let text = serde_json::to_string_pretty(self);
         text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("the result cannot be written: {error}")))
     }
+}
+
+fn dotted(index: &[u32]) -> String {
+    index.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")
 }
 
 const fn word(answer: &Answer) -> &'static str {
