@@ -68,6 +68,17 @@ fn warnings_of_the_users_profiles_have_their_place_and_are_no_failure() {
 }
 
 #[test]
+fn a_profile_that_its_olt_does_not_bear_out_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let olt = Running::huawei(1, 1, &[]);
+    let config = config(folder.path(), &[("a", &olt.address)], "profile = \"hioso-epon\"\n");
+    let checked = run(&["check", "-c", config.to_str().unwrap()]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    let told = "warning: a: the profile hioso-epon is not proved: none of its columns has a row";
+    assert!(checked.stderr.contains(told), "{}", checked.stderr);
+}
+
+#[test]
 fn every_command_refuses_a_wrong_configuration_with_78() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");

@@ -31,16 +31,9 @@ fn poll(folder: &Path, address: &str) -> Value {
     polled.json()["olts"][0].clone()
 }
 
-/// Letters and digits by their kinds: what of a name is not somebody's.
+/// What of a name is not somebody's: how long it is, and where its words end.
 fn shape(name: &str) -> String {
-    name.bytes()
-        .map(|b| match b {
-            b'0'..=b'9' => '9',
-            b'A'..=b'Z' => 'A',
-            b'a'..=b'z' | 0x80.. => 'a',
-            other => char::from(other),
-        })
-        .collect()
+    name.bytes().map(|b| if b.is_ascii_alphanumeric() || b > 0x7f { 'x' } else { char::from(b) }).collect()
 }
 
 /// An ONU without who it is.

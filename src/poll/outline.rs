@@ -241,6 +241,14 @@ impl Work<'_> {
     async fn find_entry(&mut self, root: &Oid, rows: &[(Oid, Value)]) -> Option<Oid> {
         let (first, second) = (&rows.first()?.0, rows.get(1).map(|(oid, _)| oid));
         let guesses = entries(root, first, second);
+        // Where nothing tells, as in a table with one column, it is the deepest.
+        let deepest = guesses.iter().max_by_key(|entry| entry.arcs().len()).cloned();
+        let is_lowest = |entry: &Oid| {
+            deepest
+                .as_ref()
+                .and_then(|deepest| deepest.suffix_of(entry))
+                .is_some_and(|below| below.iter().all(|arc| *arc == 1))
+        };
         let mut weak: Option<Oid> = None;
         for entry in guesses.iter().take(GUESSES) {
             let suffix = first.suffix_of(entry)?;
@@ -249,13 +257,14 @@ impl Work<'_> {
             let Some(found) = self.next(&beside).await else { continue };
             match found.suffix_of(entry) {
                 Some([_, other @ ..]) if other == index => return Some(entry.clone()),
-                Some(other) if other.len() == suffix.len() => {
+                // Rows may be missing there; but a table of its own may lie beside it, higher up.
+                Some(other) if other.len() == suffix.len() && is_lowest(entry) => {
                     weak.get_or_insert_with(|| entry.clone());
                 }
                 _ => {}
             }
         }
-        weak.or_else(|| guesses.into_iter().next())
+        weak.or(deepest)
     }
 }
 

@@ -12,6 +12,8 @@ use crate::snmp::{Oid, Session, SnmpError, Value, VarBind, Walk};
 const SILENT_IN_A_ROW: u32 = 2;
 /// States that are looked at to find an ONU that is up.
 const STATES: usize = 16;
+/// Rows that are looked at where no ONU is known to be up.
+const MORE: usize = 4;
 /// Rows that are looked at of a table in which they stand among others.
 const NAMED: usize = 2;
 /// Rows of a join that is looked up by its values.
@@ -62,6 +64,7 @@ pub async fn prove(session: &Session, profile: &Profile, style: Style, tell: &(d
         up: None,
         onus_seen: false,
         read_whole: Vec::new(),
+        scanned: BTreeMap::new(),
         silent: 0,
     };
     let tables = profile.proof_tables();
@@ -95,6 +98,8 @@ struct Work<'a> {
     onus_seen: bool,
     /// Joins that need not be read again.
     read_whole: Vec<usize>,
+    /// Columns that were looked through for a table's own rows.
+    scanned: BTreeMap<Oid, Vec<RawRow>>,
     silent: u32,
 }
 
@@ -124,10 +129,33 @@ impl Work<'_> {
         if table.has_state && self.up.is_none() {
             self.find_up(table).await;
         }
-        let row = self.up.as_ref().and_then(|(key, pon)| self.profile.row_index(table.table, key, *pon));
-        if let Some(row) = row {
-            self.row(table, &row).await;
-            self.look_up_rows(table).await;
+        let up = self.up.as_ref().map(|(key, pon)| self.profile.row_index(table.table, key, *pon));
+        match up {
+            Some(Some(row)) => self.row(table, &row).await,
+            Some(None) => {}
+            None if table.mixed => {}
+            // Nobody is known to be up: the next rows may say what the first one does not.
+            None => self.more_rows(table).await,
+        }
+        self.look_up_rows(table).await;
+    }
+
+    /// The next rows of all columns that have any.
+    async fn more_rows(&mut self, table: &ProofTable) {
+        let has_rows =
+            |oid: &&Oid| self.heard.get(&(table.table, (*oid).clone())).is_some_and(|heard| !heard.rows.is_empty());
+        let columns: Vec<Oid> = table.oids.iter().filter(has_rows).cloned().collect();
+        let walked = self.session.walk(&walk(columns, MORE, table.stop_before.clone())).await;
+        for column in walked.columns {
+            let silence = column.end.as_ref().is_err_and(SnmpError::is_silence);
+            if let Some(heard) = self.heard.get_mut(&(table.table, column.column)) {
+                let first = heard.rows.first().map(|(index, _)| index.clone());
+                heard.rows.extend(column.rows.iter().filter(|(index, _)| Some(index) != first.as_ref()));
+            }
+            if silence {
+                self.silent = self.silent.saturating_add(1);
+                return;
+            }
         }
     }
 
@@ -243,6 +271,9 @@ impl Work<'_> {
             self.read_whole(&whole).await;
             rows = named(self);
         }
+        if rows.is_empty() && matters {
+            rows = self.scan(table).await;
+        }
         for row in rows {
             if self.is_silent() {
                 return;
@@ -250,6 +281,22 @@ impl Work<'_> {
             self.row(table, &row).await;
         }
         self.look_up_rows(table).await;
+    }
+
+    /// Where no join names them, the table's own rows are looked for in a column; with one of an ONU that is up among them.
+    async fn scan(&mut self, table: &ProofTable) -> Vec<Vec<u32>> {
+        let Some(oid) = table.oids.first() else { return Vec::new() };
+        if !self.scanned.contains_key(oid) {
+            let most = if self.style.thorough { THOROUGH_JOIN_ROWS } else { JOIN_ROWS };
+            let rows = self.walk(oid, most, table.stop_before.clone()).await;
+            self.scanned.insert(oid.clone(), rows);
+        }
+        let Some(rows) = self.scanned.get(oid) else { return Vec::new() };
+        if table.rows == Rows::Onu && self.up.is_none() {
+            self.up = self.profile.first_up(table.table, oid, rows, &self.joins);
+        }
+        let own = rows.iter().filter(|(index, _)| self.profile.is_named(table.table, index, &self.joins));
+        own.take(NAMED).map(|(index, _)| index.to_vec()).collect()
     }
 
     async fn look_up_rows(&mut self, table: &ProofTable) {
@@ -337,21 +384,20 @@ impl Work<'_> {
 
     /// The first rows of a column, at most so many.
     async fn walk(&mut self, column: &Oid, most: usize, stop_before: Option<Vec<u32>>) -> Vec<RawRow> {
-        let walk = Walk {
-            columns: vec![column.clone()],
-            within: Vec::new(),
-            stop_before,
-            max_rows: most,
-            // One more shows that there are more.
-            max_repetitions: u32::try_from(most.saturating_add(1)).ok(),
-        };
-        let walked = self.session.walk(&walk).await;
+        let walked = self.session.walk(&walk(vec![column.clone()], most, stop_before)).await;
         let Some(column) = walked.columns.into_iter().next() else { return Vec::new() };
         // A walk that comes to its bound ends with an error, and keeps its rows.
         self.silent =
             if column.end.as_ref().is_err_and(SnmpError::is_silence) { self.silent.saturating_add(1) } else { 0 };
         column.rows.iter().collect()
     }
+}
+
+/// The first rows of columns.
+fn walk(columns: Vec<Oid>, most: usize, stop_before: Option<Vec<u32>>) -> Walk {
+    // One more shows that there are more.
+    let max_repetitions = u32::try_from(most.saturating_add(1)).ok();
+    Walk { columns, within: Vec::new(), stop_before, max_rows: most, max_repetitions }
 }
 
 /// A column's row, if what came is one.

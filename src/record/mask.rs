@@ -437,7 +437,11 @@ fn digest(secret: &[u8; 32], what: &str, text: &str) -> [u8; 32] {
 
 /// The text with its last hex digits replaced by these, in its own case, separators where they were.
 fn end_with(text: &str, tail: &str) -> String {
-    let lower = !text.chars().any(|c| c.is_ascii_uppercase());
+    let is_upper = |text: &str| text.bytes().any(|b| b.is_ascii_uppercase());
+    let is_lower = |text: &str| text.bytes().any(|b| b.is_ascii_lowercase());
+    // Some write the vendor in capitals, and what follows in small letters.
+    let own: String = text.chars().rev().filter(char::is_ascii_alphanumeric).take(tail.len()).collect();
+    let lower = !is_upper(&own) && (is_lower(&own) || !is_upper(text));
     let mut digits = tail.chars().rev();
     let mut reversed: Vec<char> = Vec::with_capacity(text.len());
     for c in text.chars().rev() {
