@@ -126,7 +126,7 @@ impl Work<'_> {
         }
         let mut known = Joins::default();
         for join in &joins {
-            known.set(profile, join.join, self.kept.get(&join.column).map_or(&[][..], Vec::as_slice));
+            known.set(profile, join.join, &self.kept.get(&join.column).into_iter().flatten().cloned().collect());
         }
         for kind in [SweepKind::Inventory, SweepKind::State, SweepKind::Optics] {
             for read in profile.reads(kind).into_iter().filter(|read| read.mode != ReadMode::GetUp) {
@@ -213,7 +213,7 @@ impl Work<'_> {
     fn decoded_onus(&self, profile: &Profile, kind: SweepKind, joins: &Joins) -> Vec<crate::model::Reading> {
         let column = |oid: &Oid| RawColumn {
             oid: oid.clone(),
-            rows: self.kept.get(oid).cloned().unwrap_or_default(),
+            rows: self.kept.get(oid).into_iter().flatten().cloned().collect(),
             complete: true,
         };
         let tables: Vec<RawTable> = profile
