@@ -86,6 +86,14 @@ impl Profile {
         prefixes.into_iter().collect()
     }
 
+    /// The PONs that joins list of this kind, but not those that only its ONUs name.
+    pub(super) fn pons_of_joins(&self, kind: Option<&str>, joins: &Joins) -> BTreeSet<PonId> {
+        let of_kind = self.joins.iter().enumerate().filter(|(_, join)| join.kind.as_deref() == kind);
+        let rows = of_kind.flat_map(|(position, _)| joins.rows(position));
+        let is_port = |fields: &&Fields| self.number.as_ref().is_none_or(|number| fields.number(number).is_none());
+        rows.filter(is_port).filter_map(|fields| self.pon_of(fields)).collect()
+    }
+
     /// Whether the joins say that the OLT has no PON of the kind that a table is for: then it need not be read.
     #[must_use]
     pub fn is_absent(&self, table: usize, joins: &Joins) -> bool {

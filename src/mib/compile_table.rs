@@ -152,6 +152,7 @@ pub(super) fn compile_table(
         index_if,
         kind: spec.kind.as_deref().map(Arc::from),
         mixed: spec.mixed,
+        listed: spec.listed,
         read,
         group: spec.group.clone(),
         stop_before,

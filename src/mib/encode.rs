@@ -121,6 +121,10 @@ impl Profile {
                 continue;
             }
             for column in &table.columns {
+                if let Some(then) = &column.then {
+                    rows.extend(encode_in_two(table, column, then, &fields, reading));
+                    continue;
+                }
                 let Some(row) = row(table, column, &fields, encode_onu_value(column, reading)) else { continue };
                 let same = rows.iter_mut().enumerate().find(|(_, other)| other.oid == row.oid);
                 match same {
@@ -253,6 +257,18 @@ fn row(table: &Table, column: &Column, fields: &Fields, value: Option<Value>) ->
         (Source::Oid(oid), Some(value), Some(index)) => Some(VarBind { oid: oid.child(&index), value }),
         _ => None,
     }
+}
+
+/// A serial in two columns: the maker's four letters, and the rest.
+fn encode_in_two(table: &Table, column: &Column, then: &Oid, fields: &Fields, reading: &Reading) -> Vec<VarBind> {
+    let (Ok(serial), Some(index), Source::Oid(oid)) = (&reading.serial, table.index.encode(fields), &column.source)
+    else {
+        return Vec::new();
+    };
+    let Some((maker, number)) = serial.as_str().split_at_checked(4) else { return Vec::new() };
+    let cell =
+        |oid: &Oid, text: &str| VarBind { oid: oid.child(&index), value: Value::OctetString(text.as_bytes().into()) };
+    vec![cell(oid, maker), cell(then, number)]
 }
 
 /// A name behind the words that a join reads in the same object.

@@ -407,8 +407,10 @@ fn whats(profile: &Profile, kind: SweepKind) -> impl Iterator<Item = What> {
 
 /// A column with what the profile says of it.
 fn column_plan(profile: &Profile, table: usize, kind: SweepKind, oid: &Oid) -> ColumnPlan {
-    let given: Vec<ColumnInfo<'_>> =
-        profile.columns_of(table).filter(|column| column.oid == Some(oid) && column.sweep == kind).collect();
+    let given: Vec<ColumnInfo<'_>> = profile
+        .columns_of(table)
+        .filter(|column| [column.oid, column.then].contains(&Some(oid)) && column.sweep == kind)
+        .collect();
     ColumnPlan {
         object: given.first().map_or_else(String::new, |column| column.object.to_owned()),
         oid: oid.to_string(),

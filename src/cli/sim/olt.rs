@@ -247,8 +247,10 @@ fn from_capture(path: &std::path::Path, lenient: bool, library: &Library) -> Res
     let sys_descr = String::from_utf8_lossy(sys_descr.unwrap_or_default()).into_owned();
     if let Some(Value::ObjectId(object)) = rows.get(&Oid::new(&[1, 3, 6, 1, 2, 1, 1, 2, 0])) {
         let candidates = library.candidates(object, &sys_descr);
-        let columns =
-            candidates.iter().flat_map(|candidate| candidate.profile.columns()).filter_map(|column| column.oid);
+        let columns = candidates
+            .iter()
+            .flat_map(|candidate| candidate.profile.columns())
+            .flat_map(|column| column.oid.into_iter().chain(column.then));
         let present: Vec<Oid> = columns.filter(|column| rows.under(column).next().is_some()).cloned().collect();
         for column in present {
             rows.declare(column);

@@ -54,7 +54,7 @@ impl GeneratedOlt {
         rows.set(Oid::new(&SYS_UP_TIME), Value::TimeTicks(12_345_600));
         rows.set(Oid::new(&SYS_NAME), text(&options.name));
         for column in profile.columns() {
-            if let Some(oid) = column.oid {
+            for oid in column.oid.into_iter().chain(column.then) {
                 rows.declare(oid.clone());
             }
         }
