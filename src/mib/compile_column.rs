@@ -191,7 +191,8 @@ fn compile_scale(report: &mut Reporter<'_>, written: &Spanned<raw::Scale>) -> Op
         None => None,
         Some(unit) => {
             let find = Regex::new(&format!(r"(?i)([-+]?\d+(?:\.\d+)?)\s*{}", regex::escape(unit)));
-            let format = spec.text_format.as_ref().map_or_else(|| "{}".to_owned(), |format| format.get_ref().clone());
+            let usual = || format!("{{}} {unit}").trim_end().to_owned();
+            let format = spec.text_format.as_ref().map_or_else(usual, |format| format.get_ref().clone());
             if !format.contains("{}") {
                 let place = spec.text_format.as_ref().map_or_else(|| written.span(), Spanned::span);
                 report.add(place, "text_format needs {} where the number stands".to_owned());

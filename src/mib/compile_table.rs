@@ -125,6 +125,9 @@ pub(super) fn compile_table(
             }
         },
     };
+    if spec.listed && rows != Rows::Pon {
+        report.add(spec.rows.span(), "listed is for rows of PONs".to_owned());
+    }
     let pon_parts = pon_parts(context, &index);
     if read == ReadMode::WalkByPon && pon_parts.is_none() {
         let place = spec.read.as_ref().map_or_else(|| written.span(), Spanned::span);

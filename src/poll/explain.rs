@@ -317,7 +317,8 @@ impl Poller {
         }
         let asked = |scope: &SweepScope| {
             let onus = self.view.onus().filter(|onu| scope.covers(onu.pon) && is_asked(SweepKind::Optics, onu));
-            onus.filter(|onu| profile.row_index(read.table, &onu.key, onu.pon).is_some()).count()
+            let index = onus.filter_map(|onu| profile.row_index(read.table, &onu.key, onu.pon));
+            index.filter(|index| profile.is_row(read.table, index, &self.joins)).count()
         };
         let within = |prefixes: Vec<Vec<u32>>| {
             let mut rows: BTreeMap<Vec<u32>, usize> = prefixes.into_iter().map(|prefix| (prefix, 0)).collect();
