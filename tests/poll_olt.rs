@@ -71,7 +71,13 @@ async fn every_family_is_recognised_and_read_as_it_is() {
         // What is reckoned is what it took.
         for plan in poller.explain(&Snmp::default(), Instant::now()).unwrap().sweeps {
             let (expected, needed) = (plan.expected.requests, plan.needed.unwrap().requests);
-            assert!(expected.abs_diff(needed) <= 1 + needed / 10, "{family} {}: {expected}, not {needed}", plan.sweep);
+            // Whether the row that shows the end still fits into an answer hangs by an octet, once a walk.
+            let slack: usize = plan.reads.iter().map(|read| read.walks).sum();
+            assert!(
+                expected.abs_diff(needed) <= u64::try_from(slack).unwrap(),
+                "{family} {}: {expected}, not {needed}",
+                plan.sweep
+            );
         }
         if profile.has_field(Rows::Onu, FieldName::State) {
             let up = poller.view().onus().filter(|onu| onu.state == Ok(OnuState::Up)).count();

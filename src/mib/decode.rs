@@ -144,9 +144,7 @@ impl<'a> Work<'a> {
         let read = |oid: &Oid| raw.columns.iter().find(|given| given.oid == *oid);
         let given = |column: &Column| match (&column.source, &column.then) {
             (Source::Oid(oid), None) => read(oid).map(|given| Some(Cow::Borrowed(given))),
-            (Source::Oid(first), Some(then)) => {
-                Some(Some(Cow::Owned(one_after_the_other(read(first)?, read(then)?))))
-            }
+            (Source::Oid(first), Some(then)) => Some(Some(Cow::Owned(one_after_the_other(read(first)?, read(then)?)))),
             (Source::Index(_), _) => Some(None),
         };
         let columns = table.columns.iter().filter(|column| column.sweep == kind);
