@@ -6,15 +6,22 @@
 #[path = "profiles_support/examples.rs"]
 mod examples;
 mod support;
+#[path = "profiles_support/variants.rs"]
+mod variants;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use examples::EXAMPLES;
+use examples::{EXAMPLES, Row};
 use oltwatch::mib::{Decoded, Joins, Library, Profile, RawColumn, RawTable, Rows};
 use oltwatch::model::{PonReading, Reading, SweepKind};
 use oltwatch::snmp::{Oid, Value};
+use variants::{NOBODY, VARIANTS};
+
+fn values(rows: &[Row]) -> Vec<(Oid, Value)> {
+    rows.iter().map(|(oid, value)| (oid.parse().unwrap(), value.value())).collect()
+}
 
 fn profile(name: &str) -> Arc<Profile> {
     Arc::clone(Library::load(None).unwrap().get(name).unwrap_or_else(|| panic!("there is no profile {name}")))
@@ -87,10 +94,31 @@ fn pon_words(pon: &PonReading) -> String {
 
 #[test]
 fn every_worked_example_means_what_it_is_said_to_mean() {
-    for (section, family, rows, meaning) in EXAMPLES {
-        let rows: Vec<(Oid, Value)> = rows.iter().map(|(oid, value)| (oid.parse().unwrap(), value.value())).collect();
-        assert_eq!(told(&profile(family), &rows), *meaning, "section {section}");
+    let mut wrong = String::new();
+    for (section, family, rows, meaning) in EXAMPLES.iter().chain(VARIANTS) {
+        let told = told(&profile(family), &values(rows));
+        if told != *meaning {
+            let _ = writeln!(wrong, "section {section}:\n  said to mean {meaning}\n  and means     {told}");
+        }
     }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_row_of_something_else_becomes_nobody() {
+    for (section, family, rows) in NOBODY {
+        let decoded = decode(&profile(family), &values(rows), SweepKind::State);
+        assert!(decoded.onus.is_empty() && decoded.gaps.len() == 1, "section {section}: {decoded:?}");
+    }
+}
+
+/// Every family that ships has an example.
+#[test]
+fn no_family_is_without_a_worked_example() {
+    let has = |name: &str| EXAMPLES.iter().chain(VARIANTS).any(|(_, family, ..)| *family == name);
+    let without: Vec<String> =
+        Library::load(None).unwrap().iter().map(|p| p.name().to_owned()).filter(|name| !has(name)).collect();
+    assert!(without.is_empty(), "{without:?}");
 }
 
 /// The first line of a capture with this OID, as kind and value.

@@ -1,10 +1,13 @@
-//! What the README says of OLT families is what the profiles say.
+//! What the README and `docs/olts.md` say of OLT families is what the profiles say.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may fail loudly
 
+#[path = "readme_support/olts.rs"]
+mod olts;
+
 use std::path::Path;
 
-use oltwatch::mib::{Confidence, FieldName, Library, Rows};
+use oltwatch::mib::{FieldName, Library, Rows};
 
 /// Set this to write the table into the README instead of comparing it.
 const WRITE: &str = "OLTWATCH_WRITE_DOCS";
@@ -13,7 +16,7 @@ const BEGIN: &str = "<!-- families: cargo test writes this table with OLTWATCH_W
 const END: &str = "<!-- end of families -->\n";
 
 /// What a row says of the fields that matter to an operator, in words.
-const SHOWN: [(FieldName, &str); 11] = [
+const SHOWN: [(FieldName, &str); 12] = [
     (FieldName::State, "state"),
     (FieldName::LastDownCause, "cause"),
     (FieldName::Rx, "RX"),
@@ -25,6 +28,7 @@ const SHOWN: [(FieldName, &str); 11] = [
     (FieldName::Name, "name"),
     (FieldName::Temperature, "temperature"),
     (FieldName::Voltage, "voltage"),
+    (FieldName::Bias, "bias"),
 ];
 
 fn table() -> String {
@@ -35,11 +39,7 @@ fn table() -> String {
                 || (field == FieldName::LastDownCause && profile.has_field(Rows::Onu, FieldName::Cause))
         };
         let read: Vec<&str> = SHOWN.iter().filter(|(field, _)| has(*field)).map(|(_, word)| *word).collect();
-        let sure = match profile.confidence() {
-            Confidence::A => "A",
-            Confidence::B => "B",
-            Confidence::C => "C",
-        };
+        let sure = profile.confidence().word();
         lines.push_str(&format!(
             "| {} | `{}` | {} | {sure} | {} |\n",
             profile.title(),
@@ -62,4 +62,16 @@ fn the_table_of_families_is_what_the_profiles_say() {
         return;
     }
     assert!(written == table(), "the README's table of families is old: {WRITE}=1 cargo test --test readme");
+}
+
+#[test]
+fn the_page_of_families_is_what_the_profiles_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/olts.md");
+    let page = olts::page(&Library::load(None).unwrap());
+    if std::env::var_os(WRITE).is_some() {
+        std::fs::write(&path, page).unwrap();
+        return;
+    }
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(written == page, "docs/olts.md is old: {WRITE}=1 cargo test --test readme");
 }

@@ -60,6 +60,18 @@ impl Profile {
         self.tables.get(table)?.index.encode(&self.fields_of(key, pon))
     }
 
+    /// Whether an ONU with this index can have a row in a table: the index is of the table's layout and, where a chassis
+    /// holds PONs of several kinds, on a PON of the table's kind. An ONU on GPON has none in a table of EPON.
+    #[must_use]
+    pub fn is_row(&self, table: usize, index: &[u32], joins: &Joins) -> bool {
+        let Some(table) = self.tables.get(table) else { return false };
+        let Some(fields) = self.fields_at(table, index, joins) else { return false };
+        let Some(kind) = &table.kind else { return true };
+        let of_kind = self.joins.iter().enumerate().filter(|(_, join)| join.kind.as_ref() == Some(kind));
+        let mut read = of_kind.filter(|(position, _)| joins.is_read(*position)).peekable();
+        read.peek().is_none() || read.any(|(position, join)| joins.knows(position, join, &fields))
+    }
+
     /// What the indexes of all rows of an ONU's PON begin with in a table, or `None` when the index has no such part.
     #[must_use]
     pub fn pon_prefix(&self, table: usize, key: &OnuKey, pon: Option<PonId>) -> Option<Vec<u32>> {
@@ -84,6 +96,14 @@ impl Profile {
             }
         }
         prefixes.into_iter().collect()
+    }
+
+    /// The PONs that joins list of this kind, but not those that only its ONUs name.
+    pub(super) fn pons_of_joins(&self, kind: Option<&str>, joins: &Joins) -> BTreeSet<PonId> {
+        let of_kind = self.joins.iter().enumerate().filter(|(_, join)| join.kind.as_deref() == kind);
+        let rows = of_kind.flat_map(|(position, _)| joins.rows(position));
+        let is_port = |fields: &&Fields| self.number.as_ref().is_none_or(|number| fields.number(number).is_none());
+        rows.filter(is_port).filter_map(|fields| self.pon_of(fields)).collect()
     }
 
     /// Whether the joins say that the OLT has no PON of the kind that a table is for: then it need not be read.

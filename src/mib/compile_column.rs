@@ -35,6 +35,14 @@ pub(super) fn compile_column(
             return None;
         }
     };
+    let then = match &spec.then {
+        None => None,
+        Some(then) if field != FieldName::Serial || spec.from_index.is_some() || spec.hex_with_prefix.is_some() => {
+            report.add(then.span(), "only a serial that is read as a text may stand in two columns".to_owned());
+            return None;
+        }
+        Some(then) => Some(compile_oid(report, prefixes, then)?),
+    };
     let sweep = match &spec.sweep {
         None => field.usual_sweep(),
         Some(sweep) => match sweep.get_ref().parse::<SweepKind>() {
@@ -50,7 +58,7 @@ pub(super) fn compile_column(
         Some(confidence) => compile_confidence(report, confidence)?,
     };
     let decoder = compile_decoder(report, rows, field, written)?;
-    Some(Column { field, object: spec.object.clone(), source, sweep, confidence, decoder })
+    Some(Column { field, object: spec.object.clone(), source, then, sweep, confidence, decoder })
 }
 
 fn compile_field(report: &mut Reporter<'_>, rows: Rows, written: &Spanned<String>) -> Option<FieldName> {
@@ -183,7 +191,8 @@ fn compile_scale(report: &mut Reporter<'_>, written: &Spanned<raw::Scale>) -> Op
         None => None,
         Some(unit) => {
             let find = Regex::new(&format!(r"(?i)([-+]?\d+(?:\.\d+)?)\s*{}", regex::escape(unit)));
-            let format = spec.text_format.as_ref().map_or_else(|| "{}".to_owned(), |format| format.get_ref().clone());
+            let usual = || format!("{{}} {unit}").trim_end().to_owned();
+            let format = spec.text_format.as_ref().map_or_else(usual, |format| format.get_ref().clone());
             if !format.contains("{}") {
                 let place = spec.text_format.as_ref().map_or_else(|| written.span(), Spanned::span);
                 report.add(place, "text_format needs {} where the number stands".to_owned());

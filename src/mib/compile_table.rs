@@ -125,6 +125,9 @@ pub(super) fn compile_table(
             }
         },
     };
+    if spec.listed && rows != Rows::Pon {
+        report.add(spec.rows.span(), "listed is for rows of PONs".to_owned());
+    }
     let pon_parts = pon_parts(context, &index);
     if read == ReadMode::WalkByPon && pon_parts.is_none() {
         let place = spec.read.as_ref().map_or_else(|| written.span(), Spanned::span);
@@ -152,6 +155,7 @@ pub(super) fn compile_table(
         index_if,
         kind: spec.kind.as_deref().map(Arc::from),
         mixed: spec.mixed,
+        listed: spec.listed,
         read,
         group: spec.group.clone(),
         stop_before,

@@ -25,6 +25,8 @@ fn a_mistake_is_refused_with_its_line_and_what_was_expected() {
         ("index = \"interface\"", "index = \"interfaces\"", "unknown index \"interfaces\""),
         ("by = [\"ifindex\"]", "by = [\"ifname\"]", "neither in the join's index"),
         ("format = \"GPON ", "format = \"GPONN ", "which the pattern does not match"),
+        ("oid = \"P.43.1.9\"", "then = \"P.43.1.8\"\noid = \"P.43.1.9\"", "only a serial that is read as a text"),
+        ("rows = \"onu\"", "rows = \"onu\"\nlisted = true", "listed is for rows of PONs"),
         ("index = \"epon_onu\"", "or_index = [\"onus\"]\nindex = \"epon_onu\"", "unknown index \"onus\""),
     ] {
         let (problems, line) = break_it(from, to);

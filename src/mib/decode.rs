@@ -1,5 +1,6 @@
 //! From the rows of an OLT's tables to readings. Pure: the rows come in, the readings go out.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use super::cell::Cell;
@@ -9,7 +10,7 @@ use super::join::Joins;
 use super::profile::{Column, Profile, Source, Table};
 use super::value::Decoder;
 use crate::model::{Gap, OnuState, PonReading, Reading, SweepKind, Unread};
-use crate::snmp::{Oid, Rows, ValueRef};
+use crate::snmp::{Oid, Rows, Value, ValueRef};
 
 /// The rows of one column, as an OLT gave them.
 #[derive(Debug, Clone)]
@@ -109,6 +110,22 @@ fn known_values(reading: &Reading) -> usize {
     .count()
 }
 
+/// A column whose texts are those of two, one behind the other; of an integer, its eight hex digits. A row that either
+/// lacks is not there.
+fn one_after_the_other(first: &RawColumn, second: &RawColumn) -> RawColumn {
+    let octets = |value: &Value| match (value.octets(), value.integer()) {
+        (Some(octets), _) => Some(octets.to_vec()),
+        (None, Some(number)) => Some(format!("{:08X}", u32::try_from(number).ok()?).into_bytes()),
+        (None, None) => None,
+    };
+    let seconds: BTreeMap<_, Value> = second.rows.iter().collect();
+    let rows = first.rows.iter().filter_map(|(index, value)| {
+        let joined = [octets(&value)?, octets(seconds.get(&index)?)?].concat();
+        Some((index, Value::OctetString(joined.into_boxed_slice())))
+    });
+    RawColumn { oid: first.oid.clone(), rows: rows.collect(), complete: first.complete && second.complete }
+}
+
 struct Work<'a> {
     profile: &'a Profile,
     kind: SweepKind,
@@ -124,18 +141,20 @@ impl<'a> Work<'a> {
 
     fn table(&mut self, table: &Table, raw: &RawTable) {
         let kind = self.kind;
-        let given = |column: &Column| match &column.source {
-            Source::Oid(oid) => raw.columns.iter().find(|given| given.oid == *oid).map(Some),
-            Source::Index(_) => Some(None),
+        let read = |oid: &Oid| raw.columns.iter().find(|given| given.oid == *oid);
+        let given = |column: &Column| match (&column.source, &column.then) {
+            (Source::Oid(oid), None) => read(oid).map(|given| Some(Cow::Borrowed(given))),
+            (Source::Oid(first), Some(then)) => Some(Some(Cow::Owned(one_after_the_other(read(first)?, read(then)?)))),
+            (Source::Index(_), _) => Some(None),
         };
         let columns = table.columns.iter().filter(|column| column.sweep == kind);
-        let columns: Vec<(&Column, Option<&RawColumn>)> =
+        let columns: Vec<(&Column, Option<Cow<'_, RawColumn>>)> =
             columns.filter_map(|column| Some((column, given(column)?))).collect();
         let rows = Gathered::new(self.profile, kind, table, raw, self.joins, &mut self.places, !columns.is_empty());
         self.out.gaps.extend(rows.gap(self.profile, table));
         for (column, given) in columns {
             match (given, &column.source) {
-                (Some(given), _) => self.column(column, given, &rows),
+                (Some(given), _) => self.column(column, &given, &rows),
                 (None, Source::Index(name)) => self.index_column(column, name, &rows),
                 (None, Source::Oid(_)) => {}
             }

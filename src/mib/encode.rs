@@ -68,14 +68,18 @@ impl Profile {
         slices.filter(|slice| &*slice.name == field).map(|slice| slice.base).max().unwrap_or(0)
     }
 
-    /// The rows that show a PON port, the joins' rows included.
+    /// The kinds of PONs that a chassis of this family may hold beside the usual one, such as EPON beside GPON.
     #[must_use]
-    pub fn encode_pon(&self, reading: &PonReading) -> Vec<VarBind> {
-        self.encode_pon_of(None, reading)
+    pub fn kinds(&self) -> Vec<&str> {
+        let mut kinds: Vec<&str> = self.tables.iter().filter_map(|table| table.kind.as_deref()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
     }
 
-    /// The rows that show a PON port of a kind of PONs; `None` is the family's usual one.
-    fn encode_pon_of(&self, kind: Option<&str>, reading: &PonReading) -> Vec<VarBind> {
+    /// The rows that show a PON port of a kind of PONs, the joins' rows included; `None` is the family's usual one.
+    #[must_use]
+    pub fn encode_pon_of(&self, kind: Option<&str>, reading: &PonReading) -> Vec<VarBind> {
         let mut fields = self.pon_fields(reading.pon);
         self.complete(kind, &mut fields, Rows::Pon, 0);
         let mut rows = self.encode_joins(kind, &fields);
@@ -98,14 +102,10 @@ impl Profile {
         rows
     }
 
-    /// The rows that show an ONU, the joins' rows included. `position` is the ONU's place on the OLT, from 0.
+    /// The rows that show an ONU on a kind of PONs, the joins' rows included; `None` is the family's usual one. `position`
+    /// is the ONU's place on the OLT, from 0.
     #[must_use]
-    pub fn encode_onu(&self, reading: &Reading, position: u32) -> Vec<VarBind> {
-        self.encode_onu_of(None, reading, position)
-    }
-
-    /// The rows that show an ONU on a kind of PONs; `None` is the family's usual one.
-    fn encode_onu_of(&self, kind: Option<&str>, reading: &Reading, position: u32) -> Vec<VarBind> {
+    pub fn encode_onu_of(&self, kind: Option<&str>, reading: &Reading, position: u32) -> Vec<VarBind> {
         let mut fields = reading.pon.map(|pon| self.pon_fields(pon)).unwrap_or_default();
         if let (Some(name), Some(number)) = (&self.number, reading.onu) {
             fields.set(name, FieldValue::Number(number));
@@ -121,6 +121,10 @@ impl Profile {
                 continue;
             }
             for column in &table.columns {
+                if let Some(then) = &column.then {
+                    rows.extend(encode_in_two(table, column, then, &fields, reading));
+                    continue;
+                }
                 let Some(row) = row(table, column, &fields, encode_onu_value(column, reading)) else { continue };
                 let same = rows.iter_mut().enumerate().find(|(_, other)| other.oid == row.oid);
                 match same {
@@ -186,7 +190,7 @@ impl Profile {
             }
             JoinValue::Field(field) => self.key.contains(field),
         };
-        !self.key.contains(name) && joins.peek().is_some() && !joins.any(names_onu)
+        *self.key != [Arc::clone(name)] && joins.peek().is_some() && !joins.any(names_onu)
     }
 
     /// A PON's number where it means nothing, such as an interface's index.
@@ -220,9 +224,11 @@ impl Profile {
 
     /// The joins' rows by which these fields would be found.
     fn encode_joins(&self, kind: Option<&str>, fields: &Fields) -> Vec<VarBind> {
-        let of_kind = |join: &&Join| join.kind.is_none() || join.kind.as_deref() == kind;
+        // Several may read one column: the words of the kind win.
+        let own = self.joins.iter().filter(|join| join.kind.as_deref() == kind);
+        let usual = self.joins.iter().filter(|join| join.kind.is_none());
         let mut rows: Vec<VarBind> = Vec::new();
-        for row in self.joins.iter().filter(of_kind).filter_map(|join| encode_join(join, fields)) {
+        for row in own.chain(usual).filter_map(|join| encode_join(join, fields)) {
             if !rows.iter().any(|other| other.oid == row.oid) {
                 rows.push(row);
             }
@@ -253,6 +259,18 @@ fn row(table: &Table, column: &Column, fields: &Fields, value: Option<Value>) ->
         (Source::Oid(oid), Some(value), Some(index)) => Some(VarBind { oid: oid.child(&index), value }),
         _ => None,
     }
+}
+
+/// A serial in two columns: the maker's four letters, and the rest.
+fn encode_in_two(table: &Table, column: &Column, then: &Oid, fields: &Fields, reading: &Reading) -> Vec<VarBind> {
+    let (Ok(serial), Some(index), Source::Oid(oid)) = (&reading.serial, table.index.encode(fields), &column.source)
+    else {
+        return Vec::new();
+    };
+    let Some((maker, number)) = serial.as_str().split_at_checked(4) else { return Vec::new() };
+    let cell =
+        |oid: &Oid, text: &str| VarBind { oid: oid.child(&index), value: Value::OctetString(text.as_bytes().into()) };
+    vec![cell(oid, maker), cell(then, number)]
 }
 
 /// A name behind the words that a join reads in the same object.

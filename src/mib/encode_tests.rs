@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::super::decode::{RawColumn, RawTable};
 use super::super::join::Joins;
-use super::super::library::Library;
 use super::super::profile::ReadMode;
+use super::super::properties::built_in;
 use super::super::value::Scale;
 use super::*;
 use crate::model::{Cause, Celsius, Dbm, Metres, Milliamperes, OnuKey, PonId, PonState, SweepKind, Volts};
@@ -107,13 +107,7 @@ fn can_say(columns: &[&Column], word: Word) -> bool {
 }
 
 fn kinds(profile: &Profile) -> Vec<Option<&str>> {
-    let mut kinds = vec![None];
-    for table in &profile.tables {
-        if table.kind.is_some() && !kinds.contains(&table.kind.as_deref()) {
-            kinds.push(table.kind.as_deref());
-        }
-    }
-    kinds
+    std::iter::once(None).chain(profile.kinds().into_iter().map(Some)).collect()
 }
 
 fn check(profile: &Profile, of: Option<&str>, sweep: SweepKind, rows: &[VarBind], wanted: &Reading) {
@@ -202,7 +196,7 @@ proptest! {
         seeds in any::<[u32; 4]>(), number: u32, up: bool, place in 0_usize..5, hundredths in -3000_i32..-800
     ) {
         let cause = [Cause::Optical, Cause::Power, Cause::Restart, Cause::Admin, Cause::Auth][place];
-        for profile in Library::load(None).unwrap().iter() {
+        for profile in built_in().iter() {
             for kind in kinds(profile) {
                 let parts: Vec<u32> = profile.pon.iter().zip(seeds).map(|(part, seed)| match part {
                     PonPart::Constant(number) => *number,

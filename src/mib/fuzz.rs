@@ -36,13 +36,10 @@ fn true_rows(profile: &Profile) -> Vec<VarBind> {
         let pon = profile.example_pon(place);
         if let Some(pon) = pon {
             let name = Some(Arc::from(format!("PON {pon}")));
-            rows.extend(profile.encode_pon(&PonReading {
-                pon,
-                name,
-                state: Ok(PonState::Up),
-                tx: dbm(4.0),
-                onus: Ok(3),
-            }));
+            rows.extend(
+                profile
+                    .encode_pon_of(None, &PonReading { pon, name, state: Ok(PonState::Up), tx: dbm(4.0), onus: Ok(3) }),
+            );
         }
         for onu in 0..3 {
             let position = place * 3 + onu;
@@ -62,7 +59,7 @@ fn true_rows(profile: &Profile) -> Vec<VarBind> {
             reading.voltage = Ok(Volts::new(3.28).unwrap());
             reading.bias = Ok(Milliamperes::new(12.0).unwrap());
             reading.mask_levels_while_down();
-            rows.extend(profile.encode_onu(&reading, position));
+            rows.extend(profile.encode_onu_of(None, &reading, position));
         }
     }
     rows

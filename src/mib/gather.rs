@@ -2,7 +2,7 @@
 //! are read in lock-step.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::cell::Cell;
@@ -143,11 +143,17 @@ impl<'a> Gathered<'a> {
         };
         readings.expected = 0;
         let (mut arcs, mut numbers, mut fields) = (Vec::new(), Vec::new(), Fields::default());
+        let ports = table.listed.then(|| profile.pons_of_joins(table.kind.as_deref(), joins));
+        let is_listed = |fields: &Fields| {
+            let listed = |ports: &BTreeSet<PonId>| profile.pon_of(fields).is_some_and(|pon| ports.contains(&pon));
+            ports.as_ref().is_none_or(listed)
+        };
         let mut reader = indexes.reader();
         while reader.advance() {
             reader.arcs_into(&mut arcs);
             let named = profile.fields_into(table, &arcs, joins, &mut fields).is_some()
-                && is_named(profile, table, &fields, &mut numbers);
+                && is_named(profile, table, &fields, &mut numbers)
+                && is_listed(&fields);
             if !named {
                 gathered.refuse(&arcs);
                 continue;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::index::{FieldValue, Fields};
-use super::profile::{JoinValue, Profile, Table};
+use super::profile::{Join, JoinValue, Profile, Table};
 use crate::snmp::{Rows, Value};
 
 /// Lookup tables of one OLT, by join. Kept between sweeps, since they change rarely.
@@ -53,6 +53,12 @@ impl Joins {
     /// What a join's rows give.
     pub(super) fn rows(&self, join: usize) -> impl Iterator<Item = &Fields> {
         self.tables.get(&join).into_iter().flat_map(HashMap::values)
+    }
+
+    /// Whether a join has a row for these fields.
+    pub(super) fn knows(&self, position: usize, join: &Join, fields: &Fields) -> bool {
+        let lookup = fields.numbers_of(&join.by);
+        lookup.is_some_and(|lookup| self.tables.get(&position).is_some_and(|table| table.contains_key(&lookup)))
     }
 
     /// Whether a join's rows were ever read.

@@ -23,6 +23,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("cdata-gpon.toml", include_str!("../../mibs/cdata-gpon.toml")),
     ("dasan-dzs.toml", include_str!("../../mibs/dasan-dzs.toml")),
     ("datacom-dmos.toml", include_str!("../../mibs/datacom-dmos.toml")),
+    ("digistar.toml", include_str!("../../mibs/digistar.toml")),
     ("eltex-ltp.toml", include_str!("../../mibs/eltex-ltp.toml")),
     ("fiberhome-an5516.toml", include_str!("../../mibs/fiberhome-an5516.toml")),
     ("furukawa-lightera.toml", include_str!("../../mibs/furukawa-lightera.toml")),

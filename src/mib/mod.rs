@@ -24,6 +24,8 @@ mod lint;
 mod overlap;
 mod profile;
 mod proof;
+#[cfg(test)]
+mod properties;
 mod raw;
 mod reach;
 mod value;

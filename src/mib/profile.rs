@@ -156,6 +156,8 @@ pub(super) struct Table {
     pub(super) kind: Option<Arc<str>>,
     /// Whether rows that name no PON and ONU are left out without a word.
     pub(super) mixed: bool,
+    /// Whether rows of PONs that no join lists are left out.
+    pub(super) listed: bool,
     pub(super) read: ReadMode,
     pub(super) group: Option<String>,
     pub(super) stop_before: Option<Vec<u32>>,
@@ -170,9 +172,22 @@ pub(super) struct Column {
     pub(super) field: FieldName,
     pub(super) object: String,
     pub(super) source: Source,
+    /// The column whose text follows this one's.
+    pub(super) then: Option<Oid>,
     pub(super) sweep: SweepKind,
     pub(super) confidence: Confidence,
     pub(super) decoder: Decoder,
+}
+
+impl Column {
+    /// What is read for it.
+    pub(super) fn oids(&self) -> impl Iterator<Item = &Oid> {
+        let first = match &self.source {
+            Source::Oid(oid) => Some(oid),
+            Source::Index(_) => None,
+        };
+        first.into_iter().chain(&self.then)
+    }
 }
 
 /// Where a column's value comes from.
@@ -383,10 +398,10 @@ impl Profile {
         for (table, spec) in self.tables.iter().enumerate() {
             let mut columns: Vec<Oid> = Vec::new();
             for column in spec.columns.iter().filter(|column| column.sweep == kind) {
-                if let Source::Oid(oid) = &column.source
-                    && !columns.contains(oid)
-                {
-                    columns.push(oid.clone());
+                for oid in column.oids() {
+                    if !columns.contains(oid) {
+                        columns.push(oid.clone());
+                    }
                 }
             }
             if !columns.is_empty() {
@@ -439,6 +454,7 @@ impl Table {
             table: &self.object,
             object: &column.object,
             rows: self.rows,
+            kind: self.kind.as_deref(),
             field: column.field,
             sweep: column.sweep,
             confidence: column.confidence,
@@ -446,6 +462,7 @@ impl Table {
                 Source::Oid(oid) => Some(oid),
                 Source::Index(_) => None,
             },
+            then: column.then.as_ref(),
         })
     }
 }
@@ -459,6 +476,8 @@ pub struct ColumnInfo<'a> {
     pub object: &'a str,
     /// What the rows are.
     pub rows: Rows,
+    /// Of which kind of PONs, where the chassis may hold several.
+    pub kind: Option<&'a str>,
     /// What the column gives.
     pub field: FieldName,
     /// Which sweep reads it.
@@ -467,4 +486,6 @@ pub struct ColumnInfo<'a> {
     pub confidence: Confidence,
     /// The column's OID.
     pub oid: Option<&'a Oid>,
+    /// The OID of the column whose text follows.
+    pub then: Option<&'a Oid>,
 }

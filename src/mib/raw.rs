@@ -172,6 +172,9 @@ pub(super) struct Table {
     /// Rows that name no PON and ONU are not meant, and left out without a word.
     #[serde(default)]
     pub(super) mixed: bool,
+    /// Rows of PONs that no join lists are not meant, such as uplinks with the numbers of ports.
+    #[serde(default)]
+    pub(super) listed: bool,
     /// `walk` (default), `walk-by-pon`, or `get-up`.
     pub(super) read: Option<Spanned<String>>,
     /// Tables of one group are alternatives: the one with the most plausible values is used.
@@ -189,6 +192,8 @@ pub(super) struct Column {
     pub(super) object: String,
     /// Either `oid`, or `from_index`.
     pub(super) oid: Option<Spanned<String>>,
+    /// Another column of the table, whose text follows this one's: a serial that stands in two columns.
+    pub(super) then: Option<Spanned<String>>,
     /// The value is this field of the index.
     pub(super) from_index: Option<Spanned<String>>,
     pub(super) sweep: Option<Spanned<String>>,

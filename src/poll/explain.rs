@@ -317,7 +317,8 @@ impl Poller {
         }
         let asked = |scope: &SweepScope| {
             let onus = self.view.onus().filter(|onu| scope.covers(onu.pon) && is_asked(SweepKind::Optics, onu));
-            onus.filter(|onu| profile.row_index(read.table, &onu.key, onu.pon).is_some()).count()
+            let index = onus.filter_map(|onu| profile.row_index(read.table, &onu.key, onu.pon));
+            index.filter(|index| profile.is_row(read.table, index, &self.joins)).count()
         };
         let within = |prefixes: Vec<Vec<u32>>| {
             let mut rows: BTreeMap<Vec<u32>, usize> = prefixes.into_iter().map(|prefix| (prefix, 0)).collect();
@@ -407,8 +408,10 @@ fn whats(profile: &Profile, kind: SweepKind) -> impl Iterator<Item = What> {
 
 /// A column with what the profile says of it.
 fn column_plan(profile: &Profile, table: usize, kind: SweepKind, oid: &Oid) -> ColumnPlan {
-    let given: Vec<ColumnInfo<'_>> =
-        profile.columns_of(table).filter(|column| column.oid == Some(oid) && column.sweep == kind).collect();
+    let given: Vec<ColumnInfo<'_>> = profile
+        .columns_of(table)
+        .filter(|column| [column.oid, column.then].contains(&Some(oid)) && column.sweep == kind)
+        .collect();
     ColumnPlan {
         object: given.first().map_or_else(String::new, |column| column.object.to_owned()),
         oid: oid.to_string(),

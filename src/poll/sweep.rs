@@ -10,7 +10,7 @@ use super::connect::{Poller, SYS_UP_TIME};
 use super::reach::{Pieces, Reach, RowRange, is_asked};
 use super::{Identity, PollError};
 use crate::mib::{Decoded, Profile, RawColumn, RawTable, ReadMode, Rows, TableRead, UnknownValue};
-use crate::model::{Completeness, Gap, Sweep, SweepKind, SweepScope, Timestamp};
+use crate::model::{Completeness, Gap, Reading, Sweep, SweepKind, SweepScope, Timestamp};
 use crate::snmp::{Oid, Plan, Rows as ReadRows, Session, SnmpError, Value, Walk, Walked};
 
 /// Most rows of one column; the largest OLTs have some 65,000 ONUs.
@@ -212,7 +212,11 @@ impl Poller {
             // Only where an ONU is not down: the others have no light, and asking for it costs the OLT time.
             prefixes.clear();
         }
-        let asked = self.view.onus().filter(|onu| is_asked(kind, onu));
+        let is_row = |onu: &&Reading| {
+            let index = profile.row_index(read.table, &onu.key, onu.pon);
+            index.is_none_or(|index| profile.is_row(read.table, &index, &self.joins))
+        };
+        let asked = self.view.onus().filter(|onu| is_asked(kind, onu)).filter(is_row);
         let known = asked.filter_map(|onu| profile.pon_prefix(read.table, &onu.key, onu.pon));
         prefixes.extend(known);
         prefixes.into_iter().collect()
@@ -232,6 +236,7 @@ impl Poller {
             .onus()
             .filter(|onu| scope.covers(onu.pon) && is_asked(SweepKind::Optics, onu))
             .filter_map(|onu| profile.row_index(read.table, &onu.key, onu.pon))
+            .filter(|index| profile.is_row(read.table, index, &self.joins))
             .collect();
         let rows_per_get = (profile.defaults().get_varbinds / read.columns.len().max(1)).max(1);
         let mut cells: BTreeMap<&Oid, Vec<_>> = read.columns.iter().map(|oid| (oid, Vec::new())).collect();

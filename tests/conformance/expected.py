@@ -202,12 +202,34 @@ def zte_c300_c320(rows):
 
 
 def zte_c600(rows):
+    """Tables of the tree 1082 count 0x11, shelf, slot, port; transceivers of uplinks stand among those of PONs."""
+    z = "1.3.6.1.4.1.3902.1082.500"
+    serials = column(rows, f"{z}.20.2.1.2.1.3")
+    levels = column(rows, f"{z}.20.2.2.2.1.10")
+
+    def dbm(raw):
+        if raw in (None, 65535, 0, 32767):
+            return None
+        return (raw - 65536 if raw > 32767 else raw) * 0.002 - 30
+
+    def place(index):
+        assert index >> 24 == 0x11
+        return f"{index >> 16 & 255}/{index >> 8 & 255}/{index & 255}"
+
+    onus = []
+    for index, number in sorted(set(serials) | {key[:2] for key in levels}):
+        octets = serials.get((index, number))
+        serial = octets[:4] + octets[4:].encode("latin-1").hex().upper() if octets else None
+        rx = dbm(levels.get((index, number, 1)))
+        onus.append(onu(pon=place(index), onu=number, serial=serial, state="unknown", rx_dbm=rx))
+    powers = {place(key[0]): raw for key, raw in column(rows, "1.3.6.1.4.1.3902.1082.30.40.2.4.1.3").items()}
     pons = []
     for (index,), name in column(rows, IF_NAME).items():
-        port = re.fullmatch(r"gpon_olt-(\d+/\d+/\d+)", name.strip())
+        port = re.fullmatch(r"gpon_(?:olt-)?(\d+/\d+/\d+)", name.strip())
         if port:
-            pons.append(pon(port.group(1), name=name.strip(), state=oper(column(rows, IF_OPER).get((index,)))))
-    return [], pons
+            state, tx = oper(column(rows, IF_OPER).get((index,))), thousandths(powers.get(port.group(1)))
+            pons.append(pon(port.group(1), onus, name=name.strip(), state=state, tx_dbm=tx))
+    return onus, pons
 
 
 def nokia_isam(rows):
@@ -260,14 +282,97 @@ def huawei_smartax(rows):
     """PON ports of type 125, by the bits of their ifIndex; ifName must agree."""
     table = "1.3.6.1.4.1.2011.6.128.1.1.2"
     names = column(rows, IF_NAME)
-    pons = []
-    for (index,), tx in sorted(column(rows, f"{table}.23.1.4").items()):
+
+    def place_of(index):
         assert index >> 25 == 125
-        place = f"{index >> 19 & 63}/{index >> 13 & 63}/{index >> 8 & 31}"
+        return f"{index >> 19 & 63}/{index >> 13 & 63}/{index >> 8 & 31}"
+
+    serials, states = column(rows, f"{table}.43.1.3"), column(rows, f"{table}.46.1.15")
+    onus = []
+    # Levels are asked of ONUs that are known, so a level alone makes none.
+    for index, number in sorted(set(serials) | set(states)):
+        octets, state = serials.get((index, number)), {1: "up", 2: "down"}.get(states.get((index, number)), "unknown")
+        up = state != "down"
+        rx = column(rows, f"{table}.51.1.4").get((index, number)) if up else None
+        olt_rx = column(rows, f"{table}.51.1.6").get((index, number)) if up else None
+        onus.append(
+            onu(
+                pon=place_of(index),
+                onu=number,
+                serial=octets[:4] + octets[4:].encode("latin-1").hex().upper() if octets else None,
+                state=state,
+                cause=down_without_reason(state),
+                rx_dbm=hundredths(rx),
+                olt_rx_dbm=None if olt_rx in (None, 2147483647) else (olt_rx - 10000) / 100,
+            )
+        )
+    pons = [pon(place, onus) for place in sorted({onu["pon"] for onu in onus})]
+    for (index,), tx in sorted(column(rows, f"{table}.23.1.4").items()):
+        place = place_of(index)
         assert names[(index,)] == f"GPON {place}"
         count = column(rows, f"{table}.21.1.16")[(index,)]
-        pons.append(pon(place, name=names[(index,)], tx_dbm=hundredths(tx), onus=count))
-    return [], pons
+        state = {1: "up", 2: "down"}.get(column(rows, f"{table}.21.1.10").get((index,)))
+        pons.append(pon(place, name=names[(index,)], state=state, tx_dbm=hundredths(tx), onus=count))
+    return onus, pons
+
+
+def calix_exa(rows):
+    """ONTs are seen by their Ethernet ports alone: one that is up proves its ONT, one that is down proves nothing."""
+    states = column(rows, IF_OPER)
+    up, pons = {}, []
+    for (index,), name in column(rows, IF_NAME).items():
+        port = re.fullmatch(r"Ont (\d+)/g\d+", name.strip())
+        # A port without a state is no row of the table that is read.
+        if port and (index,) in states:
+            number = int(port.group(1))
+            up[number] = up.get(number, False) or states[(index,)] == 1
+        port = re.fullmatch(r"Gponport (\d+/\d+)", name.strip())
+        if port:
+            description = column(rows, "1.3.6.1.2.1.2.2.1.2").get((index,))
+            pons.append(pon(port.group(1), name=description or None, state=oper(states.get((index,)))))
+    return [onu(onu=number, state="up" if up[number] else "unknown") for number in sorted(up)], pons
+
+
+def cdata_gpon(rows):
+    """One ONU of a live device, with a name of its operator, so its place is not known."""
+    table, optics = "1.3.6.1.4.1.17409.2.8.4.1.1", "1.3.6.1.4.1.17409.2.8.4.4.1"
+    onus = []
+    for (device,), octets in sorted(column(rows, f"{table}.3").items()):
+        of = {number: column(rows, f"{table}.{number}").get((device,)) for number in (2, 7, 9, 103)}
+        light = {number: column(rows, f"{optics}.{number}").get((device, 0, 0)) for number in range(4, 9)}
+        onus.append(
+            onu(
+                serial=octets[:4] + octets[4:].encode("latin-1").hex().upper(),
+                name=of[2],
+                state={1: "up", 2: "down"}[of[7]],
+                last_down_cause={"dying-gasp": "power", "LOS": "optical", "losi": "optical"}.get(of[103]),
+                distance_m=of[9],
+                rx_dbm=light[4] / 100,
+                tx_dbm=light[5] / 100,
+                bias_ma=light[6] / 100,
+                voltage_v=light[7] / (100000 if light[7] > 10000 else 100),
+                temperature_c=light[8] / 100,
+            )
+        )
+    return onus, []
+
+
+def dasan_dzs(rows):
+    levels = column(rows, "1.3.6.1.4.1.6296.101.23.6.6.1.1.20")
+    onus = [
+        onu(pon=str(olt), onu=number, state="unknown", rx_dbm=float(text))
+        for (olt, number, _), text in sorted(levels.items())
+    ]
+    return onus, [pon(place, onus) for place in sorted({onu["pon"] for onu in onus})]
+
+
+def fiberhome_an5516(rows):
+    """slot << 25 | pon << 19 for a PON; the fragment holds levels at the OLT."""
+    onus = []
+    for (index, number), raw in sorted(column(rows, "1.3.6.1.4.1.5875.800.3.9.3.7.1.2").items()):
+        place = f"{index >> 25}/{index >> 19 & 63}"
+        onus.append(onu(pon=place, onu=number, state="unknown", olt_rx_dbm=raw / 100 or None))
+    return onus, [pon(place, onus) for place in sorted({onu["pon"] for onu in onus})]
 
 
 FAMILIES = {
@@ -281,6 +386,10 @@ FAMILIES = {
     "datacom-dmos": ports_by_descr(r"(?:xgs|g)pon-(\d+/\d+/\d+)$"),
     "cdata-epon": ports_by_descr(r"pon(\d+/\d+/\d+)(?:\D|$)"),
     "huawei-smartax": huawei_smartax,
+    "calix-exa": calix_exa,
+    "cdata-gpon": cdata_gpon,
+    "dasan-dzs": dasan_dzs,
+    "fiberhome-an5516": fiberhome_an5516,
 }
 
 if __name__ == "__main__":

@@ -33,7 +33,10 @@ impl V {
 use V::{N, T, X};
 
 /// Section of `olt-snmp.md`, family, raw rows, and what they mean.
-pub const EXAMPLES: &[(&str, &str, &[Row], &str)] = &[
+pub type Example = (&'static str, &'static str, &'static [Row], &'static str);
+
+/// One for each worked example of the knowledge base; `variants.rs` has more.
+pub const EXAMPLES: &[Example] = &[
     (
         "1 Huawei: ifIndex of ports",
         "huawei-smartax",
@@ -131,7 +134,9 @@ pub const EXAMPLES: &[(&str, &str, &[Row], &str)] = &[
         "zte-c600",
         &[
             ("1.3.6.1.2.1.31.1.1.1.1.285278977", T("gpon_olt-1/3/1")),
+            ("1.3.6.1.2.1.31.1.1.1.1.285278721", T("gpon_olt-1/2/1")),
             ("1.3.6.1.2.1.31.1.1.1.1.285280769", T("xgei-1/10/1")),
+            ("1.3.6.1.4.1.3902.1082.30.40.2.4.1.3.285280769", N(32)),
             ("1.3.6.1.4.1.3902.1082.500.20.2.2.2.1.10.285278977.1.1", N(6227)),
             ("1.3.6.1.4.1.3902.1082.500.20.2.2.2.1.10.285278977.2.1", N(5340)),
             ("1.3.6.1.4.1.3902.1082.500.20.2.2.2.1.10.285278977.4.1", N(6901)),
@@ -145,7 +150,7 @@ pub const EXAMPLES: &[(&str, &str, &[Row], &str)] = &[
         ],
         "1/3/1#1 serial=ZTEG008EEB08 state=up rx=-17.546 dBm olt_rx=-20.1 dBm; \
          1/3/1#2 serial=ZTEGC1B2F8FC state=down cause=optical rx=-19.32 dBm; 1/3/1#4 rx=-16.198 dBm; 1/3/1#8; \
-         PON 1/2/1 tx=6.635 dBm; PON 1/3/1 name=gpon_olt-1/3/1",
+         PON 1/2/1 name=gpon_olt-1/2/1 tx=6.635 dBm; PON 1/3/1 name=gpon_olt-1/3/1",
     ),
     (
         "3 FiberHome: index, levels, states",
@@ -494,6 +499,6 @@ pub const EXAMPLES: &[(&str, &str, &[Row], &str)] = &[
             ("1.3.6.1.4.1.11863.6.100.1.7.2.1.27.1.1.3", N(3300)),
             ("1.3.6.1.4.1.11863.6.100.1.7.2.1.28.1.1.3", N(41)),
         ],
-        "1/1#3 serial=TPLG12345678 state=up rx=-21.37 dBm tx=2.21 dBm temperature=41 °C",
+        "1/1#3 serial=TPLG12345678 state=up rx=-21.37 dBm tx=2.21 dBm temperature=41 °C voltage=3.3 V",
     ),
 ];

@@ -36,6 +36,9 @@ pub(in crate::cli) struct OltArgs {
     /// Serve a generated OLT of this family
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// Its PONs are of this kind, where the family may have several: epon
+    #[arg(long, value_name = "KIND", requires = "profile")]
+    kind: Option<String>,
     /// PON ports of a generated OLT
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024), requires = "profile")]
     pons: u32,
@@ -247,8 +250,10 @@ fn from_capture(path: &std::path::Path, lenient: bool, library: &Library) -> Res
     let sys_descr = String::from_utf8_lossy(sys_descr.unwrap_or_default()).into_owned();
     if let Some(Value::ObjectId(object)) = rows.get(&Oid::new(&[1, 3, 6, 1, 2, 1, 1, 2, 0])) {
         let candidates = library.candidates(object, &sys_descr);
-        let columns =
-            candidates.iter().flat_map(|candidate| candidate.profile.columns()).filter_map(|column| column.oid);
+        let columns = candidates
+            .iter()
+            .flat_map(|candidate| candidate.profile.columns())
+            .flat_map(|column| column.oid.into_iter().chain(column.then));
         let present: Vec<Oid> = columns.filter(|column| rows.under(column).next().is_some()).cloned().collect();
         for column in present {
             rows.declare(column);
@@ -269,6 +274,11 @@ fn generated(args: &OltArgs, library: &Library) -> Result<MibView, CliError> {
             args.pons, args.onus
         )));
     }
+    if let Some(kind) = args.kind.as_deref().filter(|kind| !profile.kinds().contains(kind)) {
+        let kinds = profile.kinds();
+        let has = if kinds.is_empty() { "one kind of PONs only".to_owned() } else { kinds.join(", ") };
+        return Err(CliError::Usage(format!("the profile {name} has no kind {kind:?} of PONs: it has {has}")));
+    }
     let options = GeneratedOptions {
         name: args.name.clone(),
         pons: args.pons,
@@ -276,9 +286,10 @@ fn generated(args: &OltArgs, library: &Library) -> Result<MibView, CliError> {
         first_code: args.first_code,
         seed: args.seed,
     };
-    let olt = GeneratedOlt::new(std::sync::Arc::clone(profile), &options).ok_or_else(|| {
-        CliError::Failed(format!("the profile {name} does not say how an OLT of its family introduces itself"))
-    })?;
+    let olt =
+        GeneratedOlt::of_kind(std::sync::Arc::clone(profile), args.kind.as_deref(), &options).ok_or_else(|| {
+            CliError::Failed(format!("the profile {name} does not say how an OLT of its family introduces itself"))
+        })?;
     Ok(olt.view().clone())
 }
 

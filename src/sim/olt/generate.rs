@@ -37,6 +37,8 @@ pub struct GeneratedOptions {
 #[derive(Debug)]
 pub struct GeneratedOlt {
     profile: Arc<Profile>,
+    /// Of which kind its PONs are; `None` for the family's usual one.
+    kind: Option<String>,
     view: MibView,
     onus: Vec<Reading>,
 }
@@ -45,6 +47,12 @@ impl GeneratedOlt {
     /// Generates an OLT of this family. `None` when the profile does not say how such an OLT introduces itself.
     #[must_use]
     pub fn new(profile: Arc<Profile>, options: &GeneratedOptions) -> Option<Self> {
+        Self::of_kind(profile, None, options)
+    }
+
+    /// As [`Self::new`], with PONs of one of [`Profile::kinds`].
+    #[must_use]
+    pub fn of_kind(profile: Arc<Profile>, kind: Option<&str>, options: &GeneratedOptions) -> Option<Self> {
         let (sys_object_id, sys_descr) = profile.example_identity()?;
         let mut rng = fastrand::Rng::with_seed(options.seed);
         let mut rows = Rows::default();
@@ -54,7 +62,7 @@ impl GeneratedOlt {
         rows.set(Oid::new(&SYS_UP_TIME), Value::TimeTicks(12_345_600));
         rows.set(Oid::new(&SYS_NAME), text(&options.name));
         for column in profile.columns() {
-            if let Some(oid) = column.oid {
+            for oid in column.oid.into_iter().chain(column.then) {
                 rows.declare(oid.clone());
             }
         }
@@ -69,7 +77,7 @@ impl GeneratedOlt {
                     tx: Dbm::new(random(&mut rng, 3.0, 5.0)).map_err(|_| Unread::Implausible),
                     onus: Ok(options.onus_per_pon),
                 };
-                for row in profile.encode_pon(&reading) {
+                for row in profile.encode_pon_of(kind, &reading) {
                     rows.set(row.oid, row.value);
                 }
             }
@@ -82,13 +90,13 @@ impl GeneratedOlt {
                 } else {
                     options.first_code.saturating_add(position)
                 });
-                for row in profile.encode_onu(&onu, position) {
+                for row in profile.encode_onu_of(kind, &onu, position) {
                     rows.set(row.oid, row.value);
                 }
                 onus.push(onu);
             }
         }
-        Some(Self { profile, view: MibView::new(rows), onus })
+        Some(Self { profile, kind: kind.map(str::to_owned), view: MibView::new(rows), onus })
     }
 
     /// The family's name for people.
@@ -133,9 +141,10 @@ impl GeneratedOlt {
 
     fn change(&mut self, place: usize, change: impl FnOnce(&mut Reading)) -> bool {
         let (Some(onu), Ok(position)) = (self.onus.get_mut(place), u32::try_from(place)) else { return false };
-        let old: Vec<Oid> = self.profile.encode_onu(&shown(onu), position).into_iter().map(|row| row.oid).collect();
+        let encode = |onu: &Reading| self.profile.encode_onu_of(self.kind.as_deref(), &shown(onu), position);
+        let old: Vec<Oid> = encode(onu).into_iter().map(|row| row.oid).collect();
         change(onu);
-        let new = self.profile.encode_onu(&shown(onu), position);
+        let new = encode(onu);
         self.view.update(|rows| {
             for oid in old.iter().filter(|oid| !new.iter().any(|row| row.oid == **oid)) {
                 rows.remove(oid);
