@@ -12,6 +12,7 @@ mod hint;
 mod outline;
 mod proof;
 mod reach;
+mod readings;
 mod rehearse;
 mod schedule;
 mod slices;
