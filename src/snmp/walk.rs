@@ -423,6 +423,7 @@ impl Job for WalkJob {
         }
         hand.counters.varbinds += u64::try_from(count).unwrap_or(0);
         self.asked = asked;
+        hand.sizing.came(pdu.varbind_octets());
         if let Some(octets) = pdu.varbind_octets().checked_div(count) {
             self.octets_per_varbind = (self.octets_per_varbind + octets).div_ceil(2);
         }

@@ -21,6 +21,8 @@ pub(in crate::snmp) struct Sizing {
     /// Highest goal, from the target.
     ceiling: usize,
     clean: u32,
+    /// Octets of varbinds of the largest answer, since a request for as much stayed without one.
+    proven: usize,
     too_big: Option<(usize, Instant)>,
     /// When it gave more than a frame holds, because we asked for it.
     overflowed: Option<Instant>,
@@ -35,6 +37,7 @@ impl Sizing {
             goal: FIRST_GOAL.min(reply_octets),
             ceiling: reply_octets,
             clean: 0,
+            proven: 0,
             too_big: None,
             overflowed: None,
             bulk_broken: None,
@@ -65,9 +68,18 @@ impl Sizing {
         self.smaller(tried);
     }
 
-    /// An answer of about `octets` did not come, which may be for its size.
+    /// An answer of about `octets` did not come, which may be for its size: but not at once where others of that size
+    /// did, as a line may lose any.
     pub(in crate::snmp) fn lost(&mut self, octets: usize) {
-        self.smaller(octets.min(self.goal));
+        let proven = std::mem::take(&mut self.proven);
+        if octets - octets / 8 > proven {
+            self.smaller(octets.min(self.goal));
+        }
+    }
+
+    /// An answer came with so many octets of varbinds.
+    pub(in crate::snmp) fn came(&mut self, octets: usize) {
+        self.proven = self.proven.max(octets);
     }
 
     fn smaller(&mut self, tried: usize) {
@@ -160,6 +172,19 @@ mod tests {
         assert_eq!(sizing.values(1), 8_000);
         sizing.full(now, 8_000);
         assert_eq!(sizing.repetitions(now, 3, 1_000), 3, "an answer of the size that was wanted is none too large");
+    }
+
+    #[test]
+    fn a_size_that_came_before_is_not_given_up_for_one_loss() {
+        let mut sizing = Sizing::new(1000, CEILING);
+        sizing.came(1_150);
+        sizing.lost(1_200);
+        assert_eq!(sizing.values(1), 1_200);
+        sizing.lost(1_200);
+        assert_eq!(sizing.values(1), 600, "a second one in a row may be for the size");
+        sizing.came(500);
+        sizing.lost(600);
+        assert_eq!(sizing.values(1), 300, "what came was smaller");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+mod line;
+
 use std::time::Duration;
 
 use super::super::fetch::FetchJob;
@@ -140,7 +142,7 @@ fn a_late_answer_frees_the_window_and_teaches_patience() {
     assert!(matches!(device.finished(), Some((_, Outcome::Fetched(Err(_))))));
     device.receive(start + Duration::from_secs(3), PEER, &answer("public", id, &name));
     assert_eq!((device.counters().in_flight, device.counters().late), (0, 1));
-    assert!(device.times.wait(&Kind::of_value(&name), 0) > Duration::from_secs(3));
+    assert!(device.times.wait(start, &Kind::of_value(&name), 0) > Duration::from_secs(3));
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn a_second_answer_to_a_repeated_request_teaches_patience_and_one_alone_does_not
             let at = start + Duration::from_millis(700 + late * 50);
             device.receive(at, PEER, &answer("public", id, &name));
         }
-        let wait = device.times.wait(&Kind::of_value(&name), 0);
+        let wait = device.times.wait(start, &Kind::of_value(&name), 0);
         assert_eq!(wait > Duration::from_millis(700), answers == 2, "{wait:?}");
     }
 }
@@ -164,6 +166,7 @@ fn an_agent_slower_than_the_wait_is_not_asked_twice_for_ever() {
     let mut world =
         World::v2c(&Target { timeout: Duration::from_millis(250), max_repetitions: 1, ..target() }, &mut agent);
     world.service = Duration::from_millis(400);
+    world.at_most = None;
     let walked = world.walk(table_walk(ROOT, 1));
     assert!(walked.is_complete());
     assert!(world.device.counters().retries <= 5, "{:?}", world.device.counters());
