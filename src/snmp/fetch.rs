@@ -36,7 +36,17 @@ impl FetchJob {
         let answers = vec![None; oids.len()];
         let all: Vec<usize> = (0..oids.len()).collect();
         let runs = if all.is_empty() { VecDeque::new() } else { VecDeque::from([all]) };
-        Self { next, oids, answers, runs, asked: Vec::new(), asked_octets: 0, limit: MAX_NAMES, once: false, error: None }
+        Self {
+            next,
+            oids,
+            answers,
+            runs,
+            asked: Vec::new(),
+            asked_octets: 0,
+            limit: MAX_NAMES,
+            once: false,
+            error: None,
+        }
     }
 
     /// Asks for one value, once.

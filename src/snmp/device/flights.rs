@@ -125,7 +125,11 @@ pub(super) struct Flights {
 
 impl Flights {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { places: std::iter::repeat_with(|| None).take(capacity.max(1)).collect(), count: 0, newest_answered: None }
+        Self {
+            places: std::iter::repeat_with(|| None).take(capacity.max(1)).collect(),
+            count: 0,
+            newest_answered: None,
+        }
     }
 
     /// Puts a request into a free place; `None` when there is none.

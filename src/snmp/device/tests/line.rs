@@ -111,7 +111,8 @@ fn a_pause_that_a_lossy_line_never_saw_is_no_reason_for_a_storm() {
             assert!(world.device.times.is_lossy());
             world.network.loss = 0.0;
             let mut paused = false;
-            world.extra = Box::new(move |_| if std::mem::replace(&mut paused, true) { Duration::ZERO } else { MS * pause });
+            world.extra =
+                Box::new(move |_| if std::mem::replace(&mut paused, true) { Duration::ZERO } else { MS * pause });
             assert_whole(&world.walk_by(&walk(), &Plan::default(), 2));
             let after = world.device.counters();
             let waits = if pause <= 900 { 2 } else { 3 };
