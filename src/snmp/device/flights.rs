@@ -32,8 +32,9 @@ pub(super) struct Flight {
     pub(super) id: Option<i32>,
     pub(super) earlier: Vec<i32>,
     pub(super) deadline: Instant,
-    /// Its first wait is a short one.
+    /// Its first wait is a short one; or a guess, as its kind was never answered.
     hasty: bool,
+    guessed: bool,
     /// Shorter waits, where they are earned: when what was sent later has been answered, and when nothing else is in
     /// flight that could show whether the OLT answers at all.
     pub(super) overtaken: Instant,
@@ -63,6 +64,7 @@ impl Flight {
             earlier: Vec::new(),
             deadline: now,
             hasty: false,
+            guessed: false,
             overtaken: now,
             alone: now,
             due: false,
@@ -78,6 +80,7 @@ impl Flight {
     pub(super) fn set_waits(&mut self, now: Instant, unanswered: u32, times: &RoundTrips, hushed: bool) {
         let kind = &self.ask.kind;
         let short = times.short(now, kind);
+        self.guessed = !times.knows(kind);
         if unanswered == 0 {
             self.hasty = short.is_some() && !hushed;
         }
@@ -90,12 +93,23 @@ impl Flight {
             self.deadline = self.deadline.max(self.first + whole);
         }
         let patience = 1_u32.checked_shl(unanswered).unwrap_or(u32::MAX);
-        self.overtaken = short.map_or(self.deadline, |short| self.deadline.min(now + short.saturating_mul(patience)));
+        let overtaken = times.overtaken(now, kind).filter(|_| self.hasty);
+        self.overtaken = overtaken.map_or(self.deadline, |wait| self.deadline.min(now + wait.saturating_mul(patience)));
         // The first request may be at the OLT for as long as the answer to a second one would take.
         self.alone = match short {
             Some(short) if unanswered == 0 => self.deadline.min(now + short * 2),
             _ => self.deadline,
         };
+    }
+
+    /// Others of its kind were answered meanwhile: where its first wait was a guess, it is what they show now.
+    pub(super) fn learn(&mut self, times: &RoundTrips) {
+        if self.guessed && self.attempts == 1 && !self.due && self.purpose != Purpose::Nothing {
+            let wait = times.wait(self.last, &self.ask.kind, 0);
+            self.guessed = false;
+            self.deadline = self.deadline.min(self.last + wait);
+            (self.overtaken, self.alone) = (self.deadline, self.deadline);
+        }
     }
 
     /// An earlier attempt was answered, so the answer to the last one is not waited for. Gives the request back.

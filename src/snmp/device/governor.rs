@@ -28,8 +28,9 @@ pub(in crate::snmp) struct Governor {
     factor: u32,
     /// Clean answers since the window opened or closed.
     clean: u32,
-    /// Clean answers since the last sign of trouble.
+    /// Clean answers since the last sign of trouble, and since the last loss.
     calm: u32,
+    unharmed: u32,
     rest: Duration,
     rest_until: Option<Instant>,
 }
@@ -46,6 +47,7 @@ impl Governor {
             factor: 1,
             clean: 0,
             calm: 0,
+            unharmed: 0,
             rest: Duration::ZERO,
             rest_until: None,
         }
@@ -71,6 +73,7 @@ impl Governor {
         } else {
             self.clean = self.clean.saturating_add(1);
             self.calm = self.calm.saturating_add(1);
+            self.unharmed = self.unharmed.saturating_add(1);
             if self.factor > 1 && self.calm >= CLEAN_TO_RECOVER {
                 self.factor /= 2;
                 (self.clean, self.calm) = (0, 0);
@@ -90,11 +93,13 @@ impl Governor {
         self.trouble(MAX_FACTOR);
     }
 
-    /// A request is lost while the OLT answers others, or on a line that loses some. That may be the OLT's full queue: the
-    /// window closes. A rest would help nobody.
-    pub(in crate::snmp) const fn lost(&mut self) {
-        self.window = 1;
-        self.clean = 0;
+    /// A request is lost while the OLT answers others, or on a line that loses some. A second one within a few answers may
+    /// mean that the OLT's queue is full: the window closes. A rest would help nobody.
+    pub(in crate::snmp) fn lost(&mut self) {
+        if std::mem::take(&mut self.unharmed) < CLEAN_TO_RECOVER {
+            self.window = 1;
+            self.clean = 0;
+        }
     }
 
     fn trouble(&mut self, most: u32) {
@@ -190,10 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_request_closes_the_window_and_starts_no_rest() {
+    fn losses_in_a_row_close_the_window_and_start_no_rest() {
         let now = Instant::now();
         let mut governor = Governor::new(2, f64::INFINITY, f64::INFINITY);
-        (0..8).for_each(|_| governor.answered(now, FAST, false));
+        (0..16).for_each(|_| governor.answered(now, FAST, false));
+        governor.lost();
+        assert_eq!(governor.window(), 2, "a lone one says nothing of the OLT");
+        (0..15).for_each(|_| governor.answered(now, FAST, false));
         governor.lost();
         assert_eq!(governor.window(), 1);
         (0..8).for_each(|_| governor.answered(now, FAST, false));

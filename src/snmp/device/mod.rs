@@ -276,7 +276,12 @@ impl<J: Job> Device<J> {
             if flight.deadline > now {
                 self.governor.lost();
             } else {
-                self.governor.timed_out();
+                // One that is lost twice on a lossy line says nothing of the OLT yet.
+                if self.times.is_lossy() && flight.attempts < 3 {
+                    self.governor.lost();
+                } else {
+                    self.governor.timed_out();
+                }
                 self.hushed = true;
             }
             if flight.attempts < flight.tries {

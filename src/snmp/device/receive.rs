@@ -275,6 +275,9 @@ impl<J: Job> Device<J> {
             return;
         }
         let (smoothed, slow) = self.times.measured(&flight.ask.kind, took);
+        for (_, other) in self.flights.iter_mut().filter(|(_, other)| other.ask.kind == flight.ask.kind) {
+            other.learn(&self.times);
+        }
         self.counters.smoothed_rtt = Some(smoothed);
         self.governor.answered(now, smoothed, slow);
     }

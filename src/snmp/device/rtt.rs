@@ -61,6 +61,13 @@ struct Estimate {
     usual: Duration,
 }
 
+impl Estimate {
+    /// Within which nearly all answers come (RFC 6298).
+    fn spread(&self) -> Duration {
+        (self.smoothed + self.variation * 4).max(self.smoothed * 3)
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(in crate::snmp) struct RoundTrips {
@@ -95,10 +102,29 @@ impl RoundTrips {
         Some(self.usual(now, seen).max(LOSSY_FLOOR).min(self.wait(now, kind, 0)))
     }
 
+    /// The shortest, for a request that later ones have overtaken: then its own slowness is no question any more, unless
+    /// the OLT was once seen to answer it all the same.
+    pub(in crate::snmp) fn overtaken(&self, now: Instant, kind: &Kind) -> Option<Duration> {
+        let short = self.short(now, kind)?;
+        match self.kinds.get(kind) {
+            Some(seen) if self.known_pause(now).is_none() => Some(short.min(seen.spread().max(LOSSY_FLOOR))),
+            _ => Some(short),
+        }
+    }
+
     fn usual(&self, now: Instant, seen: &Estimate) -> Duration {
+        let pause = self.known_pause(now).unwrap_or_default();
+        seen.spread().max(seen.slowest + seen.slowest / 4).max(pause)
+    }
+
+    fn known_pause(&self, now: Instant) -> Option<Duration> {
         let remembered = |(_, when): &(Duration, Instant)| now.saturating_duration_since(*when) < PAUSE_MEMORY;
-        let pause = self.pause.filter(remembered).map_or(Duration::ZERO, |(pause, _)| pause);
-        (seen.smoothed + seen.variation * 4).max(seen.smoothed * 3).max(seen.slowest + seen.slowest / 4).max(pause)
+        self.pause.filter(remembered).map(|(pause, _)| pause)
+    }
+
+    /// Whether anything of this kind was ever answered.
+    pub(in crate::snmp) fn knows(&self, kind: &Kind) -> bool {
+        self.kinds.contains_key(kind)
     }
 
     /// Whether the line has lost a datagram within the last answers.
@@ -121,8 +147,7 @@ impl RoundTrips {
     pub(in crate::snmp) fn paused(&mut self, now: Instant, kind: &Kind, took: Duration) {
         self.at_least(kind, took);
         let twice = took.saturating_mul(2).min(LONGEST_PAUSE);
-        let known = self.pause.filter(|(_, when)| now.saturating_duration_since(*when) < PAUSE_MEMORY);
-        self.pause = Some((known.map_or(twice, |(pause, _)| pause.max(twice)), now));
+        self.pause = Some((self.known_pause(now).map_or(twice, |pause| pause.max(twice)), now));
         self.lossy = 0;
     }
 
@@ -221,6 +246,10 @@ mod tests {
         assert_eq!(times.short(now, &Kind::Discovery), None);
         times.measured(&values(), ms(100));
         assert!(times.short(now, &values()).unwrap() >= ms(125), "never less than the slowest lately");
+        (0..8).for_each(|_| {
+            times.measured(&values(), ms(5));
+        });
+        assert!(times.overtaken(now, &values()).unwrap() < ms(110), "but where later ones were answered");
         for _ in 0..LOSSY_ANSWERS {
             times.measured(&values(), ms(5));
         }
@@ -240,7 +269,7 @@ mod tests {
         times.paused(now, &values(), ms(300));
         assert_eq!((times.wait(now, &other, 0), times.short(now, &other)), (ms(600), None));
         times.lost();
-        assert_eq!(times.short(now, &other), Some(ms(600)));
+        assert_eq!((times.short(now, &other), times.overtaken(now, &other)), (Some(ms(600)), Some(ms(600))));
         assert_eq!(times.wait(now + PAUSE_MEMORY, &other, 0), FLOOR);
         times.paused(now, &values(), ms(60_000));
         assert_eq!(times.wait(now, &other, 0), LONGEST_PAUSE);

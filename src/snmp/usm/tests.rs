@@ -13,6 +13,7 @@ use super::super::{Counters, Oid, Target, Value};
 use super::*;
 use crate::config::{AuthProtocol, KeyExtension, PrivacyProtocol, Secret};
 
+mod defects;
 mod engines;
 mod far;
 

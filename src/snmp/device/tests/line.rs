@@ -4,7 +4,7 @@ use super::super::super::{Plan, Walk, Walked};
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
-const ROWS: u32 = 1_000;
+const ROWS: u32 = 600;
 
 /// Eight columns of an agent that answers 44 varbinds after a millisecond, 5 ms of round-trip time away.
 fn agent() -> Agent {
@@ -131,7 +131,7 @@ fn an_olt_that_slows_down_gradually_is_not_asked_twice() {
         world.network.loss = 0.0;
         // By a percent with each request, to more than a hundred times.
         world.extra = Box::new(|number| {
-            let steps = i32::try_from(number.saturating_sub(400)).unwrap();
+            let steps = i32::try_from(number.saturating_sub(250)).unwrap();
             MS.mul_f64(1.01_f64.powi(steps) - 1.0).min(MS * 200)
         });
         let before = world.device.counters();
