@@ -258,11 +258,11 @@ impl Listing {
         let reads = self.profile.join_reads();
         let Some(first) = reads.first() else { return Vec::new() };
         let walked = session.walk(&Walk::new(vec![first.column.clone()], 200_000)).await;
-        let rows: Vec<_> = walked.columns.iter().flat_map(|column| column.rows.iter()).collect();
+        let Some(rows) = walked.columns.first().map(|column| &column.rows) else { return Vec::new() };
         reads
             .iter()
             .filter(|read| read.column == first.column)
-            .for_each(|read| joins.set(&self.profile, read.join, &rows));
+            .for_each(|read| joins.set(&self.profile, read.join, rows));
         self.profile.listed_pons(self.table, &joins)
     }
 }
