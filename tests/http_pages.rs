@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
 
+mod support;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,9 +11,10 @@ use oltwatch::config::{Config, Secret};
 use oltwatch::daemon::Daemon;
 use oltwatch::http;
 use oltwatch::mib::Library;
-use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions, SimulatedOlt};
+use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions};
 use oltwatch::sim::ozmap::{OzmapOptions, Population, SeedClient, SimulatedOzmap};
 use serde_json::Value;
+use support::Watched;
 use tokio::sync::watch;
 
 const OZMAP_TOKEN: &str = "token-of-ozmap";
@@ -57,7 +60,7 @@ async fn the_pages_show_what_is_polled_judged_and_matched() {
         GeneratedOptions { name: "olt-centro".to_owned(), pons: 2, onus_per_pon: 8, first_code: 100, seed: 1 };
     let plant = GeneratedOlt::new(Arc::clone(library.get("huawei-smartax").unwrap()), &options).unwrap();
     let agent = AgentOptions { community: Secret::new(COMMUNITY.to_owned()), ..AgentOptions::default() };
-    let olt = SimulatedOlt::start(agent, plant.view().clone()).unwrap();
+    let olt = Watched::start(agent, plant.view().clone(), 1);
     let serials: Vec<String> = plant.onus().iter().map(|onu| onu.serial.clone().unwrap().to_string()).collect();
     let clients =
         serials.iter().zip(100..).map(|(serial, code)| SeedClient::new(code.to_string(), "Maria").serial(serial));

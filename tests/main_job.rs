@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
 
+mod support;
+
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -11,8 +13,9 @@ use std::time::{Duration, Instant};
 use oltwatch::config::Secret;
 use oltwatch::mib::Library;
 use oltwatch::model::{Cause, Dbm};
-use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions, SimulatedOlt};
+use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions};
 use oltwatch::sim::ozmap::{OzmapOptions, Population, SeedClient, SimulatedOzmap};
+use support::Watched;
 
 const TOKEN: &str = "token-of-the-main-job";
 const COMMUNITY: &str = "community-of-the-main-job";
@@ -57,7 +60,7 @@ impl Drop for Running {
     }
 }
 
-fn run(olts: &[(&str, &SimulatedOlt)], ozmap: &SimulatedOzmap, mode: &str) -> Running {
+fn run(olts: &[(&str, &Watched)], ozmap: &SimulatedOzmap, mode: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let mut text = format!(
         "[ozmap]\nurl = \"{}\"\ntoken_env = \"OZMAP_TOKEN\"\nmode = \"{mode}\"\nrequests_per_second = 1000\nburst = 100\nfull_read = \"3s\"\n\
@@ -94,9 +97,9 @@ fn generate(family: &str, name: &str, first_code: u32) -> GeneratedOlt {
     GeneratedOlt::new(Arc::clone(library.get(family).unwrap()), &options).unwrap()
 }
 
-fn agent(olt: &GeneratedOlt) -> SimulatedOlt {
+fn agent(olt: &GeneratedOlt) -> Watched {
     let options = AgentOptions { community: Secret::new(COMMUNITY.to_owned()), ..AgentOptions::default() };
-    SimulatedOlt::start(options, olt.view().clone()).unwrap()
+    Watched::start(options, olt.view().clone(), 1)
 }
 
 /// One client for each ONU, by serial, MAC or the code in its name.
@@ -122,7 +125,7 @@ async fn until(what: &str, running: &Running, condition: impl Fn() -> bool) {
 }
 
 /// Complete reads of the directory and of every ONU have happened, so that writes would be allowed.
-async fn settled(running: &Running, ozmap: &SimulatedOzmap, agents: &[&SimulatedOlt]) {
+async fn settled(running: &Running, ozmap: &SimulatedOzmap, agents: &[&Watched]) {
     let reads = |ozmap: &SimulatedOzmap| ozmap.requests().iter().filter(|r| r.path.ends_with("/properties")).count();
     let asked: Vec<u64> = agents.iter().map(|agent| agent.counters().requests).collect();
     until("two reads of the directory", running, || reads(ozmap) >= 2).await;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
 
+mod support;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +14,7 @@ use oltwatch::model::{Cause, Completeness, OnuState, PonState, SweepKind, Timest
 use oltwatch::poll::{PollError, Poller};
 use oltwatch::sim::olt::{AgentOptions, Faults, GeneratedOlt, GeneratedOptions, Lies, SimulatedOlt};
 use oltwatch::snmp::Oid;
+use support::Watched;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -38,8 +41,8 @@ fn poller(agent: &SimulatedOlt) -> Poller {
     poller_at(&agent.address().to_string(), "auto")
 }
 
-fn start(olt: &GeneratedOlt) -> SimulatedOlt {
-    SimulatedOlt::start(AgentOptions::default(), olt.view().clone()).unwrap()
+fn start(olt: &GeneratedOlt) -> Watched {
+    Watched::start(AgentOptions::default(), olt.view().clone(), 1)
 }
 
 /// The columns of this field for ONUs.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,8 +13,9 @@ use oltwatch::config::Config;
 use oltwatch::mib::{FieldName, Library, Profile, Rows};
 use oltwatch::model::{Cause, OnuKey, OnuState, PonId, Sweep, SweepKind, SweepScope, Unread};
 use oltwatch::poll::{Event, Hint, Hints, PollTask, Poller, Status, View};
-use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions, SimulatedOlt};
+use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions};
 use oltwatch::snmp::Oid;
+use support::Watched;
 use tokio::sync::{mpsc, watch};
 
 /// Every wait in here ends much sooner, unless something is wrong.
@@ -21,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A running poll task and its simulated OLT.
 struct Rig {
     olt: GeneratedOlt,
-    agent: SimulatedOlt,
+    agent: Watched,
     events: mpsc::Receiver<Event>,
     hints: Hints,
     shutdown: watch::Sender<bool>,
@@ -41,7 +44,7 @@ impl Rig {
                 olt.take_down(place, Cause::Power);
             }
         }
-        let agent = SimulatedOlt::start(AgentOptions::default(), olt.view().clone()).unwrap();
+        let agent = Watched::start(AgentOptions::default(), olt.view().clone(), 1);
         let text = format!(
             "[snmp.credential.default]\nversion = \"2c\"\ncommunity = \"public\"\n[[olt]]\nname = \"olt\"\naddress = \"{}\"\n\
              pdus_per_second = 5000\nstate_every = \"1h\"\noptics_every = \"10h\"\ninventory_every = \"10h\"\n",

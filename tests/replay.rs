@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
 
 mod cli_support;
+mod support;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,8 @@ use oltwatch::model::{
 };
 use oltwatch::poll::Intervals;
 use oltwatch::record::{Recorder, Recording, RecordingReader, Replay, Rules, Scrubber};
-use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions, SimulatedOlt};
+use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions};
+use support::Watched;
 
 /// How long something may take that should take a second or two: machines are slow at times.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,7 +44,7 @@ async fn a_live_run_replays_to_what_was_decided_live() {
     let folder = tempfile::tempdir().unwrap();
     let mut plant = plant("olt-centro", 8);
     let options = AgentOptions { community: Secret::new(COMMUNITY.to_owned()), ..AgentOptions::default() };
-    let agent = SimulatedOlt::start(options, plant.view().clone()).unwrap();
+    let agent = Watched::start(options, plant.view().clone(), 1);
     let path = folder.path().join("oltwatch.toml");
     let text = format!(
         "[snmp.credential.default]\nversion = \"2c\"\ncommunity = \"{COMMUNITY}\"\n\

@@ -164,7 +164,8 @@ fn run_case(options: &Options, case: &Case) -> io::Result<()> {
     for number in 1..=case.cycles {
         let cycle = poll.cycle()?;
         let after = agent.counters()?;
-        let row = Row { case, number, cycle: &cycle, before: &before, after: &after, octets, cells, digest: digest.0 };
+        let (window, digest) = (options.window, digest.0);
+        let row = Row { case, number, cycle: &cycle, before: &before, after: &after, octets, cells, digest, window };
         if options.json {
             row.print_json()?
         } else {
@@ -191,6 +192,8 @@ struct Row<'a> {
     octets: usize,
     cells: usize,
     digest: u64,
+    /// Most requests that may be in flight at an OLT.
+    window: u32,
 }
 
 fn print_head() {
@@ -245,6 +248,9 @@ impl Row<'_> {
         }
         if self.cycle.digests.iter().any(|digest| *digest != self.digest) {
             wrong.push("values differ".to_owned());
+        }
+        if self.after.most_outstanding > self.window as usize {
+            wrong.push(format!("{} requests at an OLT, of {}", self.after.most_outstanding, self.window));
         }
         match (wrong.is_empty(), self.cycle.digests.is_empty()) {
             (true, true) => "complete".to_owned(),

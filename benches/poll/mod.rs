@@ -101,8 +101,10 @@ pub struct Cycle {
 struct Poll {
     sessions: Vec<Session>,
     tables: Vec<Vec<Oid>>,
-    /// Where to cut the walks of each OLT, from its last cycle.
-    plans: Vec<Vec<Plan>>,
+    /// Where to cut the walks of each OLT, from its last cycle; none before.
+    plans: Vec<Option<Vec<Plan>>>,
+    /// Where the OLTs say which PONs they have, when they are those of the profile.
+    listing: Option<Arc<Listing>>,
     together: bool,
     patience: Duration,
 }
@@ -129,8 +131,9 @@ pub async fn run(options: &Options) -> io::Result<()> {
     }
     let tables = if options.column.is_empty() { table::columns() } else { vec![options.column.clone()] };
     let patience = Duration::from_secs(options.patience_s);
-    let plans = vec![vec![Plan::default(); tables.len()]; sessions.len()];
-    let mut poll = Poll { sessions, tables, plans, together: options.together, patience };
+    let plans = vec![None; sessions.len()];
+    let listing = Listing::of(&tables).map(Arc::new);
+    let mut poll = Poll { sessions, tables, plans, listing, together: options.together, patience };
     let profile = options.check.then(table::profile);
     let mut rendered = String::new();
     for _ in 0..options.cycles {
@@ -187,8 +190,8 @@ impl Poll {
             .iter()
             .zip(&self.plans)
             .map(|(session, plans)| {
-                let walks = self.tables.iter().cloned().zip(plans.iter().cloned()).collect();
-                let read = read(session.clone(), walks, self.together);
+                let tables = self.tables.clone();
+                let read = read(session.clone(), tables, plans.clone(), self.listing.clone(), self.together);
                 tokio::spawn(tokio::time::timeout(self.patience, read))
             })
             .collect();
@@ -210,7 +213,7 @@ impl Poll {
         };
         for ((olt, session), plans) in olts.iter().zip(&self.sessions).zip(&mut self.plans) {
             // The first number of an index names the PON.
-            *plans = olt.iter().map(|walked| Plan::of(walked, 1, session.window())).collect();
+            *plans = Some(olt.iter().map(|walked| Plan::of(walked, 1, session.window())).collect());
         }
         for (session, before) in self.sessions.iter().zip(before) {
             let after = session.counters();
@@ -233,31 +236,75 @@ impl Poll {
     }
 }
 
-/// Reads an OLT as the poller does: a walk for each table.
-async fn read(session: Session, tables: Vec<(Vec<Oid>, Plan)>, together: bool) -> Vec<Walked> {
-    let walk = |columns: &Vec<Oid>| Walk {
-        columns: columns.clone(),
-        within: Vec::new(),
-        stop_before: None,
-        max_rows: 200_000,
-        max_repetitions: None,
-    };
+/// The PONs of an OLT that was never read, as the poller finds them: from the join of its profile.
+struct Listing {
+    profile: Arc<Profile>,
+    /// A table of the profile with the columns that are walked first.
+    table: usize,
+}
+
+impl Listing {
+    /// `None` where columns are walked that the profile does not read.
+    fn of(tables: &[Vec<Oid>]) -> Option<Self> {
+        let profile = table::profile();
+        let first = tables.first()?.first()?;
+        let reads = [SweepKind::Inventory, SweepKind::State, SweepKind::Optics].map(|kind| profile.reads(kind));
+        let table = reads.iter().flatten().find(|read| read.columns.contains(first))?.table;
+        Some(Self { profile, table })
+    }
+
+    async fn read(&self, session: &Session) -> Vec<Vec<u32>> {
+        let mut joins = Joins::default();
+        let reads = self.profile.join_reads();
+        let Some(first) = reads.first() else { return Vec::new() };
+        let walked = session.walk(&Walk::new(vec![first.column.clone()], 200_000)).await;
+        let Some(rows) = walked.columns.first().map(|column| &column.rows) else { return Vec::new() };
+        reads
+            .iter()
+            .filter(|read| read.column == first.column)
+            .for_each(|read| joins.set(&self.profile, read.join, rows));
+        self.profile.listed_pons(self.table, &joins)
+    }
+}
+
+/// Reads an OLT as the poller does: a walk for each table. The first time, the first table is cut at the PONs that the
+/// OLT lists, and the others at the ONUs that the first has shown.
+async fn read(
+    session: Session,
+    tables: Vec<Vec<Oid>>,
+    plans: Option<Vec<Plan>>,
+    listing: Option<Arc<Listing>>,
+    together: bool,
+) -> Vec<Walked> {
+    let walk = |columns: &Vec<Oid>| Walk::new(columns.clone(), 200_000);
     let mut walked = Vec::new();
     if together {
+        let plans = plans.unwrap_or_else(|| vec![Plan::default(); tables.len()]);
         let walks: Vec<_> = tables
             .iter()
+            .zip(plans)
             .map(|(columns, plan)| {
-                let (session, walk, plan) = (session.clone(), walk(columns), plan.clone());
+                let (session, walk) = (session.clone(), walk(columns));
                 tokio::spawn(async move { session.walk_by(&walk, &plan).await })
             })
             .collect();
         for walk in walks {
             walked.push(walk.await.expect("a walk does not panic"));
         }
-    } else {
-        for (columns, plan) in &tables {
-            walked.push(session.walk_by(&walk(columns), plan).await);
-        }
+        return walked;
+    }
+    let window = session.window();
+    let listed = match &listing {
+        Some(listing) if plans.is_none() && window > 1 => listing.read(&session).await,
+        _ => Vec::new(),
+    };
+    for (place, columns) in tables.iter().enumerate() {
+        let plan = match (&plans, walked.first()) {
+            (Some(plans), _) => plans[place].clone(),
+            (None, Some(first)) => Plan::of(first, 1, window),
+            (None, None) => Plan::at_pons(&listed, window * 2),
+        };
+        walked.push(session.walk_by(&walk(columns), &plan).await);
     }
     walked
 }

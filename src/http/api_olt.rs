@@ -146,6 +146,8 @@ struct CountersEntry {
     sent: u64,
     /// Of those, repetitions.
     retries: u64,
+    /// Of those, not needed: the OLT had only paused.
+    needless: u64,
     /// Waits without an answer.
     timeouts: u64,
     /// Answers that were taken.
@@ -193,6 +195,7 @@ impl From<&Counters> for CountersEntry {
         Self {
             sent: counters.sent,
             retries: counters.retries,
+            needless: counters.needless,
             timeouts: counters.timeouts,
             answers: counters.answers,
             late: counters.late,

@@ -180,6 +180,7 @@ fn per_status<N: Into<Number>>(
 fn snmp(text: &mut Exposition, olts: &[Counted]) {
     per_status(text, &names::SNMP_PDUS, olts, |status| status.counters.sent);
     per_status(text, &names::SNMP_RETRIES, olts, |status| status.counters.retries);
+    per_status(text, &names::SNMP_NEEDLESS, olts, |status| status.counters.needless);
     per_status(text, &names::SNMP_TIMEOUTS, olts, |status| status.counters.timeouts);
     per_status(text, &names::SNMP_ANSWERS, olts, |status| status.counters.answers);
     text.family(&names::SNMP_DROPPED, |family| {

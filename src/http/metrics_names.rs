@@ -91,6 +91,8 @@ metrics! {
 
     SNMP_PDUS = Counter "oltwatch_snmp_pdus_total" ["olt"] "Datagrams sent to the OLT, retries included.";
     SNMP_RETRIES = Counter "oltwatch_snmp_retries_total" ["olt"] "Requests sent again because no answer came.";
+    SNMP_NEEDLESS = Counter "oltwatch_snmp_needless_retries_total" ["olt"]
+        "Of those, how many the OLT had no need of, as it answered the first request, too, and had only paused.";
     SNMP_TIMEOUTS = Counter "oltwatch_snmp_timeouts_total" ["olt"] "Waits that ended without an answer.";
     SNMP_ANSWERS = Counter "oltwatch_snmp_answers_total" ["olt"] "Answers that were taken.";
     SNMP_DROPPED = Counter "oltwatch_snmp_dropped_total" ["olt", "reason"]

@@ -131,6 +131,7 @@ pub(super) fn olt(name: &str, onus: &[Reading]) -> OltReport {
         counters: Counters {
             sent: 111,
             retries: 3,
+            needless: 1,
             timeouts: 2,
             late: 1,
             foreign: 5,

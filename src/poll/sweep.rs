@@ -185,7 +185,9 @@ impl Poller {
                 }
             }
             ReadMode::Walk => {
-                let (raw, plan) = walk_whole(session, read, self.plans.get(&read.table), pon_numbers, gaps).await;
+                let plan = self.plans.get(&read.table).cloned();
+                let plan = plan.unwrap_or_else(|| self.first_plan(profile, session, read, pon_numbers));
+                let (raw, plan) = walk_whole(session, read, &plan, pon_numbers, gaps).await;
                 if let Some(plan) = plan {
                     self.plans.insert(read.table, plan);
                 }
@@ -200,6 +202,22 @@ impl Poller {
                 walk_into(session, read, &prefixes, gaps).await
             }
         }
+    }
+
+    /// Where to cut a table that was never walked: by the ONUs that other tables have shown, else by the PONs that
+    /// joins list.
+    fn first_plan(&self, profile: &Profile, session: &Session, read: &TableRead, pon_numbers: usize) -> Plan {
+        let window = session.window();
+        if window < 2 || read.rows != Rows::Onu {
+            return Plan::default();
+        }
+        let row = |onu: &Reading| profile.row_index(read.table, &onu.key, onu.pon);
+        let mut rows: Vec<Vec<u32>> = self.view.onus().filter_map(row).collect();
+        rows.sort_unstable();
+        if rows.is_empty() {
+            return Plan::at_pons(&profile.listed_pons(read.table, &self.joins), window.saturating_mul(2));
+        }
+        Plan::of_rows(&rows, pon_numbers, window)
     }
 
     /// What the indexes of the PONs begin with that joins list, or on which ONUs are known; sorted.
@@ -290,16 +308,13 @@ fn walk(columns: Vec<Oid>, within: Vec<u32>, stop_before: Option<Vec<u32>>) -> W
 async fn walk_whole(
     session: &Session,
     read: &TableRead,
-    plan: Option<&Plan>,
+    plan: &Plan,
     pon_numbers: usize,
     gaps: &mut Gaps,
 ) -> (RawTable, Option<Plan>) {
     let mut columns = empty_columns(read);
     let walk = walk(read.columns.clone(), Vec::new(), read.stop_before.clone());
-    let walked = match plan {
-        Some(plan) => session.walk_by(&walk, plan).await,
-        None => session.walk(&walk).await,
-    };
+    let walked = session.walk_by(&walk, plan).await;
     let next = walked.is_complete().then(|| Plan::of(&walked, pon_numbers, session.window()));
     take(&mut columns, walked, read, gaps);
     (finished(read, columns), next)

@@ -9,6 +9,8 @@ pub struct Counters {
     pub sent: u64,
     /// Of those, how many were a repetition of an unanswered request.
     pub retries: u64,
+    /// Repetitions that were not needed, as the OLT answered the first request, too, and had only paused.
+    pub needless: u64,
     /// Waits that ended without an answer.
     pub timeouts: u64,
     /// Answers that were taken.
@@ -63,6 +65,7 @@ impl Counters {
         Self {
             sent: self.sent + later.sent,
             retries: self.retries + later.retries,
+            needless: self.needless + later.needless,
             timeouts: self.timeouts + later.timeouts,
             answers: self.answers + later.answers,
             late: self.late + later.late,

@@ -21,6 +21,8 @@ pub(super) struct FetchJob {
     /// Positions that are not answered yet, in runs that are asked for together.
     runs: VecDeque<Vec<usize>>,
     asked: Vec<usize>,
+    /// About how many octets their answer has.
+    asked_octets: usize,
     /// Most names in one request of this job.
     limit: usize,
     /// One request, not repeated: it only asks whether anybody is there.
@@ -34,7 +36,17 @@ impl FetchJob {
         let answers = vec![None; oids.len()];
         let all: Vec<usize> = (0..oids.len()).collect();
         let runs = if all.is_empty() { VecDeque::new() } else { VecDeque::from([all]) };
-        Self { next, oids, answers, runs, asked: Vec::new(), limit: MAX_NAMES, once: false, error: None }
+        Self {
+            next,
+            oids,
+            answers,
+            runs,
+            asked: Vec::new(),
+            asked_octets: 0,
+            limit: MAX_NAMES,
+            once: false,
+            error: None,
+        }
     }
 
     /// Asks for one value, once.
@@ -131,7 +143,7 @@ impl Job for FetchJob {
         let names = Names::of(&oids);
         let impatient = run.len() > 1;
         let octets = run.len().saturating_mul(longest + VALUE_OCTETS);
-        self.asked = run;
+        (self.asked, self.asked_octets) = (run, octets);
         Some(Ask { request: Request { operation, names }, impatient, kind, octets })
     }
 
@@ -150,6 +162,7 @@ impl Job for FetchJob {
             return self.refused(status, pdu.error_index, hand);
         }
         let asked = std::mem::take(&mut self.asked);
+        hand.sizing.came(pdu.varbind_octets());
         let mut missing = Vec::new();
         let mut varbinds = pdu.varbinds();
         let mut name = Vec::new();
@@ -189,7 +202,7 @@ impl Job for FetchJob {
     fn failed(&mut self, failure: Failure, hand: &mut Hand<'_>) {
         let asked = std::mem::take(&mut self.asked);
         if failure.ask_less && asked.len() > 1 {
-            hand.sizing.lost(usize::MAX);
+            hand.sizing.lost(self.asked_octets);
             self.halve(&asked);
         } else {
             self.error = Some(failure.error);

@@ -37,41 +37,35 @@ impl Plan {
         let Some(rows) = walked.columns.iter().map(|column| &column.rows).max_by_key(|rows| rows.len()) else {
             return Self::default();
         };
-        let chains = usize::try_from(chains).unwrap_or(usize::MAX).min(rows.len() / FEWEST_ROWS);
-        if chains < 2 {
-            return Self::default();
+        let mut cutter = Cutter::new(rows.len(), pon_numbers, chains);
+        rows.for_each(|index, _| cutter.take(index));
+        cutter.plan()
+    }
+
+    /// The same for a table that was never walked, whose rows are known from another one. The indexes increase.
+    #[must_use]
+    pub fn of_rows(rows: &[Vec<u32>], pon_numbers: usize, chains: u32) -> Self {
+        let mut cutter = Cutter::new(rows.len(), pon_numbers, chains);
+        rows.iter().for_each(|index| cutter.take(index));
+        cutter.plan()
+    }
+
+    /// For a first walk, of which only the PONs are known: what the indexes of their rows begin with, increasing. At most
+    /// `chains` parts with as many PONs each; as nobody knows yet who is full, twice as many as may be in flight keep
+    /// the OLT busy to about the end.
+    #[must_use]
+    pub fn at_pons(pons: &[Vec<u32>], chains: u32) -> Self {
+        let chains = usize::try_from(chains).unwrap_or(usize::MAX).min(pons.len());
+        let mut after: Option<Vec<u32>> = None;
+        let mut parts: Vec<Chain> = Vec::new();
+        for part in 1..chains {
+            let Some(first) = pons.get(pons.len() * part / chains) else { break };
+            parts.push(Chain { after: after.replace(first.clone()), until: Some(first.clone()), rows: None });
         }
-        // Where it may be cut: so many rows stand before the cut, and this is the index after which it goes on.
-        let mut places: Vec<(usize, Vec<u32>)> = Vec::new();
-        let goals: Vec<usize> = (1..chains).map(|part| rows.len() * part / chains).collect();
-        let (mut position, mut before) = (0, Vec::new());
-        rows.for_each(|index, _| {
-            let pon = index.get(..pon_numbers).unwrap_or(index);
-            if pon_numbers == 0 {
-                if goals.contains(&position) {
-                    places.push((position, before.clone()));
-                }
-                before.clear();
-                before.extend_from_slice(index);
-            } else if before != pon {
-                if position > 0 {
-                    places.push((position, pon.to_vec()));
-                }
-                before.clear();
-                before.extend_from_slice(pon);
-            }
-            position += 1;
-        });
-        let mut cuts: Vec<(usize, Vec<u32>)> = Vec::new();
-        for goal in goals {
-            let nearest = places.iter().min_by_key(|(position, _)| position.abs_diff(goal));
-            if let Some(nearest) = nearest
-                && cuts.last() != Some(nearest)
-            {
-                cuts.push(nearest.clone());
-            }
+        if !parts.is_empty() {
+            parts.push(Chain { after, until: None, rows: None });
         }
-        Self::cut(&cuts, rows.len())
+        Self { chains: parts }
     }
 
     /// Only a range of the walk's rows: those after this index, from the beginning where there is none, up to and including
@@ -81,11 +75,64 @@ impl Plan {
         Self { chains: vec![Chain { after, until: Some(until), rows: Some(rows) }] }
     }
 
-    fn cut(cuts: &[(usize, Vec<u32>)], rows: usize) -> Self {
-        if cuts.is_empty() {
-            return Self::default();
+    /// How many parts it makes.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.chains.len().max(1)
+    }
+}
+
+/// Finds where rows that pass by can be cut into parts of about equal size.
+struct Cutter {
+    rows: usize,
+    pon_numbers: usize,
+    /// How many rows should stand before each cut.
+    goals: Vec<usize>,
+    /// Where it may be cut: so many rows stand before the cut, and this is the index after which it goes on.
+    places: Vec<(usize, Vec<u32>)>,
+    passed: usize,
+    /// The last row's index, or its PON.
+    before: Vec<u32>,
+}
+
+impl Cutter {
+    fn new(rows: usize, pon_numbers: usize, chains: u32) -> Self {
+        let chains = usize::try_from(chains).unwrap_or(usize::MAX).min(rows / FEWEST_ROWS);
+        let goals = (1..chains).map(|part| rows * part / chains).collect();
+        Self { rows, pon_numbers, goals, places: Vec::new(), passed: 0, before: Vec::new() }
+    }
+
+    fn take(&mut self, index: &[u32]) {
+        if self.goals.is_empty() {
+            return;
         }
-        let ends = cuts.iter().map(|(position, index)| (*position, Some(index.clone()))).chain([(rows, None)]);
+        let pon = index.get(..self.pon_numbers).unwrap_or(index);
+        if self.pon_numbers == 0 {
+            if self.goals.contains(&self.passed) {
+                self.places.push((self.passed, self.before.clone()));
+            }
+            self.before.clear();
+            self.before.extend_from_slice(index);
+        } else if self.before != pon {
+            if self.passed > 0 {
+                self.places.push((self.passed, pon.to_vec()));
+            }
+            self.before.clear();
+            self.before.extend_from_slice(pon);
+        }
+        self.passed += 1;
+    }
+
+    fn plan(self) -> Plan {
+        let mut cuts: Vec<&(usize, Vec<u32>)> = Vec::new();
+        for goal in self.goals {
+            let nearest = self.places.iter().min_by_key(|(position, _)| position.abs_diff(goal));
+            cuts.extend(nearest.filter(|nearest| cuts.last() != Some(nearest)));
+        }
+        if cuts.is_empty() {
+            return Plan::default();
+        }
+        let ends = cuts.iter().map(|(position, index)| (*position, Some(index.clone()))).chain([(self.rows, None)]);
         let (mut start, mut after) = (0, None);
         let chains = ends
             .map(|(position, until)| {
@@ -94,13 +141,7 @@ impl Plan {
                 chain
             })
             .collect();
-        Self { chains }
-    }
-
-    /// How many parts it makes.
-    #[must_use]
-    pub fn parts(&self) -> usize {
-        self.chains.len().max(1)
+        Plan { chains }
     }
 }
 

@@ -39,13 +39,8 @@ impl Sockets {
             *place = Some(socket);
             let granted = self.granted.map_or(granted, |other| other.min(granted));
             self.granted = Some(granted);
-            if granted < RECEIVE_BUFFER {
-                tracing::warn!(
-                    asked = RECEIVE_BUFFER,
-                    granted,
-                    "the system gives a smaller receive buffer for SNMP than was asked for: fewer requests go out \
-                     at once. On Linux, net.core.rmem_max = {RECEIVE_BUFFER} lifts the limit"
-                );
+            if let Some(advice) = advice(granted) {
+                tracing::warn!(asked = RECEIVE_BUFFER, granted, "{advice}");
             }
         }
         Ok(())
@@ -95,6 +90,16 @@ impl Sockets {
             None => Err(io::Error::new(io::ErrorKind::NotConnected, "no socket for this address family")),
         }
     }
+}
+
+/// What to do about a receive buffer of so many octets; `None` where it is as large as was asked for.
+fn advice(granted: usize) -> Option<String> {
+    (granted < RECEIVE_BUFFER).then(|| {
+        format!(
+            "the system gives a smaller receive buffer for SNMP than was asked for: fewer requests go out at once. On \
+             Linux, net.core.rmem_max = {RECEIVE_BUFFER} lifts the limit"
+        )
+    })
 }
 
 /// An unconnected socket of the peer's address family, and the receive buffer that it has: an OLT that answers from
@@ -179,5 +184,17 @@ mod tests {
         let long = Letter { octets: vec![0; 65_508], ..letter(hosts[0]) };
         assert!(sockets.send(&[long, letter(hosts[0])]).await.is_err());
         assert_eq!(sockets.send(&[]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_buffer_is_read_back_and_a_small_one_names_the_setting() {
+        let mut sockets = Sockets::default();
+        assert_eq!(sockets.granted(), None);
+        sockets.open_for(SocketAddr::from((Ipv4Addr::LOCALHOST, 161))).unwrap();
+        let granted = sockets.granted().unwrap();
+        let socket = sockets.v4.as_ref().unwrap();
+        assert_eq!(socket2::SockRef::from(socket).recv_buffer_size().unwrap(), granted);
+        assert!(advice(212_992).is_some_and(|advice| advice.contains("net.core.rmem_max = 8388608")));
+        assert_eq!(advice(RECEIVE_BUFFER), None);
     }
 }

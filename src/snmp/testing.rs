@@ -262,6 +262,8 @@ pub(super) fn table_walk(root: &str, columns: u32) -> super::Walk {
 pub(super) struct Network {
     pub(super) random: fastrand::Rng,
     pub(super) loss: f64,
+    /// Everything is lost from here to there.
+    pub(super) outage: Option<(Instant, Instant)>,
     pub(super) duplicates: f64,
     /// Delay of each datagram: from, to.
     pub(super) delay: (Duration, Duration),
@@ -270,10 +272,13 @@ pub(super) struct Network {
 impl Network {
     pub(super) fn perfect() -> Self {
         let delay = (Duration::from_millis(1), Duration::from_millis(1));
-        Self { random: fastrand::Rng::with_seed(7), loss: 0.0, duplicates: 0.0, delay }
+        Self { random: fastrand::Rng::with_seed(7), loss: 0.0, outage: None, duplicates: 0.0, delay }
     }
 
-    fn copies(&mut self) -> usize {
+    fn copies(&mut self, now: Instant) -> usize {
+        if self.outage.is_some_and(|(from, to)| (from..to).contains(&now)) {
+            return 0;
+        }
         let first = usize::from(self.random.f64() >= self.loss);
         first + usize::from(self.random.f64() < self.duplicates)
     }
@@ -322,10 +327,29 @@ pub(super) struct World<'a> {
     pub(super) network: Network,
     pub(super) now: Instant,
     pub(super) service: Duration,
+    /// What the agent needs for its n-th request beside that.
+    pub(super) extra: Box<dyn FnMut(u64) -> Duration + 'a>,
+    /// Most requests that it holds, the one in hand included; more are dropped, and counted.
+    pub(super) queue: usize,
+    pub(super) dropped: usize,
     agent: AnswerWith<'a>,
     events: VecDeque<(Instant, Way)>,
     busy_until: Instant,
+    /// When each request is done, and when its answer is home, lost or not.
+    at_agent: Vec<(Instant, Instant)>,
+    served: u64,
+    /// Most requests that were at the agent at once, or whose answer was on its way.
     pub(super) most_at_agent: usize,
+    /// No more than these may be, or the test fails at its end; `None` where an agent is slower than it was known to be.
+    pub(super) at_most: Option<u32>,
+}
+
+impl Drop for World<'_> {
+    fn drop(&mut self) {
+        if let Some(most) = self.at_most.filter(|_| !std::thread::panicking()) {
+            assert!(self.most_at_agent <= most as usize, "{} requests at the OLT, of {most}", self.most_at_agent);
+        }
+    }
 }
 
 impl<'a> World<'a> {
@@ -342,10 +366,16 @@ impl<'a> World<'a> {
             network: Network::perfect(),
             now,
             service: Duration::from_millis(2),
+            extra: Box::new(|_| Duration::ZERO),
+            queue: usize::MAX,
+            dropped: 0,
             agent,
             events: VecDeque::new(),
             busy_until: now,
+            at_agent: Vec::new(),
+            served: 0,
             most_at_agent: 0,
+            at_most: Some(target.window),
         }
     }
 
@@ -356,12 +386,31 @@ impl<'a> World<'a> {
 
     fn send_out(&mut self) {
         while let Some(letter) = self.commons.outbox.next() {
-            for _ in 0..self.network.copies() {
+            for _ in 0..self.network.copies(self.now) {
                 let at = self.now + self.network.took();
                 self.push(at, Way::ToAgent(letter.octets.clone()));
             }
         }
-        self.most_at_agent = self.most_at_agent.max(usize::try_from(self.device.counters().in_flight).unwrap());
+    }
+
+    fn arrive(&mut self, datagram: &[u8]) {
+        if self.at_agent.iter().filter(|(done, _)| *done > self.now).count() >= self.queue {
+            self.dropped += 1;
+            return;
+        }
+        self.served += 1;
+        self.busy_until = self.busy_until.max(self.now) + self.service + (self.extra)(self.served);
+        let home = self.busy_until + self.network.took();
+        self.at_agent.retain(|(_, home)| *home > self.now);
+        self.at_agent.push((self.busy_until, home));
+        self.most_at_agent = self.most_at_agent.max(self.at_agent.len());
+        for reply in (self.agent)(self.now, datagram) {
+            let copies = self.network.copies(self.now);
+            for copy in 0..copies {
+                let at = if copy == 0 { home } else { self.busy_until + self.network.took() };
+                self.push(at, Way::ToUs(PEER.parse().unwrap(), reply.clone()));
+            }
+        }
     }
 
     /// Runs until the jobs are done; panics when nothing is left to happen or after a day of scripted time.
@@ -389,15 +438,7 @@ impl<'a> World<'a> {
             assert!(self.now - start < Duration::from_secs(24 * 3600), "it takes more than a day");
             while self.events.front().is_some_and(|(when, _)| *when <= self.now) {
                 match self.events.pop_front().unwrap().1 {
-                    Way::ToAgent(datagram) => {
-                        self.busy_until = self.busy_until.max(self.now) + self.service;
-                        for reply in (self.agent)(self.now, &datagram) {
-                            for _ in 0..self.network.copies() {
-                                let at = self.busy_until + self.network.took();
-                                self.push(at, Way::ToUs(PEER.parse().unwrap(), reply.clone()));
-                            }
-                        }
-                    }
+                    Way::ToAgent(datagram) => self.arrive(&datagram),
                     Way::ToUs(source, datagram) => {
                         receive(&mut self.device, &mut self.commons, self.now, source, &datagram);
                     }

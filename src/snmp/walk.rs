@@ -63,6 +63,7 @@ pub(super) struct WalkJob {
     /// How often and how long these were tried in vain.
     silent: (u32, Duration),
     octets_per_varbind: usize,
+    has_answer: bool,
 }
 
 impl WalkJob {
@@ -105,6 +106,7 @@ impl WalkJob {
             failures: 0,
             silent: (0, Duration::ZERO),
             octets_per_varbind: longest + ROW_OCTETS,
+            has_answer: false,
             bounds: Bounds {
                 within: index::encode(&walk.within),
                 stop_before: walk.stop_before.as_deref().map(index::encode),
@@ -423,8 +425,11 @@ impl Job for WalkJob {
         }
         hand.counters.varbinds += u64::try_from(count).unwrap_or(0);
         self.asked = asked;
+        hand.sizing.came(pdu.varbind_octets());
         if let Some(octets) = pdu.varbind_octets().checked_div(count) {
-            self.octets_per_varbind = (self.octets_per_varbind + octets).div_ceil(2);
+            // The first answer is worth more than the guess before it.
+            let before = if std::mem::replace(&mut self.has_answer, true) { self.octets_per_varbind } else { octets };
+            self.octets_per_varbind = (before + octets).div_ceil(2);
         }
         match broken {
             None if count > 0 => self.grow(count, pdu.varbind_octets(), ended, hand),

@@ -377,3 +377,31 @@ impl Worker {
 fn earlier(deadline: Option<Instant>, other: Instant) -> Option<Instant> {
     Some(deadline.map_or(other, |deadline| deadline.min(other)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::commons::Limits;
+    use super::super::device::Protocol;
+    use super::super::testing::target;
+    use super::*;
+    use crate::config::Secret;
+
+    #[tokio::test]
+    async fn a_silent_olt_is_looked_for_at_the_next_address_of_its_name() {
+        let (sender, commands) = mpsc::channel(4);
+        let fleet = Fleet::new(Limits::NONE, fastrand::Rng::with_seed(1));
+        let mut worker = Worker::new(fleet, commands, sender.downgrade(), Arc::default(), Arc::default(), None);
+        let [one, other]: [SocketAddr; 2] = ["127.0.0.1:161", "127.0.0.2:161"].map(|address| address.parse().unwrap());
+        let protocol = Protocol::V2c(Secret::new("public".to_owned()));
+        let device = Box::new(Device::new(0, &target(), one, protocol));
+        let (done, opened) = oneshot::channel();
+        worker.obey(Command::Open { number: 0, device, addresses: vec![one], link: Weak::new(), done });
+        opened.await.unwrap().unwrap();
+        for (addresses, peer) in
+            [(vec![one], one), (vec![one, other], other), (vec![one, other], one), (vec![other], other)]
+        {
+            worker.obey(Command::Resolved { number: 0, addresses });
+            assert_eq!(worker.fleet.device(0).unwrap().peer(), peer);
+        }
+    }
+}

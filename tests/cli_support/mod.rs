@@ -70,6 +70,8 @@ pub struct Running {
     out: BufReader<std::process::ChildStdout>,
     /// What the first line says: where it listens.
     pub address: String,
+    /// Most requests that may ever be outstanding at a simulated OLT: the poller's window. `None` where others ask, too.
+    pub window: Option<u64>,
 }
 
 impl Running {
@@ -81,7 +83,9 @@ impl Running {
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         let address = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).trim().to_owned();
-        Self { child, out, address }
+        // No profile allows more than one, unless the config says otherwise.
+        let window = (arguments.first() == Some(&"olt")).then_some(1);
+        Self { child, out, address, window }
     }
 
     /// A generated Huawei with that many PONs and ONUs on each.
@@ -103,10 +107,23 @@ impl Running {
     /// Asks it to stop, and gives what it printed after the first line, with its exit code.
     #[cfg(unix)]
     pub fn terminate(mut self) -> (String, Option<i32>) {
+        let ended = self.end();
+        self.window = None;
+        ended
+    }
+
+    /// The same; fails when a simulated OLT had more requests outstanding than it may.
+    #[cfg(unix)]
+    fn end(&mut self) -> (String, Option<i32>) {
         terminate(&self.child);
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
         let status = self.child.wait().unwrap();
+        if let Some(window) = self.window {
+            let told = rest.split(", ").find_map(|part| part.strip_suffix(" most at once"));
+            let most: u64 = told.map_or(0, |most| most.trim().parse().unwrap());
+            assert!(most <= window, "{most} requests at once at {}, of {window}: {rest}", self.address);
+        }
         (rest, status.code())
     }
 
@@ -118,6 +135,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        #[cfg(unix)]
+        if self.window.is_some() && !std::thread::panicking() && matches!(self.child.try_wait(), Ok(None)) {
+            self.end();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

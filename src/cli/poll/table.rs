@@ -17,7 +17,7 @@ const LONGEST_DESCR: usize = 40;
 /// All sections, with a total when there are several.
 pub(super) fn render(document: &Document, paper: Paper) -> String {
     let mut olts: Vec<&OltEntry> = document.olts.iter().collect();
-    olts.sort_by(|a, b| a.olt.cmp(&b.olt));
+    olts.sort_by_key(|olt| natural(&olt.olt));
     let mut shown: String = olts.iter().map(|olt| section(olt) + "\n").collect();
     if let [_, _, ..] = olts.as_slice() {
         let onus = || olts.iter().flat_map(|olt| olt.onus.iter());
@@ -36,6 +36,20 @@ pub(super) fn render(document: &Document, paper: Paper) -> String {
     finish(&shown, paper)
 }
 
+/// For sorting names as people do: olt-2 before olt-10.
+fn natural(name: &str) -> Vec<(Option<u64>, &str)> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| is_digit(c) != is_digit(first)).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        parts.push((part.parse().ok(), part));
+        rest = after;
+    }
+    parts
+}
+
 fn section(olt: &OltEntry) -> String {
     let mut head = vec![painted(&clean(&olt.olt, 64), Paint::Strong), olt.address.clone()];
     head.extend(olt.profile.clone());
@@ -49,7 +63,8 @@ fn section(olt: &OltEntry) -> String {
         shown.push_str(&format!("  {}{}\n", painted(what, Paint::Bad), clean(error, 2000)));
     }
     if olt.profile.is_some() {
-        let elapsed = humantime::format_duration(Duration::from_millis(olt.elapsed_ms));
+        let elapsed = Duration::from_millis(olt.elapsed_ms);
+        let elapsed = if elapsed.as_secs() > 0 { format!("{elapsed:.1?}") } else { format!("{elapsed:?}") };
         shown.push_str(&format!("  {}; {} PDUs in {elapsed}\n", tally(|| olt.onus.iter()), olt.pdus));
     }
     shown
@@ -149,4 +164,16 @@ fn causes<'a>(onus: impl Iterator<Item = &'a OnuRecord>) -> String {
     }
     let parts: Vec<String> = counts.iter().map(|(cause, count)| format!("{count} {cause}")).collect();
     format!(" ({})", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::natural;
+
+    #[test]
+    fn names_with_numbers_are_sorted_as_people_do() {
+        let mut names = ["olt-10", "olt-2", "olt", "b-1", "olt-2b", "olt-99999999999999999999", "2", "10"];
+        names.sort_by_key(|name| natural(name));
+        assert_eq!(names, ["b-1", "olt", "olt-99999999999999999999", "olt-2", "olt-2b", "olt-10", "2", "10"]);
+    }
 }

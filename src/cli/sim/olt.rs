@@ -212,6 +212,7 @@ pub(super) async fn run(args: &OltArgs) -> Result<Outcome, CliError> {
         ("varbinds", counters.varbinds),
         ("bytes", counters.bytes),
         ("most at once", u64::try_from(counters.most_outstanding).unwrap_or(u64::MAX)),
+        ("repeated too soon", counters.repeated),
         ("overflowed", counters.overflowed),
         ("lost", counters.lost),
         ("unheard", counters.unheard),

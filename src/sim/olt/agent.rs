@@ -8,6 +8,7 @@
 //! (faults, counters, log, stop)
 //! ```
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::core::{Core, Dispatch, Setup};
+use super::core::{Core, Dispatch, Setup, number_of};
 use super::error::SimError;
 use super::faults::Faults;
 use super::journal::{Counters, RequestRecord};
@@ -226,9 +227,12 @@ impl Agent {
     }
 
     fn answer(self: &Arc<Self>, batch: &mut Vec<Received>) {
-        let mut waiting = batch.len();
+        let mut waiting: HashMap<u64, u32> = HashMap::new();
+        for Received { peer, datagram } in batch.iter() {
+            *waiting.entry(number_of(*peer, datagram)).or_default() += 1;
+        }
         for Received { peer, datagram } in batch.drain(..) {
-            waiting = waiting.saturating_sub(1);
+            let waiting = others_waiting(&mut waiting, number_of(peer, &datagram));
             let now = Instant::now();
             let dispatches = self.view.read(|rows| self.core().receive(now, peer, &datagram, waiting, rows));
             for dispatch in dispatches {
@@ -241,6 +245,17 @@ impl Agent {
             }
         }
     }
+}
+
+/// How many other requests wait, when this one is taken out of those that do.
+fn others_waiting(waiting: &mut HashMap<u64, u32>, request: u64) -> usize {
+    let Some(times) = waiting.get_mut(&request) else { return waiting.len() };
+    *times -= 1;
+    if *times == 0 {
+        waiting.remove(&request);
+        return waiting.len();
+    }
+    waiting.len().saturating_sub(1)
 }
 
 impl Sender for Agent {

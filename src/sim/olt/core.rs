@@ -1,5 +1,6 @@
 //! The agent without its socket: (now, peer, datagram) in, (when, datagram) out.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -66,7 +67,7 @@ impl Core {
         }
     }
 
-    /// A datagram has come; `waiting` more have come and are not looked at yet.
+    /// A datagram has come; `waiting` other ones have come and are not looked at yet.
     pub(super) fn receive(
         &mut self,
         now: Instant,
@@ -85,7 +86,7 @@ impl Core {
         }
         let Some(request) = self.admit(datagram) else { return Vec::new() };
         self.journal.counters.requests += 1;
-        self.serve(now, peer, request, waiting, rows)
+        self.serve(now, peer, request, number_of(peer, datagram), waiting, rows)
     }
 
     /// Whether it is switched on and has booted.
@@ -146,6 +147,7 @@ impl Core {
         now: Instant,
         peer: SocketAddr,
         mut request: Message,
+        number: u64,
         waiting: usize,
         rows: &Rows,
     ) -> Vec<Dispatch> {
@@ -168,7 +170,10 @@ impl Core {
             self.write_down(now, peer, request, None, Outcome::Unanswered);
             return Vec::new();
         };
-        let home = self.line.finish(accepted, reply.varbinds, &self.faults.pace);
+        if self.line.holds(number) {
+            self.journal.counters.repeated += 1;
+        }
+        let home = self.line.finish(accepted, number, reply.varbinds, &self.faults.pace);
         let outstanding = self.line.outstanding().saturating_add(waiting);
         self.corrupt(&mut reply.datagram);
 
@@ -250,6 +255,13 @@ impl Core {
     pub(super) fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
     }
+}
+
+/// Tells requests apart; one that is sent again is the same in all octets.
+pub(super) fn number_of(peer: SocketAddr, datagram: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (peer, datagram).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -21,8 +21,10 @@ pub struct Counters {
     pub varbinds: u64,
     /// Bytes in those answers.
     pub bytes: u64,
-    /// Most requests at once that were being worked on, waiting, or on the line home.
+    /// Most requests at once that were being worked on, waiting, or on the line home; one that was sent again counts once.
     pub most_outstanding: usize,
+    /// Requests that were sent again while the first one was being worked on, waiting, or on the line home.
+    pub repeated: u64,
     /// Requests dropped because the queue was full.
     pub overflowed: u64,
     /// Requests and replies that the simulated network lost.

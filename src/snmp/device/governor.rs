@@ -26,7 +26,11 @@ pub(in crate::snmp) struct Governor {
     per_varbind: Duration,
     due: Option<Instant>,
     factor: u32,
+    /// Clean answers since the window opened or closed.
     clean: u32,
+    /// Clean answers since the last sign of trouble, and since the last loss.
+    calm: u32,
+    unharmed: u32,
     rest: Duration,
     rest_until: Option<Instant>,
 }
@@ -42,6 +46,8 @@ impl Governor {
             due: None,
             factor: 1,
             clean: 0,
+            calm: 0,
+            unharmed: 0,
             rest: Duration::ZERO,
             rest_until: None,
         }
@@ -66,9 +72,11 @@ impl Governor {
             self.trouble(2);
         } else {
             self.clean = self.clean.saturating_add(1);
-            if self.factor > 1 && self.clean >= CLEAN_TO_RECOVER {
+            self.calm = self.calm.saturating_add(1);
+            self.unharmed = self.unharmed.saturating_add(1);
+            if self.factor > 1 && self.calm >= CLEAN_TO_RECOVER {
                 self.factor /= 2;
-                self.clean = 0;
+                (self.clean, self.calm) = (0, 0);
             } else if self.factor == 1 && self.window < self.max_window && self.clean >= CLEAN_TO_OPEN * self.window {
                 self.window += 1;
                 self.clean = 0;
@@ -85,9 +93,18 @@ impl Governor {
         self.trouble(MAX_FACTOR);
     }
 
+    /// A request is lost while the OLT answers others, or on a line that loses some. A second one within a few answers may
+    /// mean that the OLT's queue is full: the window closes. A rest would help nobody.
+    pub(in crate::snmp) fn lost(&mut self) {
+        if std::mem::take(&mut self.unharmed) < CLEAN_TO_RECOVER {
+            self.window = 1;
+            self.clean = 0;
+        }
+    }
+
     fn trouble(&mut self, most: u32) {
         self.window = 1;
-        self.clean = 0;
+        (self.clean, self.calm) = (0, 0);
         self.factor = (self.factor * 2).min(most.max(self.factor));
     }
 
@@ -174,6 +191,28 @@ mod tests {
         for _ in 0..48 {
             governor.answered(now, FAST, false);
         }
+        assert_eq!(governor.rest(), Duration::ZERO);
+    }
+
+    #[test]
+    fn losses_in_a_row_close_the_window_and_start_no_rest() {
+        let now = Instant::now();
+        let mut governor = Governor::new(2, f64::INFINITY, f64::INFINITY);
+        (0..16).for_each(|_| governor.answered(now, FAST, false));
+        governor.lost();
+        assert_eq!(governor.window(), 2, "a lone one says nothing of the OLT");
+        (0..15).for_each(|_| governor.answered(now, FAST, false));
+        governor.lost();
+        assert_eq!(governor.window(), 1);
+        (0..8).for_each(|_| governor.answered(now, FAST, false));
+        assert_eq!((governor.window(), governor.rest()), (2, Duration::ZERO));
+        // A rest that is due for other reasons gets shorter all the same.
+        governor.timed_out();
+        for _ in 0..4 {
+            (0..4).for_each(|_| governor.answered(now, FAST, false));
+            governor.lost();
+        }
+        governor.answered(now, FAST, false);
         assert_eq!(governor.rest(), Duration::ZERO);
     }
 

@@ -83,12 +83,14 @@ pub(super) struct Device<J: Job> {
     /// It answered since the last request that was given up after all its tries.
     alive: bool,
     ever_answered: bool,
+    /// A whole wait has ended since the last answer: it may be silent, and short waits would only add to what it finds.
+    hushed: bool,
     /// Answers to come before it counts as back from a silence.
     comeback: u32,
     /// It has something to send that has to wait for what all OLTs share.
     held: Option<Queue>,
-    /// Answers to repeated requests, by id: when another answer follows, the repetition was not needed, and this is
-    /// how long the first one took.
+    /// Answers to repeated requests, by id: when another answer follows, nothing was lost, and this is how long the first
+    /// one took.
     repeated: VecDeque<(i32, Kind, Duration)>,
 }
 
@@ -113,6 +115,7 @@ impl<J: Job> Device<J> {
             spare: Vec::new(),
             alive: false,
             ever_answered: false,
+            hushed: false,
             comeback: 0,
             held: None,
             repeated: VecDeque::new(),
@@ -134,8 +137,7 @@ impl<J: Job> Device<J> {
         self.jobs.remove(&id);
         self.ready.retain(|ready| *ready != id);
         for (_, flight) in self.flights.iter_mut().filter(|(_, flight)| flight.purpose == Purpose::Job(id)) {
-            flight.purpose = Purpose::Nothing;
-            flight.due = false;
+            flight.linger(flight.deadline);
         }
     }
 
@@ -217,7 +219,7 @@ impl<J: Job> Device<J> {
     /// When [`Self::advance`] has something to do although nothing arrives. While it is held, its turn comes when
     /// the gate opens.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
-        let waits = self.flights.iter().filter(|(_, flight)| !flight.due).map(|(_, flight)| flight.deadline).min();
+        let waits = self.flights.next_deadline();
         let wants = self.held.is_none() && (self.can_repeat() || self.can_start());
         let opens = wants.then(|| self.governor.opens_at(now));
         [waits, opens].into_iter().flatten().min()
@@ -271,7 +273,17 @@ impl<J: Job> Device<J> {
                 continue;
             }
             self.counters.timeouts += 1;
-            self.governor.timed_out();
+            if flight.deadline > now {
+                self.governor.lost();
+            } else {
+                // One that is lost twice on a lossy line says nothing of the OLT yet.
+                if self.times.is_lossy() && flight.attempts < 3 {
+                    self.governor.lost();
+                } else {
+                    self.governor.timed_out();
+                }
+                self.hushed = true;
+            }
             if flight.attempts < flight.tries {
                 flight.due = true;
                 // Its answer is most likely lost: it takes no room from the others until it is asked for again. Else
@@ -302,10 +314,10 @@ impl<J: Job> Device<J> {
         let heard = self.alive;
         let silence = self.silence();
         let Some(flight) = self.flights.get_mut(place) else { return };
-        let purpose = std::mem::replace(&mut flight.purpose, Purpose::Nothing);
+        let purpose = flight.purpose;
         let tries = flight.attempts;
         let waited = now.saturating_duration_since(flight.first);
-        flight.deadline = now + now.saturating_duration_since(flight.last);
+        flight.linger(now + now.saturating_duration_since(flight.last));
         let error = flight.trouble.take().unwrap_or_else(|| SnmpError::NoAnswer {
             address: self.address.clone(),
             tries,
@@ -407,7 +419,9 @@ impl<J: Job> Device<J> {
         // Room is left for attempts that only take over an engine's clock.
         let most = if self.is_only_probed(purpose) { 1 } else { self.retries.saturating_add(1).min(MAX_ATTEMPTS - 4) };
         let impatient = ask.impatient && self.alive;
-        let tries = if impatient { most.min(2) } else { most };
+        // Where a line loses datagrams, a silence says less about what was asked.
+        let few = if self.times.is_lossy() && !self.hushed { 3 } else { 2 };
+        let tries = if impatient { most.min(few) } else { most };
         let flight = Flight::new(now, purpose, Ask { impatient, ..ask }, tries);
         let Some(place) = self.flights.put(flight) else { return };
         self.counters.most_in_flight = self.counters.most_in_flight.max(self.flights.count());
@@ -468,7 +482,7 @@ impl<J: Job> Device<J> {
         if held.charge.is_none() {
             held.charge = Some(commons.gate.charge(held.ask.octets));
         }
-        held.deadline = now + self.times.wait(&held.ask.kind, unanswered);
+        held.set_waits(now, unanswered, &self.times, self.hushed);
         held.attempts += 1;
         held.last = now;
         held.due = false;

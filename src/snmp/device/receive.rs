@@ -1,12 +1,12 @@
 //! What arrives at a device: told from what is late, foreign, forged or garbled, and given to whom it answers.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::flights::{Flight, Purpose};
 use super::{Ask, Device, Failure, Hand, Job, Kind, Protocol, REMEMBERED};
 use crate::snmp::ber::BerError;
-use crate::snmp::codec::{self, Message, Pdu, PduKind};
+use crate::snmp::codec::{self, Message, Pdu, PduKind, Request};
 use crate::snmp::commons::{Commons, Found, Ticket};
 use crate::snmp::usm::{self, Header, Opened};
 use crate::snmp::{Refusal, SnmpError};
@@ -138,7 +138,7 @@ impl<J: Job> Device<J> {
                 if let Some(position) = self.repeated.iter().position(|(repeated, ..)| *repeated == id)
                     && let Some((_, kind, took)) = self.repeated.remove(position)
                 {
-                    self.times.at_least(&kind, took);
+                    self.needless(now, &kind, took);
                 }
                 return None;
             }
@@ -150,9 +150,11 @@ impl<J: Job> Device<J> {
         let flight = self.flights.get(ticket.flight)?;
         if flight.purpose == Purpose::Nothing {
             self.counters.late += 1;
-            let took = now.saturating_duration_since(flight.first);
-            let kind = flight.ask.kind.clone();
-            self.times.at_least(&kind, took);
+            if !flight.answered {
+                let took = now.saturating_duration_since(flight.first);
+                let kind = flight.ask.kind.clone();
+                self.times.at_least(&kind, took);
+            }
             self.land(now, commons, ticket.flight);
             return None;
         }
@@ -203,14 +205,17 @@ impl<J: Job> Device<J> {
     }
 
     fn answered(&mut self, now: Instant, commons: &mut Commons, ticket: Ticket, pdu: &Pdu<'_>) {
-        let Some(flight) = self.land(now, commons, ticket.flight) else { return };
+        let Some(flight) = self.flights.get(ticket.flight) else { return };
         let Purpose::Job(job) = flight.purpose else { return };
         self.alive = true;
         self.ever_answered = true;
+        self.hushed = false;
         self.comeback = self.comeback.saturating_sub(1);
         self.counters.answers += 1;
-        self.measure(now, ticket, &flight);
-        self.spare.push(flight.ask.request.names.into_buffer());
+        self.flights.answered(ticket.sent);
+        if let Some(request) = self.landed(now, commons, ticket) {
+            self.spare.push(request.names.into_buffer());
+        }
         if let Some(entry) = self.jobs.get_mut(&job) {
             let mut hand = Hand {
                 now,
@@ -223,6 +228,37 @@ impl<J: Job> Device<J> {
             entry.job.answered(pdu, &mut hand);
             self.settle(job);
         }
+    }
+
+    /// Ends an answered flight, and learns from it. Where an earlier attempt was answered, the OLT still has the last one:
+    /// it goes on to count until its answer comes or does not.
+    fn landed(&mut self, now: Instant, commons: &mut Commons, ticket: Ticket) -> Option<Request> {
+        let flight = self.flights.get_mut(ticket.flight)?;
+        let is_repeated = flight.attempts > flight.resynchronised + 1;
+        let kind = flight.ask.kind.clone();
+        let since_last = now.saturating_duration_since(flight.last);
+        let is_early = match &self.protocol {
+            Protocol::V2c(_) => is_repeated && !self.times.is_possible(&kind, since_last),
+            Protocol::V3(_) => is_repeated && ticket.sent < flight.last,
+        };
+        if is_early {
+            let request = flight.outlive(now + self.times.wait(now, &kind, 0));
+            let took = now.saturating_duration_since(ticket.sent);
+            self.needless(now, &kind, took);
+            return Some(request);
+        }
+        let flight = self.land(now, commons, ticket.flight)?;
+        if is_repeated {
+            self.times.lost();
+        }
+        self.measure(now, ticket, &flight);
+        Some(flight.ask.request)
+    }
+
+    /// A request was repeated, and the OLT answered the first one all the same.
+    fn needless(&mut self, now: Instant, kind: &Kind, took: Duration) {
+        self.counters.needless += 1;
+        self.times.paused(now, kind, took);
     }
 
     /// Learns from how long an answer took. Where all attempts have one id, the answer to a repeated request does not
@@ -239,6 +275,9 @@ impl<J: Job> Device<J> {
             return;
         }
         let (smoothed, slow) = self.times.measured(&flight.ask.kind, took);
+        for (_, other) in self.flights.iter_mut().filter(|(_, other)| other.ask.kind == flight.ask.kind) {
+            other.learn(&self.times);
+        }
         self.counters.smoothed_rtt = Some(smoothed);
         self.governor.answered(now, smoothed, slow);
     }

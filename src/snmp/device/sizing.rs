@@ -8,7 +8,7 @@ const FIRST_GOAL: usize = 1_200;
 pub(in crate::snmp) const FRAME: usize = 1_430;
 /// Lowest goal.
 const FLOOR: usize = 100;
-/// Full answers in a row before the goal grows.
+/// Full answers in a row before the goal grows; until anything was too big, each one doubles it.
 const CLEAN_TO_GROW: u32 = 8;
 /// How long a size that was too big is remembered, and a broken GETBULK is not tried again.
 const MEMORY: Duration = Duration::from_secs(3600);
@@ -21,6 +21,10 @@ pub(in crate::snmp) struct Sizing {
     /// Highest goal, from the target.
     ceiling: usize,
     clean: u32,
+    /// Nothing was too big yet, as far as is known.
+    eager: bool,
+    /// Octets of varbinds of the largest answer, since a request for as much stayed without one.
+    proven: usize,
     too_big: Option<(usize, Instant)>,
     /// When it gave more than a frame holds, because we asked for it.
     overflowed: Option<Instant>,
@@ -35,6 +39,8 @@ impl Sizing {
             goal: FIRST_GOAL.min(reply_octets),
             ceiling: reply_octets,
             clean: 0,
+            eager: true,
+            proven: 0,
             too_big: None,
             overflowed: None,
             bulk_broken: None,
@@ -65,20 +71,36 @@ impl Sizing {
         self.smaller(tried);
     }
 
-    /// An answer of about `octets` did not come, which may be for its size.
+    /// An answer of about `octets` did not come, which may be for its size: but not at once where others of that size
+    /// did, as a line may lose any.
     pub(in crate::snmp) fn lost(&mut self, octets: usize) {
-        self.smaller(octets.min(self.goal));
+        let proven = std::mem::take(&mut self.proven);
+        if octets - octets / 8 > proven {
+            self.smaller(octets.min(self.goal));
+        }
+    }
+
+    /// An answer came with so many octets of varbinds.
+    pub(in crate::snmp) fn came(&mut self, octets: usize) {
+        self.proven = self.proven.max(octets);
     }
 
     fn smaller(&mut self, tried: usize) {
         self.goal = (tried / 2).max(FLOOR);
-        self.clean = 0;
+        (self.clean, self.eager) = (0, false);
     }
 
     /// An answer came as it was asked for.
     pub(in crate::snmp) fn clean(&mut self, now: Instant) {
         self.clean += 1;
-        if self.clean < CLEAN_TO_GROW || self.goal >= self.ceiling {
+        if self.goal >= self.ceiling {
+            return;
+        }
+        if self.eager {
+            self.goal = (self.goal * 2).min(self.ceiling);
+            return;
+        }
+        if self.clean < CLEAN_TO_GROW {
             return;
         }
         self.clean = 0;
@@ -156,10 +178,29 @@ mod tests {
     fn where_larger_answers_are_wanted_they_are_reached() {
         let now = Instant::now();
         let mut sizing = Sizing::new(10_000, 8_000);
-        (0..100).for_each(|_| sizing.clean(now));
-        assert_eq!(sizing.values(1), 8_000);
+        (0..3).for_each(|_| sizing.clean(now));
+        assert_eq!(sizing.values(1), 8_000, "at once, as long as nothing speaks against it");
+        let mut careful = Sizing::new(10_000, 8_000);
+        careful.lost(1_200);
+        (0..9).for_each(|_| careful.clean(now));
+        assert!(careful.values(1) < 800);
+        (0..100).for_each(|_| careful.clean(now));
+        assert_eq!(careful.values(1), 8_000);
         sizing.full(now, 8_000);
         assert_eq!(sizing.repetitions(now, 3, 1_000), 3, "an answer of the size that was wanted is none too large");
+    }
+
+    #[test]
+    fn a_size_that_came_before_is_not_given_up_for_one_loss() {
+        let mut sizing = Sizing::new(1000, CEILING);
+        sizing.came(1_150);
+        sizing.lost(1_200);
+        assert_eq!(sizing.values(1), 1_200);
+        sizing.lost(1_200);
+        assert_eq!(sizing.values(1), 600, "a second one in a row may be for the size");
+        sizing.came(500);
+        sizing.lost(600);
+        assert_eq!(sizing.values(1), 300, "what came was smaller");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+mod line;
+
 use std::time::Duration;
 
 use super::super::fetch::FetchJob;
@@ -140,7 +142,7 @@ fn a_late_answer_frees_the_window_and_teaches_patience() {
     assert!(matches!(device.finished(), Some((_, Outcome::Fetched(Err(_))))));
     device.receive(start + Duration::from_secs(3), PEER, &answer("public", id, &name));
     assert_eq!((device.counters().in_flight, device.counters().late), (0, 1));
-    assert!(device.times.wait(&Kind::of_value(&name), 0) > Duration::from_secs(3));
+    assert!(device.times.wait(start, &Kind::of_value(&name), 0) > Duration::from_secs(3));
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn a_second_answer_to_a_repeated_request_teaches_patience_and_one_alone_does_not
             let at = start + Duration::from_millis(700 + late * 50);
             device.receive(at, PEER, &answer("public", id, &name));
         }
-        let wait = device.times.wait(&Kind::of_value(&name), 0);
+        let wait = device.times.wait(start, &Kind::of_value(&name), 0);
         assert_eq!(wait > Duration::from_millis(700), answers == 2, "{wait:?}");
     }
 }
@@ -164,6 +166,7 @@ fn an_agent_slower_than_the_wait_is_not_asked_twice_for_ever() {
     let mut world =
         World::v2c(&Target { timeout: Duration::from_millis(250), max_repetitions: 1, ..target() }, &mut agent);
     world.service = Duration::from_millis(400);
+    world.at_most = None;
     let walked = world.walk(table_walk(ROOT, 1));
     assert!(walked.is_complete());
     assert!(world.device.counters().retries <= 5, "{:?}", world.device.counters());
@@ -325,4 +328,38 @@ fn a_probe_is_one_datagram_and_says_when_the_olt_is_back() {
         assert_eq!((after.sent - before.sent, after.probes - before.probes), (1, 1));
     }
     assert_eq!(device.counters().silences, 0, "it had never answered");
+}
+
+#[test]
+fn a_late_answer_never_passes_for_the_answer_to_what_is_asked_next() {
+    let mut agent = Agent::table(ROOT, 1, 50);
+    let mut world = World::v2c(&Target { retries: 0, ..target() }, &mut agent);
+    // The first answer comes when the second is waited for.
+    world.at_most = None;
+    world.extra = Box::new(|number| Duration::from_millis(if number == 1 { 2_500 } else { 0 }));
+    let cell = |row: u32| oid(ROOT).child(&[1, row]);
+    assert!(world.fetch(false, &[cell(1)]).is_err_and(|error| error.is_silence()));
+    for row in 2..=9 {
+        let got = world.fetch(false, &[cell(row)]).unwrap();
+        assert_eq!((&got[0].oid, &got[0].value), (&cell(row), &Value::Integer(i64::from(100_000 + row))));
+    }
+    assert_eq!(world.device.counters().late, 1);
+}
+
+#[test]
+fn nests_of_elements_are_no_reason_to_run_out_of_stack() {
+    let small = std::thread::Builder::new().stack_size(128 * 1024);
+    let read = small.spawn(|| {
+        let mut nest = Vec::new();
+        // Each holds all that follow.
+        for following in (0..15_000_u16).rev() {
+            let [high, low] = (following * 4).to_be_bytes();
+            nest.extend([0x30, 0x82, high, low]);
+        }
+        let message = v2c_message("public", &response_pdu(0xa2, 7, 0, 0, &nest));
+        let Ok(Arrived::V2c(message)) = Arrived::read(&message) else { return false };
+        let varbinds: Vec<_> = message.pdu.varbinds().collect();
+        !format!("{varbinds:?}").is_empty()
+    });
+    assert!(read.unwrap().join().unwrap());
 }

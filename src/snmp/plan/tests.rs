@@ -105,6 +105,49 @@ fn a_planned_walk_keeps_two_requests_at_the_olt_and_takes_few_more_than_the_fewe
 }
 
 #[test]
+fn a_first_walk_is_cut_at_the_pons_that_are_listed_and_gives_the_same_whatever_stands_there() {
+    let listed = |pons: &[u32]| -> Vec<Vec<u32>> { pons.iter().map(|pon| vec![4_194_304_000 + pon * 256]).collect() };
+    for none in [listed(&[]), listed(&[3])] {
+        assert_eq!(Plan::at_pons(&none, 4), Plan::default());
+    }
+    assert_eq!(Plan::at_pons(&listed(&[1, 2, 3]), 1), Plan::default());
+    let plan = Plan::at_pons(&listed(&[0, 1, 2, 3, 4, 5, 6, 7]), 4);
+    let cuts: Vec<_> = plan.chains.iter().map(|chain| (chain.after.clone(), chain.until.clone())).collect();
+    let at = |pon: u32| listed(&[pon]).pop();
+    assert_eq!(cuts, [(None, at(2)), (at(2), at(4)), (at(4), at(6)), (at(6), None)]);
+    for onus in [[70, 3, 0, 128, 9, 9, 40, 64], [0; 8], [0, 0, 0, 0, 0, 0, 0, 128], [128, 0, 0, 0, 0, 0, 0, 0]] {
+        let table: Vec<(u32, u32)> = (0..).zip(onus).collect();
+        let mut agent = pons(4, &table);
+        let unsplit = World::v2c(&target(), &mut agent).walk_table(ROOT, 4);
+        let split = World::v2c(&wide(), &mut agent).walk_by(&table_walk(ROOT, 4), &plan, 2);
+        for (one, other) in split.columns.iter().zip(&unsplit.columns) {
+            assert_eq!((&one.column, &one.rows, &one.end), (&other.column, &other.rows, &Ok(())), "{onus:?}");
+        }
+    }
+}
+
+#[test]
+fn a_first_walk_that_is_cut_keeps_the_olt_busy_with_few_more_requests_than_the_fewest() {
+    for columns in [1, 4] {
+        let many: Vec<(u32, u32)> = (0..32).map(|pon| (pon, 128)).collect();
+        let listed: Vec<Vec<u32>> = many.iter().map(|(pon, _)| vec![4_194_304_000 + pon * 256]).collect();
+        let mut agent = pons(columns, &many);
+        agent.most = 44;
+        let mut world = World::v2c(&wide(), &mut agent);
+        let start = world.now;
+        let walked = world.walk_by(&table_walk(ROOT, columns), &Plan::at_pons(&listed, 4), 2);
+        assert!(walked.is_complete() && octets(&walked) == usize::try_from(columns * 4_096).unwrap());
+        let fewest = (u64::from(columns) * 4_096).div_ceil(44);
+        assert!(walked.pdus <= fewest * 105 / 100 + 1, "{} of {fewest}", walked.pdus);
+        // Of two milliseconds each; the first eight are asked for one by one, two more milliseconds away.
+        let floor = Duration::from_millis(2 * walked.pdus + 2 + 8 * 2);
+        assert!(world.now - start <= floor.mul_f64(1.02), "{:?} of {floor:?}", world.now - start);
+        let rows: Vec<Vec<u32>> = walked.columns[0].rows.iter().map(|(index, _)| index.to_vec()).collect();
+        assert_eq!(Plan::of_rows(&rows, 1, 2), Plan::of(&walked, 1, 2));
+    }
+}
+
+#[test]
 fn without_a_plan_columns_go_side_by_side_and_come_back_in_their_order() {
     let walk = table_walk(ROOT, 5);
     for (window, groups) in [(1, vec![5]), (2, vec![3, 2]), (8, vec![3, 2])] {
