@@ -142,3 +142,29 @@ fn a_live_check_tells_what_answers_and_what_does_not() {
     assert_eq!(checked.code, 1);
     assert!(checked.stderr.contains("does not know this token"), "{}", checked.stderr);
 }
+
+#[test]
+fn maintenance_is_added_listed_and_ended_by_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path(), &[("olt-a", "192.0.2.1")], "");
+    let path = path.to_str().unwrap();
+    let maintenance = |arguments: &[&str]| run(&[&["maintenance"], arguments, &["-c", path]].concat());
+    assert_eq!(maintenance(&["list"]).stdout, "no maintenance\n");
+    let added = maintenance(&["add", "--olt", "olt-*", "--pon", "0/3/*", "--for", "2h", "--reason", "splitters"]);
+    assert_eq!(added.code, 0, "{added:?}");
+    assert!(added.stdout.starts_with("1: olt-* PON 0/3/* from 20"), "{added:?}");
+    assert!(maintenance(&["list"]).stdout.ends_with(": splitters: under way\n"));
+    let listed = maintenance(&["list", "--format", "json"]).json();
+    assert_eq!((&listed["by_command"][0]["id"], &listed["by_command"][0]["reason"]), (&1.into(), &"splitters".into()));
+    let foreign = maintenance(&["add", "--olt", "olt-b", "--for", "2h", "--reason", "x"]);
+    assert_eq!(foreign.code, 2, "{foreign:?}");
+    assert!(foreign.stderr.contains("no OLT has such a name; there are olt-a"), "{foreign:?}");
+    assert_eq!(maintenance(&["end", "1"]).code, 0);
+    let gone = maintenance(&["end", "7"]);
+    assert!(gone.code == 1 && gone.stderr.contains("no maintenance with the number 7"), "{gone:?}");
+    let file = format!("{path}.maintenance");
+    std::fs::write(&file, "{").unwrap();
+    let damaged = maintenance(&["end", "1"]);
+    assert!(damaged.code == 1 && damaged.stderr.contains("is left as it is"), "{damaged:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{");
+}

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use cli_support::{COMMUNITY, ended, oltwatch};
-use oltwatch::config::{Config, FlapRule, Secret, StatusMap, ThresholdRule, Thresholds};
+use oltwatch::config::maintenance::UnderWay;
+use oltwatch::config::{Baselines, Config, FlapRule, Secret, StatusMap, ThresholdRule, Thresholds};
 use oltwatch::daemon::Daemon;
 use oltwatch::mib::Library;
 use oltwatch::model::{
@@ -127,6 +128,7 @@ struct Script {
     recorder: Recorder,
     second: u64,
     uptime: Duration,
+    intervals: Intervals,
 }
 
 impl Script {
@@ -171,7 +173,7 @@ impl Script {
     }
 
     fn give(&self, sweep: Sweep) {
-        self.recorder.sweep(&Arc::new(sweep), Self::INTERVALS);
+        self.recorder.sweep(&Arc::new(sweep), self.intervals);
     }
 
     /// The next minute.
@@ -256,10 +258,62 @@ fn decay(script: &mut Script) {
     script.minutes(20);
 }
 
+fn flapping(script: &mut Script) {
+    script.minutes(2);
+    for _ in 0..5 {
+        script.plant.take_down(3, Cause::Optical);
+        script.minutes(2);
+        script.plant.bring_up(3);
+        script.minutes(1);
+    }
+    script.minutes(40);
+}
+
+/// Three ONUs go dark while somebody works on their PON, and one of them does not come back.
+fn maintenance(script: &mut Script) {
+    script.minutes(6);
+    let (olt, until) = (OltId::new("olt-sim"), Timestamp::from_millis(script.at().millis() + 3_600_000));
+    let pon = script.plant.onus()[0].pon.unwrap();
+    let pon = Some(oltwatch::config::Pattern::new(&pon.to_string()));
+    let under_way = vec![UnderWay { pon, until, reason: "new splitter".to_owned() }];
+    script.recorder.maintenance(&olt, script.at(), under_way);
+    for place in 0..3 {
+        script.plant.take_down(place, Cause::Optical);
+    }
+    script.minutes(10);
+    for place in 0..2 {
+        script.plant.bring_up(place);
+    }
+    script.recorder.maintenance(&olt, script.at(), Vec::new());
+    script.minutes(6);
+}
+
+/// Weeks in which one ONU steps down and is repaired, and another one fades; looked at every four hours.
+fn fading(script: &mut Script) {
+    let every = Duration::from_secs(4 * 3600);
+    script.intervals = Intervals { state: every, optics: every, inventory: every };
+    for look in 0..24 * 6_i32 {
+        let day = look / 6;
+        script.plant.set_rx(2, Dbm::from_thousandths(-18_000 - 25 * (look - 24).max(0)));
+        script.plant.set_rx(5, Dbm::from_thousandths(if (8..14).contains(&day) { -21_000 } else { -17_500 }));
+        script.give(script.sweep(SweepKind::State, |_| {}));
+        // Five on the PON are calm but for the noise of one of their scales' units.
+        script.give(script.sweep(SweepKind::Optics, |reading| {
+            reading.olt_rx = Err(Unread::NotAsked);
+            reading.rx = reading.rx.map(|rx| Dbm::from_thousandths(rx.thousandths() + 40 * (look % 3 - 1)));
+        }));
+        script.second += every.as_secs();
+        script.uptime += every;
+    }
+}
+
 type Scenario = fn(&mut Script);
-const SCENARIOS: [(&str, Scenario); 5] = [
+const SCENARIOS: [(&str, Scenario); 8] = [
     ("cut-and-power", cut_and_power),
     ("decay", decay),
+    ("fading", fading),
+    ("flapping", flapping),
+    ("maintenance", maintenance),
     ("reboot", reboot),
     ("sentinels", sentinels),
     ("silence", silence),
@@ -273,13 +327,19 @@ fn write(path: &Path, scenario: Scenario) {
         down_after: 2,
         unknown_after: Duration::from_secs(600),
         flap: FlapRule::default(),
+        baselines: Baselines::default(),
     };
     let start = Timestamp::from_millis(1_796_000_000_000);
     let packed = folder.path().join("r.gz");
     let recording = Recording::start(&packed, start, Rules { thresholds, status: StatusMap::default() }, None).unwrap();
     let plant = plant("olt-sim", 8);
-    let mut script =
-        Script { plant, recorder: recording.recorder(), second: 0, uptime: Duration::from_secs(40 * 86_400) };
+    let mut script = Script {
+        plant,
+        recorder: recording.recorder(),
+        second: 0,
+        uptime: Duration::from_secs(40 * 86_400),
+        intervals: Script::INTERVALS,
+    };
     script.give(script.sweep(SweepKind::Inventory, |_| {}));
     scenario(&mut script);
     let end = script.at();

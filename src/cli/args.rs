@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::demo::DemoArgs;
+use super::maintenance::MaintenanceCommand;
 use super::ozmap::OzmapCommand;
 use super::probe::ProbeArgs;
 use super::sim::SimCommand;
@@ -78,6 +79,9 @@ pub(super) enum Command {
     /// Work on OZmap by hand; only push writes
     #[command(subcommand)]
     Ozmap(OzmapCommand),
+    /// Say when somebody works on the network, so that nothing is made of what is seen then
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
     /// Look after the database
     #[command(subcommand)]
     Store(StoreCommand),

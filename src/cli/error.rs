@@ -5,6 +5,7 @@ use std::io;
 
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
+use crate::daemon::maintenance::MaintenanceError;
 use crate::http::HttpError;
 use crate::mib::MibError;
 use crate::ozmap::OzmapError;
@@ -58,6 +59,9 @@ pub(super) enum CliError {
     /// The HTTP server cannot start.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// Maintenance by command cannot be read or changed.
+    #[error(transparent)]
+    Maintenance(#[from] MaintenanceError),
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -15,6 +15,7 @@ mod error;
 mod load;
 mod log;
 mod look;
+mod maintenance;
 mod man;
 mod out;
 mod ozmap;
@@ -90,6 +91,7 @@ fn run(cli: Cli) -> Result<Outcome, CliError> {
             Command::Poll(args) => poll::run(&args, paper).await,
             Command::Ozmap(command) => ozmap::run(&command, paper).await,
             Command::Store(command) => store::run(&command),
+            Command::Maintenance(command) => maintenance::run(&command),
             Command::Sim(command) => sim::run(command).await,
             // Done before there was a runtime.
             Command::Completions(_) | Command::Man => Ok(Outcome::Done),

@@ -10,7 +10,8 @@ use super::error::CliError;
 use super::load;
 use super::out::{self, Paper};
 use super::table::{Paint, clean, finish, painted};
-use crate::model::Verdict;
+use crate::config::Pattern;
+use crate::model::{PonId, Verdict};
 use crate::record::{RecordError, RecordingReader, Replay, Rules, Who};
 use crate::signal::{Change, ThresholdError, Transition};
 
@@ -132,6 +133,16 @@ fn named(who: &Who, key: &str) -> String {
     [Some(place), identity, name].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
+/// Which PONs, where not all.
+fn on(pon: Option<&Pattern>) -> String {
+    pon.map(|pon| format!(" on PON {pon}")).unwrap_or_default()
+}
+
+/// The PON, where a change is about all of it.
+fn pon_of(pon: Option<PonId>, of_onu: bool) -> String {
+    pon.filter(|_| !of_onu).map(|pon| format!("PON {pon}: ")).unwrap_or_default()
+}
+
 fn words(what: &Change, of_onu: bool) -> (String, Paint) {
     match what {
         Change::TruthChanged { from, to } => (format!("{from} → {to}"), Paint::Strong),
@@ -146,6 +157,17 @@ fn words(what: &Change, of_onu: bool) -> (String, Paint) {
         ),
         Change::Appeared => ("appeared".to_owned(), Paint::Faint),
         Change::OltLevelChanged { from, to } => (format!("OLT level {from} → {to}"), Paint::Strong),
+        Change::Step { pon, .. } => (format!("{}step", pon_of(*pon, of_onu)), Paint::Warning),
+        Change::Decline { pon, confidence_percent, .. } => {
+            (format!("{}decline, sure to {confidence_percent} %", pon_of(*pon, of_onu)), Paint::Warning)
+        }
+        Change::Recovered { pon, .. } => (format!("{}recovered", pon_of(*pon, of_onu)), Paint::Good),
+        Change::MaintenanceBegun { pon, why } => {
+            (format!("maintenance begins{}: {why}", on(pon.as_ref())), Paint::Faint)
+        }
+        Change::MaintenanceOver { pon, why } => {
+            (format!("maintenance is over{}: {why}", on(pon.as_ref())), Paint::Faint)
+        }
         Change::Flapping => ("flaps".to_owned(), Paint::Warning),
         Change::Shrunk => ("its table shrank".to_owned(), Paint::Warning),
         Change::Settled if of_onu => ("flaps no more".to_owned(), Paint::Good),

@@ -39,7 +39,15 @@ impl Config {
         file.take(most).read_to_end(&mut octets).map_err(unreadable)?;
         let base_dir = path.parent().unwrap_or(Path::new(""));
         match std::str::from_utf8(&octets) {
-            Ok(text) => Self::parse(text, &name, base_dir, environment),
+            Ok(text) => {
+                let mut config = Self::parse(text, &name, base_dir, environment)?;
+                config.maintenance_file.get_or_insert_with(|| {
+                    let mut beside = path.as_os_str().to_owned();
+                    beside.push(".maintenance");
+                    beside.into()
+                });
+                Ok(config)
+            }
             Err(_) if octets.len() > LONGEST_CONFIG => Err(too_long(&name)),
             Err(error) => {
                 let good = octets.get(..error.valid_up_to()).and_then(|good| std::str::from_utf8(good).ok());
@@ -77,12 +85,15 @@ impl Config {
         let root = Section::new(&reader, &ROOT, root.get_ref(), 0..0);
         let (snmp, credentials) = sections::snmp(&root);
         let (olts, places) = sections::olts(&root, &credentials);
+        let store = sections::store(&root);
         let config = Self {
+            maintenance_file: store.as_ref().map(|store| store.path.with_extension("maintenance")),
             ozmap: sections::ozmap(&root),
             thresholds: sections::thresholds(&root, &olts),
+            maintenance: sections::maintenance(&root, &olts),
             snmp,
             olts,
-            store: sections::store(&root),
+            store,
             http: sections::http(&root),
             trap: sections::trap(&root),
             alerts: sections::alerts(&root),

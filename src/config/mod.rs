@@ -5,6 +5,7 @@
 
 mod error;
 mod load;
+pub mod maintenance;
 mod model;
 mod reader;
 mod schema;
@@ -22,4 +23,4 @@ pub use model::{
     Alert, AlertKind, Auth, AuthProtocol, BrakeRule, Config, Credential, Http, Incident, KeyExtension, MatchBy, Olt,
     Ozmap, OzmapMode, Places, Privacy, PrivacyProtocol, Profile, Secret, Snmp, SnmpVersion, StatusMap, Store, Trap,
 };
-pub use thresholds::{AddressMatch, FlapRule, Pattern, ThresholdRule, Thresholds, Window};
+pub use thresholds::{AddressMatch, Baselines, FlapRule, Pattern, ThresholdRule, Thresholds, Window};

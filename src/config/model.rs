@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::maintenance::Maintenance;
 use super::thresholds::Thresholds;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,11 @@ pub struct Config {
     pub ozmap: Option<Ozmap>,
     /// What a received power means.
     pub thresholds: Thresholds,
+    /// When what is seen means nothing, in the file's order.
+    pub maintenance: Vec<Maintenance>,
+    /// Where maintenance by command is kept: beside the database, or else beside the configuration; `None` for one that
+    /// has neither.
+    pub maintenance_file: Option<PathBuf>,
     /// What all OLTs together may be asked for.
     pub snmp: Snmp,
     /// The OLTs, in the file's order; names are unique.

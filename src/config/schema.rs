@@ -16,7 +16,20 @@ pub(super) struct Shape {
 pub(super) const ROOT: Shape = Shape {
     header: "the file",
     path: "",
-    keys: &["ozmap", "thresholds", "snmp", "olt", "store", "http", "trap", "alert", "incident", "mibs"],
+    keys: &[
+        "ozmap",
+        "thresholds",
+        "baseline",
+        "maintenance",
+        "snmp",
+        "olt",
+        "store",
+        "http",
+        "trap",
+        "alert",
+        "incident",
+        "mibs",
+    ],
 };
 
 pub(super) const OZMAP: Shape = Shape {
@@ -110,6 +123,14 @@ pub(super) const CLASS: Shape = Shape {
     keys: &["sensitivity_dbm", "overload_dbm", "olt_sensitivity_dbm", "olt_overload_dbm"],
 };
 
+pub(super) const MAINTENANCE: Shape = Shape {
+    header: "[[maintenance]]",
+    path: "maintenance",
+    keys: &["olt", "pon", "from", "until", "weekly", "utc_offset", "reason"],
+};
+
+pub(super) const BASELINE: Shape = Shape { header: "[baseline]", path: "baseline", keys: &["step_db", "decline_db"] };
+
 pub(super) const SNMP: Shape = Shape {
     header: "[snmp]",
     path: "snmp",
@@ -182,6 +203,8 @@ pub(super) const ALL: &[&Shape] = &[
     &THRESHOLDS,
     &OVERRIDE,
     &CLASS,
+    &BASELINE,
+    &MAINTENANCE,
     &SNMP,
     &CREDENTIAL,
     &OLT,

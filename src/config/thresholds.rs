@@ -20,6 +20,25 @@ pub struct Thresholds {
     /// When an ONU that comes and goes is left alone.
     #[serde(default)]
     pub flap: FlapRule,
+    /// Which falls of a level over days are told.
+    #[serde(default)]
+    pub baselines: Baselines,
+}
+
+/// `[baseline]`: which falls of a level over days are told. They decide no verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Baselines {
+    /// Least fall within a day; 0 watches nothing.
+    pub step: Decibels,
+    /// Least fall over the weeks that are remembered.
+    pub decline: Decibels,
+}
+
+impl Default for Baselines {
+    /// `domain.md` 1.7.
+    fn default() -> Self {
+        Self { step: Decibels::from_thousandths(1500), decline: Decibels::from_thousandths(1500) }
+    }
 }
 
 /// Flap damping, as routers do it: each loss costs [`FlapRule::LOSS`] points, which halve every `half_life`.
@@ -201,6 +220,12 @@ impl Pattern {
     }
 }
 
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl AddressMatch {
     /// Whether an ONU at this place is meant. An ONU without a PON fits only where no PON is asked for.
     #[must_use]
@@ -248,6 +273,7 @@ mod tests {
             down_after: 2,
             unknown_after: Duration::from_secs(600),
             flap: FlapRule::default(),
+            baselines: Baselines::default(),
         };
         assert_eq!(thresholds.rule_for("a", Some("0/3/1")), &rule("C+"));
         assert_eq!(thresholds.rule_for("a", Some("0/4/1")), &rule("A"));

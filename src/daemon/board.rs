@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::model::{Level, OltId, OnuKey, Timestamp, Truth, Verdict};
+use crate::config::maintenance::UnderWay;
+use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, Timestamp, Truth, Verdict};
 use crate::ozmap::PushSnapshot;
 use crate::poll::{Status, View};
 use crate::signal::Reason;
@@ -24,6 +25,14 @@ pub struct Standing {
     pub level: Level,
     /// The class of the power that the OLT receives from it; `unread` where that is not judged.
     pub olt_level: Level,
+    /// Where what it receives usually is; `None` while that is learned.
+    pub usual_rx: Option<Dbm>,
+    /// What the level that it receives lost in steps and did not get back.
+    pub lost: Decibels,
+    /// Whether that level falls day by day.
+    pub declines: bool,
+    /// Whether it went down so often lately that its verdict holds.
+    pub flaps: bool,
     /// What its client should show.
     pub verdict: Verdict,
     /// Why.
@@ -53,6 +62,8 @@ pub struct OltReport {
     pub again_in: Option<Duration>,
     /// Why its levels are not trusted at present, if they are not.
     pub suspect: Option<String>,
+    /// Work on the network under way.
+    pub maintenance: Vec<UnderWay>,
 }
 
 impl OltReport {
@@ -70,6 +81,7 @@ impl OltReport {
             failures: 0,
             again_in: None,
             suspect: None,
+            maintenance: Vec::new(),
         }
     }
 

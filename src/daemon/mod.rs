@@ -5,6 +5,7 @@
 
 mod board;
 mod error;
+pub mod maintenance;
 mod olt;
 mod start;
 

@@ -13,12 +13,14 @@ use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
 
 use super::board::{OltReport, Standing};
+use super::maintenance::Calendar;
+use crate::config::maintenance::under_way;
 use crate::config::{StatusMap, Thresholds};
 use crate::model::{OltId, OnuId, Sweep, SweepKind, Timestamp, Truth, Verdict};
 use crate::ozmap::{Looks, OltWishes, OnuIdentity, Pusher, Wish};
 use crate::poll::{Event, Hint, Hints, View};
 use crate::record::Recorder;
-use crate::signal::{Judge, LookAgain, Transition};
+use crate::signal::{Judge, LookAgain, Side, Transition};
 
 pub(super) struct JudgeTask {
     pub(super) olt: OltId,
@@ -30,6 +32,8 @@ pub(super) struct JudgeTask {
     pub(super) hints: Hints,
     /// Notes what is judged, as it is judged.
     pub(super) recorder: Option<Recorder>,
+    /// When somebody works on the network.
+    pub(super) calendar: Calendar,
     pub(super) judge: Option<Judge>,
     /// How often the OLT was read whole. Before a complete state sweep, nothing is written.
     pub(super) looks: Looks,
@@ -54,8 +58,10 @@ impl JudgeTask {
     }
 
     fn tick(&mut self) {
+        let now = Timestamp::from(SystemTime::now());
+        let mut told = self.maintain(now);
         let Some(judge) = &mut self.judge else { return };
-        let told = judge.tick(Timestamp::from(SystemTime::now()));
+        told.append(&mut judge.tick(now));
         if !told.is_empty() {
             self.tell(&told);
             let mut report = OltReport::clone(&self.report.borrow());
@@ -77,7 +83,9 @@ impl JudgeTask {
                     Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, sweep.started)
                 });
                 judge.set_intervals(intervals.state, intervals.optics);
-                let told = judge.observe(&sweep);
+                let mut told = self.maintain(sweep.started + sweep.elapsed);
+                let Some(judge) = &mut self.judge else { return };
+                told.append(&mut judge.observe(&sweep));
                 let look_again = judge.look_again();
                 self.count_looks(&sweep, &view);
                 self.tell(&told);
@@ -131,6 +139,26 @@ impl JudgeTask {
         self.publish(&mut report);
     }
 
+    /// Tells the judge what maintenance is under way, when that has changed.
+    fn maintain(&mut self, now: Timestamp) -> Vec<Transition> {
+        let Some(judge) = &mut self.judge else { return Vec::new() };
+        let under_way = under_way(self.calendar.borrow().iter(), self.olt.as_str(), now);
+        if under_way == judge.maintenance() {
+            return Vec::new();
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.maintenance(&self.olt, now, under_way.clone());
+        }
+        for one in &under_way {
+            let pon = one.pon.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
+            tracing::info!(olt = %self.olt, pon, until = %one.until, reason = one.reason, "maintenance: verdicts hold");
+        }
+        if under_way.is_empty() {
+            tracing::info!(olt = %self.olt, "no maintenance any more: everything is read anew");
+        }
+        judge.set_maintenance(under_way, now)
+    }
+
     fn count_looks(&mut self, sweep: &Sweep, view: &View) {
         if sweep.kind == SweepKind::State && sweep.completeness.is_complete() && sweep.scope.is_whole() {
             self.looks.state += 1;
@@ -156,6 +184,7 @@ impl JudgeTask {
 
     fn publish(&self, report: &mut OltReport) {
         if let Some(judge) = &self.judge {
+            report.maintenance = judge.maintenance().to_vec();
             report.suspect = judge.suspect().map(|reason| reason.to_string());
             let standing = |(key, held): (&crate::model::OnuKey, &crate::signal::Held)| Standing {
                 key: key.clone(),
@@ -163,6 +192,10 @@ impl JudgeTask {
                 since: held.since(),
                 level: held.level(),
                 olt_level: held.olt_level(),
+                usual_rx: judge.usual(held, Side::Onu),
+                lost: held.lost(Side::Onu),
+                declines: held.declines(Side::Onu),
+                flaps: held.is_flapping(),
                 verdict: held.verdict(),
                 reason: held.reason(),
             };

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::board::{Board, OltReport};
 use super::error::DaemonError;
+use super::maintenance;
 use super::olt::JudgeTask;
 use crate::config::{self, Config};
 use crate::mib::Library;
@@ -58,6 +59,7 @@ struct OltPlan {
     report: watch::Sender<Arc<OltReport>>,
     hints: Hints,
     recorder: Option<Recorder>,
+    calendar: maintenance::Calendar,
     spread: Duration,
     shutdown: watch::Receiver<bool>,
 }
@@ -76,6 +78,7 @@ impl OltPlan {
             report: self.report.clone(),
             hints: self.hints.clone(),
             recorder: self.recorder.clone(),
+            calendar: self.calendar.clone(),
             judge: None,
             looks: Looks::default(),
             newest_round: None,
@@ -128,6 +131,8 @@ impl Daemon {
             Some(store) => Engine::with_engine_file(limits, &store.path.with_extension("engines")),
             None => Engine::new(limits),
         };
+        let (keeper, calendar) = maintenance::Keeper::new(config.maintenance.clone(), config.maintenance_file.clone());
+        tokio::spawn(keeper.run(stopped.clone()));
         let mut plans = Vec::new();
         let mut receivers = Vec::new();
         let mut hints = BTreeMap::new();
@@ -146,6 +151,7 @@ impl Daemon {
                 report,
                 hints: place,
                 recorder: recorder.clone(),
+                calendar: calendar.clone(),
                 spread,
                 shutdown: stopped.clone(),
             });

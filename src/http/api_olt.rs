@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::tally::{OltTally, Tally};
+use crate::config::maintenance::UnderWay;
 use crate::daemon::OltReport;
 use crate::model::{Completeness, Dbm, Gap, OltId, PonId, PonReading, PonState, SweepKind, Timestamp};
 use crate::poll::{Intervals, Lateness, SweepSummary};
@@ -42,6 +43,9 @@ pub(super) struct OltEntry {
     last_answer: Option<Timestamp>,
     /// Why its levels are not trusted at present.
     suspect: Option<String>,
+    /// Work on the network under way: on which PONs (`null` is all), until when, why. Absent while there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    maintenance: Vec<UnderWay>,
     /// How often each sweep runs.
     intervals: Option<IntervalsEntry>,
     /// Slots of the schedule that passed while another sweep ran.
@@ -315,6 +319,7 @@ impl OltEntry {
             again_in_s: report.again_in.map(|pause| pause.as_secs_f64()),
             last_answer: report.last_answer,
             suspect: report.suspect.clone(),
+            maintenance: report.maintenance.clone(),
             intervals: status.map(|status| IntervalsEntry::from(&status.intervals)),
             skipped_slots: status.map(|status| status.skipped),
             lateness: status.map(|status| LatenessEntry::from(&status.lateness)),

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::merged::Line;
 use crate::model::{
-    Cause, Celsius, Dbm, Field, Level, Mac, Metres, Milliamperes, OltId, OnuState, PonId, Reading, Serial, Timestamp,
-    Unread, Verdict, Volts,
+    Cause, Celsius, Dbm, Decibels, Field, Level, Mac, Metres, Milliamperes, OltId, OnuState, PonId, Reading, Serial,
+    Timestamp, Unread, Verdict, Volts,
 };
 use crate::ozmap::{ClientId, ElementId, Owner};
 use crate::poll::View;
@@ -138,6 +138,14 @@ pub(super) struct OnuEntry {
     pub(super) since: Option<Timestamp>,
     /// Class of the power that the OLT receives from it; `unread` where that is not judged.
     pub(super) olt_level: Level,
+    /// Where the power that it receives usually is, dBm; `null` while that is learned.
+    pub(super) usual_rx_dbm: Option<Dbm>,
+    /// What that power lost in steps and did not get back, dB.
+    pub(super) lost_db: Decibels,
+    /// Whether it falls day by day.
+    pub(super) declines: bool,
+    /// Whether the ONU went down so often lately that its verdict holds.
+    pub(super) flaps: bool,
     /// What its client should show: `ok`, `error` or `hold`.
     pub(super) verdict: Verdict,
     /// Why that, for a person.
@@ -166,6 +174,10 @@ impl OnuEntry {
             truth: line.truth().word(),
             since: line.standing.map(|standing| standing.since),
             olt_level: line.olt_level(),
+            usual_rx_dbm: line.standing.and_then(|standing| standing.usual_rx),
+            lost_db: line.standing.map_or(Decibels::from_thousandths(0), |standing| standing.lost),
+            declines: line.standing.is_some_and(|standing| standing.declines),
+            flaps: line.standing.is_some_and(|standing| standing.flaps),
             verdict: line.verdict(),
             reason: line.standing.map_or(Reason::NotReadYet, |standing| standing.reason),
             client_id: owner.map(|owner| owner.client),

@@ -198,6 +198,7 @@ mod tests {
                 "name": "10004 Maria", "state": "down", "cause": "optical", "last_down_cause": "power",
                 "rx_dbm": null, "olt_rx_dbm": null, "tx_dbm": null, "distance_m": null, "temperature_c": null,
                 "voltage_v": null, "bias_ma": null, "level": "unread", "olt_level": "unread",
+                "usual_rx_dbm": null, "lost_db": 0, "declines": false, "flaps": false,
                 "unread": {
                     "mac": "no such column", "distance_m": "no such column", "rx_dbm": "the ONU is down",
                     "olt_rx_dbm": "the ONU is down", "tx_dbm": "the ONU is down", "temperature_c": "the ONU is down",

@@ -10,8 +10,8 @@ use super::server::Limits;
 use crate::config::{self, Secret};
 use crate::daemon::{Board, OltReport, Standing};
 use crate::model::{
-    Cause, Completeness, Dbm, Gap, Level, OltId, OnuId, OnuKey, OnuState, PonId, PonReading, PonState, Reading, Sweep,
-    SweepKind, Timestamp, Truth, Unread, Verdict,
+    Cause, Completeness, Dbm, Decibels, Gap, Level, OltId, OnuId, OnuKey, OnuState, PonId, PonReading, PonState,
+    Reading, Sweep, SweepKind, Timestamp, Truth, Unread, Verdict,
 };
 use crate::ozmap::{DirectoryView, Halted, LastError, MatchView, Owner, PushSnapshot, ReadReport, Written};
 use crate::poll::{Identity, Intervals, Lateness, Status, View};
@@ -63,6 +63,10 @@ pub(super) fn standing(number: u32, truth: Truth, level: Level, verdict: Verdict
         since: NOW,
         level,
         olt_level: Level::Unread,
+        usual_rx: None,
+        lost: Decibels::from_thousandths(0),
+        declines: false,
+        flaps: false,
         verdict,
         reason,
     }

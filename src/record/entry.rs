@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::maintenance::UnderWay;
 use crate::config::{StatusMap, Thresholds};
 use crate::model::{OltId, PonId, Sweep, Timestamp};
 
@@ -62,6 +63,15 @@ pub enum Entry<'a> {
         at_ms: u64,
         /// At what.
         look: Looked,
+    },
+    /// Work on the network begins or ends.
+    Maintenance {
+        /// The OLT.
+        olt: OltId,
+        /// When, milliseconds since 1970.
+        at_ms: u64,
+        /// All that is under way from then on.
+        under_way: Vec<UnderWay>,
     },
     /// Other rules came into force.
     Rules {

@@ -98,6 +98,13 @@ impl Replay {
                     told.append(&mut judge.no_answer(at));
                 }
             }
+            Entry::Maintenance { olt, at_ms, under_way } => {
+                let at = Timestamp::from_millis(*at_ms);
+                self.pass(at, &mut told);
+                if let Some(judge) = self.olts.get_mut(olt).and_then(|olt| olt.judge.as_mut()) {
+                    told.append(&mut judge.set_maintenance(under_way.clone(), at));
+                }
+            }
             Entry::Rules { at_ms, rules } if !self.fixed => {
                 let at = Timestamp::from_millis(*at_ms);
                 self.pass(at, &mut told);

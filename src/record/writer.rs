@@ -13,6 +13,7 @@ use flate2::write::GzEncoder;
 
 use super::entry::FORMAT;
 use super::{Entry, Header, Looked, RecordError, Rules, Scrubber};
+use crate::config::maintenance::UnderWay;
 use crate::model::{OltId, Sweep, Timestamp};
 use crate::poll::{Hint, Intervals};
 
@@ -30,6 +31,7 @@ enum Note {
     Sweep { intervals: Intervals, sweep: Arc<Sweep> },
     NoAnswer { olt: OltId, at: Timestamp },
     Hint { olt: OltId, at: Timestamp, hint: Hint },
+    Maintenance { olt: OltId, at: Timestamp, under_way: Vec<UnderWay> },
     Rules { at: Timestamp, rules: Box<Rules> },
     End { at: Timestamp },
 }
@@ -73,6 +75,11 @@ impl Recorder {
     /// Notes that somebody asked for a look.
     pub fn hint(&self, olt: &OltId, at: Timestamp, hint: Hint) {
         self.note(Note::Hint { olt: olt.clone(), at, hint });
+    }
+
+    /// Notes that work on the network begins or ends.
+    pub fn maintenance(&self, olt: &OltId, at: Timestamp, under_way: Vec<UnderWay>) {
+        self.note(Note::Maintenance { olt: olt.clone(), at, under_way });
     }
 
     /// Notes that other rules came into force.
@@ -264,6 +271,14 @@ impl Writer {
                     Hint::Pons(pons) => Looked::Pons(pons.iter().copied().collect()),
                 },
             },
+            Note::Maintenance { olt, at, under_way } => {
+                let mut under_way = under_way.clone();
+                if self.scrubber.is_some() {
+                    // People name customers and streets there.
+                    under_way.iter_mut().for_each(|one| one.reason = "maintenance".to_owned());
+                }
+                Entry::Maintenance { olt: name(&self.scrubber, olt), at_ms: at.millis(), under_way }
+            }
             Note::Rules { at, rules } => {
                 Entry::Rules { at_ms: at.millis(), rules: Cow::Owned(self.scrubbed_rules((**rules).clone())) }
             }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Reason;
+use super::baseline::Baseline;
 use super::flap::FlapTrack;
 use super::level::LevelTrack;
 use super::truth::{StateRules, TruthTrack};
+use super::{Reason, Side};
 use crate::config::ThresholdRule;
 use crate::model::{
-    Cause, Celsius, Dbm, Field, Level, Mac, Metres, Milliamperes, OnuState, PonId, Reading, Serial, Timestamp, Truth,
-    Unread, Verdict, Volts,
+    Cause, Celsius, Dbm, Decibels, Field, Level, Mac, Metres, Milliamperes, OnuState, PonId, Reading, Serial,
+    Timestamp, Truth, Unread, Verdict, Volts,
 };
 
 /// What is held of one ONU. A judge owns it; others get it to read.
@@ -21,7 +22,11 @@ pub struct Held {
     /// Of the power that the OLT receives.
     pub(super) olt_level: LevelTrack,
     pub(super) flap: FlapTrack,
+    /// Of the level that the ONU receives, and of that which the OLT receives; from the first one on.
+    pub(super) baselines: [Option<Box<Baseline>>; 2],
     pub(super) presence: Presence,
+    /// Whether somebody works there.
+    pub(super) is_maintained: bool,
     /// What the last transitions said.
     pub(super) told: Told,
     /// Whether something changed that is to be remembered over a restart.
@@ -85,7 +90,9 @@ impl Held {
             level: LevelTrack::new(),
             olt_level: LevelTrack::new(),
             flap: FlapTrack::new(),
+            baselines: [None, None],
             presence: Presence { by_inventory: false, by_state: false, missing: 0, missing_from_inventory: false },
+            is_maintained: false,
             told: Told { truth: Truth::Stale, level: Level::Unread, olt_level: Level::Unread, verdict: Verdict::Hold },
             is_changed: true,
             reason: Reason::NotReadYet,
@@ -157,6 +164,34 @@ impl Held {
     #[must_use]
     pub const fn olt_level(&self) -> Level {
         self.told.olt_level
+    }
+
+    /// What is known of its level over days; `None` before the first one.
+    #[must_use]
+    pub fn baseline(&self, side: Side) -> Option<&Baseline> {
+        let [onu, olt] = &self.baselines;
+        match side {
+            Side::Onu => onu.as_deref(),
+            Side::Olt => olt.as_deref(),
+        }
+    }
+
+    /// What a level lost in steps and did not get back.
+    #[must_use]
+    pub fn lost(&self, side: Side) -> Decibels {
+        Decibels::from_thousandths(self.baseline(side).map_or(0, Baseline::lost))
+    }
+
+    /// Whether a level falls day by day.
+    #[must_use]
+    pub fn declines(&self, side: Side) -> bool {
+        self.baseline(side).is_some_and(Baseline::declines)
+    }
+
+    /// Whether somebody works there: its verdict holds.
+    #[must_use]
+    pub const fn is_maintained(&self) -> bool {
+        self.is_maintained
     }
 
     /// Whether it went down so often lately that its verdict holds.
@@ -365,10 +400,10 @@ mod tests {
     }
 
     #[test]
-    fn an_onu_costs_well_under_400_bytes() {
+    fn an_onu_costs_400_bytes_beside_its_baselines() {
         let entry = size_of::<(OnuKey, Held)>();
         let strings = shared("HWTC7D4630C3".len()) + shared("10452 Maria da Silva Santos".len()) + shared(2 * 4);
-        assert!(entry + strings <= 390, "{entry} + {strings}");
+        assert!(entry + strings <= 400, "{entry} + {strings}");
     }
 
     fn seen(serial: Option<&str>, mac: Option<&str>, pon: &str) -> Reading {

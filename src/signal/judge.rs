@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::doubt::Listed;
+use self::drift::CommonTracks;
 use self::merge::{Pass, rows_of};
 use super::held::{Held, Told};
 use super::quality::{LookAgain, Tripwire};
@@ -11,6 +12,7 @@ use super::rules::{self, RuleBook};
 use super::truth::{Staleness, StateRules};
 use super::verdict::{Circumstances, Grounds, decide};
 use super::{Change, Reason, Side, ThresholdError, Transition};
+use crate::config::maintenance::UnderWay;
 use crate::config::{StatusMap, ThresholdRule, Thresholds};
 use crate::model::{Cause, OltId, OnuKey, PonId, Sweep, SweepKind, Timestamp, Truth};
 
@@ -56,6 +58,10 @@ pub struct Judge {
     in_grace: bool,
     tripwire: Tripwire,
     awaiting_optics: Option<Timestamp>,
+    /// What the ONUs of each PON do together.
+    common: CommonTracks,
+    /// Work on the network under way.
+    maintenance: Vec<UnderWay>,
     /// Keys that are gone since somebody last asked what changed; `None` when nobody asks.
     gone: Option<BTreeSet<OnuKey>>,
 }
@@ -82,6 +88,8 @@ impl Judge {
             in_grace: false,
             tripwire: Tripwire::default(),
             awaiting_optics: None,
+            common: CommonTracks::default(),
+            maintenance: Vec::new(),
             gone: None,
         }
     }
@@ -183,7 +191,7 @@ impl Judge {
             self.take(sweep, at, &mut told);
         }
         self.settle(&mut told);
-        told
+        self.mark(told)
     }
 
     /// The OLT gave no valid answer to a sweep that ended at `at`, retries included: all its ONUs are stale.
@@ -198,7 +206,7 @@ impl Judge {
             told.push(self.of_olt(at, Change::Unreachable, Reason::NoAnswer(at)));
         }
         self.settle(&mut told);
-        told
+        self.mark(told)
     }
 
     /// Lets time pass: what was not read for too long becomes stale, and the time after a reboot ends.
@@ -206,7 +214,7 @@ impl Judge {
         let mut told = Vec::new();
         self.advance(now);
         self.settle(&mut told);
-        told
+        self.mark(told)
     }
 
     /// Changes the thresholds and nothing else: truths, and dwells of ONUs whose rule stays the same, go on. A level that is
@@ -231,7 +239,7 @@ impl Judge {
         self.rules = new;
         let mut told = Vec::new();
         self.settle(&mut told);
-        Ok(told)
+        Ok(self.mark(told))
     }
 
     /// Changes what clients show for each truth and level.
@@ -253,11 +261,11 @@ impl Judge {
             told.push(self.of_olt(now, Change::Trusted, Reason::Operator));
         }
         self.settle(&mut told);
-        told
+        self.mark(told)
     }
 
     fn of_olt(&self, at: Timestamp, what: Change, reason: Reason) -> Transition {
-        Transition { olt: self.olt.clone(), onu: None, at, what, reason }
+        Transition { olt: self.olt.clone(), onu: None, at, what, reason, in_maintenance: false }
     }
 
     /// Moves our idea of now to `at`, or starts anew when the clock went back.
@@ -306,6 +314,8 @@ impl Judge {
         // One of a part of the OLT comes beside the schedule, when somebody asked to look again.
         let absences_count = complete && is_new && !in_grace && !rows.is_empty() && sweep.scope.is_whole();
         let state = StateRules { in_grace, ..self.state_rules() };
+        // Out of the judge for the time of the pass, which changes the rest of it.
+        let maintenance = std::mem::take(&mut self.maintenance);
         let pass = Pass {
             kind: sweep.kind,
             at,
@@ -316,8 +326,13 @@ impl Judge {
             olt_side_believed,
             level_old_after: self.level_old_after,
             state,
+            maintenance: &maintenance,
         };
         self.merge(&rows, &pass, told);
+        if believed {
+            self.feed_baselines(&rows, &pass, told);
+        }
+        self.maintenance = maintenance;
         if sweep.kind == SweepKind::State {
             self.explain_missing_levels(at, told);
         }
@@ -339,7 +354,8 @@ impl Judge {
             told.push(self.of_olt(now, Change::Settled, Reason::GraceOver));
         }
         let state = self.state_rules();
-        let Self { olt, rules, status, onus, tripwire, awaiting_optics, level_old_after, .. } = self;
+        let Self { olt, rules, status, onus, tripwire, awaiting_optics, level_old_after, maintenance: works, .. } =
+            self;
         let around = Circumstances {
             status,
             suspect: tripwire.suspect(),
@@ -348,23 +364,27 @@ impl Judge {
         };
         let flap = rules.flap();
         // Neighbours mostly hang on one PON.
-        let mut last: Option<(Option<PonId>, ThresholdRule)> = None;
+        let mut last: Option<(Option<PonId>, ThresholdRule, Option<Timestamp>)> = None;
         for (key, held) in onus.iter_mut() {
             held.age(now, &state, *level_old_after);
-            let rule = match last {
-                Some((pon, rule)) if pon == held.pon() => rule,
-                _ => rules.rule(olt, held.pon()),
+            let (rule, maintained_until) = match last {
+                Some((pon, rule, until)) if pon == held.pon() => (rule, until),
+                _ => (rules.rule(olt, held.pon()), maintenance::until(works, held.pon())),
             };
-            last = Some((held.pon(), rule));
+            last = Some((held.pon(), rule, maintained_until));
             let became_quiet = held.flap.pass(&flap, now);
             let began_to_flap = matches!(held.truth.truth(), Truth::Down(cause) if cause != Cause::Admin)
                 && held.told.truth == Truth::Up
+                && !held.is_maintained
                 && held.flap.lose(&flap, held.truth.since());
             let truth_reason = held.truth.reason(&state);
             let level_reason = held.level.reason(Side::Onu, &rule, held.rx());
             let olt_rule = rule.on_olt_side().unwrap_or(rule);
             let olt_level_reason = held.olt_level.reason(Side::Olt, &olt_rule, held.olt_answer());
-            let damped = held.flap.is_suppressed().then(|| held.flap.reason(&flap, now));
+            let damped = match maintained_until.filter(|_| held.is_maintained) {
+                Some(until) => Some(Reason::Maintenance { until }),
+                None => held.flap.is_suppressed().then(|| held.flap.reason(&flap, now)),
+            };
             let (verdict, reason) = decide(
                 &around,
                 damped,
@@ -387,7 +407,14 @@ impl Judge {
             held.is_changed = true;
             let flap_reason = flaps.then(|| held.flap.reason(&flap, now));
             let mut tell = |what, reason| {
-                told.push(Transition { olt: olt.clone(), onu: Some(key.clone()), at: now, what, reason });
+                told.push(Transition {
+                    olt: olt.clone(),
+                    onu: Some(key.clone()),
+                    at: now,
+                    what,
+                    reason,
+                    in_maintenance: false,
+                });
             };
             if old.truth != new.truth {
                 tell(Change::TruthChanged { from: old.truth, to: new.truth }, truth_reason);
@@ -419,6 +446,8 @@ const fn slot<T>(by_kind: &mut [T; 3], kind: SweepKind) -> &mut T {
 }
 
 mod doubt;
+mod drift;
+mod maintenance;
 mod merge;
 mod recall;
 

@@ -67,6 +67,10 @@ impl Writer {
         self.0.extend(number.to_le_bytes());
     }
 
+    pub(super) fn i16(&mut self, number: i16) {
+        self.0.extend(number.to_le_bytes());
+    }
+
     pub(super) fn i32(&mut self, number: i32) {
         self.0.extend(number.to_le_bytes());
     }
@@ -140,6 +144,10 @@ impl<'a> Reader<'a> {
 
     pub(super) fn u32(&mut self) -> Option<u32> {
         self.chunk().map(u32::from_le_bytes)
+    }
+
+    pub(super) fn i16(&mut self) -> Option<i16> {
+        self.chunk().map(i16::from_le_bytes)
     }
 
     pub(super) fn i32(&mut self) -> Option<i32> {

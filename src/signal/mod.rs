@@ -7,7 +7,7 @@
 //! the same decisions on every run.
 //!
 //! Who does what: [`class_of`] and the level machine in `level`, up and down in `truth`, the table in `verdict`, the
-//! tripwire on bad data in `quality`, what comes and goes in `flap`, what outlives the process in `memory`, which rule is for whom in `rules`; `held` merges what sweeps say of an ONU, and
+//! tripwire on bad data in `quality`, what comes and goes in `flap`, what falls over days in `baseline`, what outlives the process in `memory`, which rule is for whom in `rules`; `held` merges what sweeps say of an ONU, and
 //! [`Judge`] puts it together for one OLT.
 //!
 //! What every part keeps to:
@@ -17,6 +17,7 @@
 //!   of a link counts at once.
 //! * When in doubt, the verdict is `hold`.
 
+mod baseline;
 mod error;
 mod flap;
 mod held;
@@ -30,12 +31,13 @@ mod transition;
 mod truth;
 mod verdict;
 
+pub use baseline::{Baseline, BaselineRules, Drift};
 pub use error::ThresholdError;
 pub use held::Held;
 pub use judge::{Judge, Recalled};
 pub use level::{Band, band_of, class_of};
 pub use memory::{Changed, Memory, MemoryError};
 pub use quality::LookAgain;
-pub use reason::{Reason, Side};
+pub use reason::{Part, Reason, Side};
 pub use transition::{Change, Identity, Transition};
 pub use verdict::verdict_of;

@@ -291,7 +291,7 @@ fn shift(comparison: &mut Comparison) -> Option<Reason> {
 }
 
 /// The middle value; of an even number the upper one of the two in the middle. Sorts partly.
-fn median(values: &mut [i32]) -> Option<i32> {
+pub(super) fn median(values: &mut [i32]) -> Option<i32> {
     if values.is_empty() {
         return None;
     }

@@ -9,12 +9,23 @@ use super::level::Band;
 use crate::model::{Cause, Dbm, Decibels, SweepKind, Timestamp, Truth, Unread};
 
 /// Whose receiver a level is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The ONU's.
     Onu,
     /// The OLT's, for this ONU.
     Olt,
+}
+
+/// Whose movement a drift of levels is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// One ONU's, against the others of its PON.
+    Own,
+    /// All the PON's.
+    Pon,
 }
 
 /// Why. Prints, and serialises, as words for an operator.
@@ -123,12 +134,48 @@ pub enum Reason {
         /// No more than these had to be left.
         reuse: u16,
     },
+    /// Somebody works there, until then as far as is known.
+    Maintenance {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Somebody worked there until then, and it was not read since.
+    MaintenanceOver(Timestamp),
     /// A complete sweep listed far less than the one before.
     Shrunk {
         /// How many ONUs it listed.
         rows: u32,
         /// How many the one before did.
         of: u32,
+    },
+    /// A level fell from one day to the next.
+    Fell {
+        /// Whose.
+        part: Part,
+        /// Who receives it.
+        side: Side,
+        /// By how much.
+        by: Decibels,
+    },
+    /// A level falls day by day.
+    Falls {
+        /// Whose.
+        part: Part,
+        /// Who receives it.
+        side: Side,
+        /// By how much in 30 days.
+        per_month: Decibels,
+        /// Days until it is within 1 dB of the sensitivity, where that is known; of a PON, its weakest ONU.
+        days_left: Option<u16>,
+    },
+    /// A level that fell came back, or falls no more.
+    Regained {
+        /// Whose.
+        part: Part,
+        /// Who receives it.
+        side: Side,
+        /// What remains lost; `None` when it only falls no more.
+        lost: Option<Decibels>,
     },
     /// No level is known.
     NoLevel(Unread),
@@ -181,6 +228,15 @@ impl fmt::Display for Side {
     }
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Own => "",
+            Self::Pon => " of the whole PON",
+        })
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -224,11 +280,28 @@ impl fmt::Display for Reason {
                 write!(f, "flapping: {penalty} points for its losses, held until {reuse} are left")
             }
             Self::Calm { penalty, reuse } => write!(f, "quiet again: {penalty} points left, at most {reuse} needed"),
+            Self::Maintenance { until } => write!(f, "in maintenance until {until}"),
+            Self::MaintenanceOver(then) => write!(f, "maintenance ended at {then}; not read since"),
             Self::Shrunk { rows, of } => {
                 write!(
                     f,
                     "a complete sweep listed {rows} ONUs, the one before {of}: not believed until a second one agrees"
                 )
+            }
+            Self::Fell { part, side, by } => write!(f, "{side}{part} fell by {by:.1}"),
+            Self::Falls { part, side, per_month, days_left } => {
+                write!(f, "{side}{part} falls by {per_month:.1} a month")?;
+                match days_left {
+                    Some(days) => write!(f, ", {days} days are left until 1 dB above sensitivity"),
+                    None => Ok(()),
+                }
+            }
+            Self::Regained { part, side, lost: None } => write!(f, "{side}{part} falls no more"),
+            Self::Regained { part, side, lost: Some(lost) } if lost.thousandths() < 100 => {
+                write!(f, "{side}{part} is as it was")
+            }
+            Self::Regained { part, side, lost: Some(lost) } => {
+                write!(f, "{side}{part} came back, but for {lost:.1}")
             }
             Self::NoLevel(why) => write!(f, "level unread: {why}"),
             Self::LevelOld(then) => write!(f, "no level read since {then}"),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::ThresholdError;
-use crate::config::{FlapRule, ThresholdRule, Thresholds};
+use super::{BaselineRules, ThresholdError};
+use crate::config::{Baselines, FlapRule, ThresholdRule, Thresholds};
 use crate::model::{Decibels, OltId, PonId};
 
 /// Distinct PONs remembered; an OLT has at most some hundreds. More (an agent that invents ports) only cost time.
@@ -43,6 +43,12 @@ impl RuleBook {
     /// State readings in a row that make a loss.
     pub(super) fn down_after(&self) -> u16 {
         u16::from(dwell(self.thresholds.down_after))
+    }
+
+    /// What is a step and what a decline.
+    pub(super) const fn baseline(&self) -> BaselineRules {
+        let Baselines { step, decline } = self.thresholds.baselines;
+        BaselineRules { step: step.thousandths(), decline: decline.thousandths() }
     }
 
     /// When an ONU flaps.
@@ -128,6 +134,7 @@ pub(super) mod tests {
             down_after: 2,
             unknown_after: Duration::from_secs(600),
             flap: FlapRule::default(),
+            baselines: Baselines::default(),
         }
     }
 

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Reason;
-use crate::model::{Level, Mac, OltId, OnuId, OnuKey, PonId, Serial, Timestamp, Truth, Verdict};
+use super::{Part, Reason, Side};
+use crate::config::Pattern;
+use crate::model::{Dbm, Decibels, Level, Mac, OltId, OnuId, OnuKey, PonId, Serial, Timestamp, Truth, Verdict};
 
 /// One thing that changed, of an ONU or of a whole OLT.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +22,9 @@ pub struct Transition {
     pub what: Change,
     /// Why.
     pub reason: Reason,
+    /// Whether it happened while somebody worked there: nobody is to be woken by it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_maintenance: bool,
 }
 
 impl Transition {
@@ -114,6 +118,77 @@ pub enum Change {
     },
     /// It went down too often in a short time: its verdict holds.
     Flapping,
+    /// A level fell and stays there. About an ONU, or about a PON, where no `onu` is given.
+    Step {
+        /// Whose movement.
+        part: Part,
+        /// Whose receiver.
+        side: Side,
+        /// The PON.
+        pon: Option<PonId>,
+        /// Where it usually was; of a PON nothing, for it has many levels.
+        from: Option<Dbm>,
+        /// Where it is.
+        to: Option<Dbm>,
+        /// How much is lost.
+        lost: Decibels,
+        /// Since when, to four hours.
+        since: Timestamp,
+        /// Lost dB of the margin that there was; of a PON, of its weakest ONU. Where the window is known.
+        severity_percent: Option<u32>,
+    },
+    /// A level falls day by day.
+    Decline {
+        /// Whose movement.
+        part: Part,
+        /// Whose receiver.
+        side: Side,
+        /// The PON.
+        pon: Option<PonId>,
+        /// Where it was; of a PON nothing.
+        from: Option<Dbm>,
+        /// To where it came.
+        to: Option<Dbm>,
+        /// How much is lost.
+        lost: Decibels,
+        /// Since when it can be seen.
+        since: Timestamp,
+        /// How much it falls in 30 days.
+        per_month: Decibels,
+        /// Chance that this is no accident.
+        confidence_percent: u8,
+        /// Days until it is within 1 dB of the sensitivity, at this rate; of a PON, its weakest ONU.
+        days_left: Option<u16>,
+        /// Lost dB of the margin that there was.
+        severity_percent: Option<u32>,
+    },
+    /// A step or a decline is over.
+    Recovered {
+        /// Whose movement.
+        part: Part,
+        /// Whose receiver.
+        side: Side,
+        /// The PON.
+        pon: Option<PonId>,
+        /// Where it is; of a PON nothing.
+        to: Option<Dbm>,
+        /// What remains lost of steps; `None` when a decline was seen no more, and no repair.
+        lost: Option<Decibels>,
+    },
+    /// Somebody begins to work on the OLT, or on some of its PONs: verdicts of what hangs there hold.
+    MaintenanceBegun {
+        /// Which PONs; `None` is the whole OLT.
+        pon: Option<Pattern>,
+        /// For what.
+        why: String,
+    },
+    /// That is over: what it covered is stale until it is read.
+    MaintenanceOver {
+        /// Which PONs; `None` is the whole OLT.
+        pon: Option<Pattern>,
+        /// For what it was.
+        why: String,
+    },
     /// The OLT stopped to answer: all its ONUs are stale.
     Unreachable,
     /// The OLT answers again.

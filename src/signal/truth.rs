@@ -21,6 +21,8 @@ pub(super) enum Staleness {
     Grace,
     /// Our clock went back.
     ClockBack,
+    /// Somebody worked there until now.
+    Maintained,
     /// It was remembered from before a restart.
     Recalled {
         /// Whether what is read next goes on from there: we were away too briefly for a loss and its repair to pass
@@ -255,9 +257,16 @@ impl TruthTrack {
                 Staleness::Rebooted => Reason::Rebooted(self.since),
                 Staleness::Grace => Reason::LossInGrace,
                 Staleness::ClockBack => Reason::ClockBack,
+                Staleness::Maintained => Reason::MaintenanceOver(self.since),
                 Staleness::Recalled { .. } => Reason::KnownUntil { truth: self.before, until: self.read_at },
             },
         }
+    }
+
+    /// Whether what is read next, if it is what was before, was so all the time.
+    fn goes_on(&self) -> bool {
+        let goes_on = matches!(self.staleness, Staleness::Recalled { goes_on: true } | Staleness::Maintained);
+        self.truth == Truth::Stale && goes_on
     }
 
     fn take(&mut self, at: Timestamp) {
@@ -273,10 +282,10 @@ impl TruthTrack {
             self.become_truth(Truth::Stale, at);
             return;
         }
-        let recalled = self.truth == Truth::Stale && self.staleness == (Staleness::Recalled { goes_on: true });
+        let goes_on = self.goes_on();
         if self.losses == 0 {
             (self.lost_at, self.cause) = match self.before {
-                Truth::Down(before) if recalled => (self.before_since, refine(before, cause)),
+                Truth::Down(before) if goes_on => (self.before_since, refine(before, cause)),
                 _ => (at, cause),
             };
         } else {
@@ -291,9 +300,7 @@ impl TruthTrack {
     /// `since` moves only when the truth's word changes: a cause that comes later belongs to the same loss.
     fn become_truth(&mut self, truth: Truth, since: Timestamp) {
         if truth.word() != self.truth.word() {
-            let goes_on = self.truth == Truth::Stale
-                && self.staleness == (Staleness::Recalled { goes_on: true })
-                && truth.word() == self.before.word();
+            let goes_on = self.goes_on() && truth.word() == self.before.word();
             if truth == Truth::Stale {
                 (self.before, self.before_since) = (self.truth, self.since);
             }

@@ -83,6 +83,9 @@ fn decide_by_onu(
     Grounds { track: level, reason: level_reason }: Grounds<'_, LevelTrack>,
 ) -> (Verdict, Reason) {
     let hold = |reason: Reason| (Verdict::Hold, reason);
+    if let Some(reason @ Reason::Maintenance { .. }) = damped {
+        return hold(reason);
+    }
     if let Some(reason) = around.suspect {
         return hold(reason);
     }

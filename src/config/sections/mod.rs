@@ -2,12 +2,14 @@
 
 mod address;
 mod credential;
+mod maintenance;
 mod olt;
 mod ozmap;
 mod services;
 mod thresholds;
 
 pub(super) use credential::snmp;
+pub(super) use maintenance::maintenance;
 pub(super) use olt::olts;
 pub(super) use ozmap::ozmap;
 pub(super) use services::{alerts, http, incident, mibs, store, trap};

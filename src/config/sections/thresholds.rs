@@ -1,12 +1,12 @@
-//! `[thresholds]`, `[thresholds.classes.NAME]` and `[[thresholds.override]]`.
+//! `[thresholds]`, `[thresholds.classes.NAME]`, `[baseline]` and `[[thresholds.override]]`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::model::Olt;
 use crate::config::reader::{Section, alternatives, did_you_mean, quote};
-use crate::config::schema::{CLASS, OVERRIDE, THRESHOLDS};
-use crate::config::thresholds::{AddressMatch, FlapRule, Pattern, ThresholdRule, Thresholds, Window};
+use crate::config::schema::{BASELINE, CLASS, OVERRIDE, THRESHOLDS};
+use crate::config::thresholds::{AddressMatch, Baselines, FlapRule, Pattern, ThresholdRule, Thresholds, Window};
 use crate::model::{Dbm, Decibels};
 
 /// `[thresholds.classes.NAME]`: the operator's own classes.
@@ -27,12 +27,13 @@ pub(in crate::config) fn thresholds(root: &Section<'_>, olts: &[Olt]) -> Thresho
     let overrides = section.map(|section| section.sections("override", &OVERRIDE)).unwrap_or_default();
     Thresholds {
         base,
-        overrides: overrides.iter().map(|section| (place(section, olts), rule(section, &base, &own))).collect(),
+        overrides: overrides.iter().map(|section| (place_of(section, olts), rule(section, &base, &own))).collect(),
         down_after: section.and_then(|section| section.whole("down_after", 1..=1000)).unwrap_or(2),
         unknown_after: section
             .and_then(|section| section.duration_or_zero("unknown_after"))
             .unwrap_or(Duration::from_secs(10 * 60)),
         flap: section.map(flap).unwrap_or_default(),
+        baselines: root.section("baseline", &BASELINE).as_ref().map(baselines).unwrap_or_default(),
     }
 }
 
@@ -61,6 +62,19 @@ fn flap(section: &Section<'_>) -> FlapRule {
         );
     }
     rule
+}
+
+fn baselines(section: &Section<'_>) -> Baselines {
+    let default = Baselines::default();
+    // Less than half a dB is noise on every device.
+    let fall = |key, expected, least: f64| {
+        let fits = |db: f64| (0.5..=20.0).contains(&db) || db == least;
+        Decibels::new(section.number(key, expected, fits)?.value).ok()
+    };
+    Baselines {
+        step: fall("step_db", "a number of dB from 0.5 to 20, or 0 for none", 0.0).unwrap_or(default.step),
+        decline: fall("decline_db", "a number of dB from 0.5 to 20", 0.5).unwrap_or(default.decline),
+    }
 }
 
 fn own_classes(section: &Section<'_>) -> OwnClasses {
@@ -97,7 +111,8 @@ fn own_classes(section: &Section<'_>) -> OwnClasses {
     own
 }
 
-fn place(section: &Section<'_>, olts: &[Olt]) -> AddressMatch {
+/// Which ONUs a section is for. One that fits none of these OLTs earns a warning, one that says nothing is a mistake.
+pub(super) fn place_of(section: &Section<'_>, olts: &[Olt]) -> AddressMatch {
     let pattern = |key, expected| {
         section.text(key, expected, |text| {
             if text.trim() == text && !text.is_empty() { Ok(Pattern::new(text)) } else { Err(String::new()) }
@@ -105,12 +120,10 @@ fn place(section: &Section<'_>, olts: &[Olt]) -> AddressMatch {
     };
     let olt = pattern("olt", "the name of an OLT, with * for any text");
     let pon = pattern("pon", "the name of a PON, with * for any text, such as \"0/3/*\"");
-    if section.at("olt").is_none() && section.at("pon").is_none() {
-        let message = "[[thresholds.override]] says for nothing that it is meant: expected \"olt\", \"pon\" or both";
-        section.reader.problem(&section.span, message.to_owned());
-    }
+    section.require_one(&["olt", "pon"], "says for nothing that it is meant: expected \"olt\", \"pon\" or both");
     if let Some(olt) = olt.as_ref().filter(|olt| !olts.iter().any(|one| olt.value.fits(one.name.as_str()))) {
-        section.reader.warn(&olt.span, "thresholds.override.olt: no [[olt]] has such a name, so it has no effect");
+        let name = section.name("olt");
+        section.reader.warn(&olt.span, &format!("{name}: no [[olt]] has such a name, so it has no effect"));
     }
     AddressMatch { olt: olt.map(|at| at.value), pon: pon.map(|at| at.value) }
 }

@@ -80,9 +80,10 @@ fn the_example_is_valid_as_it_stands() {
 fn each_default_that_it_shows_is_the_real_one() {
     // An override without a place is no override; it says nothing about defaults.
     let override_header = "[[thresholds.override]]\n";
-    let absent = only(|line| matches!(line, Line::Header | Line::Required(_))).replace(override_header, "");
-    let written =
-        only(|line| matches!(line, Line::Header | Line::Required(_) | Line::Default(_))).replace(override_header, "");
+    let place = "olt = 'olt-centro'\nfrom =";
+    let placed = |text: String| text.replace(override_header, "").replace("from =", place);
+    let absent = placed(only(|line| matches!(line, Line::Header | Line::Required(_))));
+    let written = placed(only(|line| matches!(line, Line::Header | Line::Required(_) | Line::Default(_))));
     assert!(written.lines().count() > absent.lines().count() + 30, "the example shows many defaults");
     assert_eq!(shown(&absent), shown(&written));
 }
@@ -96,6 +97,7 @@ fn every_value_that_it_shows_is_valid() {
         shown(
             &only(|line| !matches!(line, Line::Or(_) | Line::Prose | Line::NoDefault(_)))
                 .replace("[[thresholds.override]]\n", "")
+                .replace("from =", "olt = 'olt-centro'\nfrom =")
         )
     );
     // Without a class, its two numbers are.
@@ -111,6 +113,8 @@ fn every_value_that_it_shows_is_valid() {
                         | "community_file"
                         | "auth_file"
                         | "privacy_file"
+                        | "weekly"
+                        | "utc_offset"
                 )
         )
     };

@@ -224,6 +224,46 @@ fn mistakes_in_windows_of_the_olt_and_own_classes_are_told() {
 }
 
 #[test]
+fn maintenance_is_once_or_every_week() {
+    let config = parse(&with(
+        "[[maintenance]]\nolt = 'a'\npon = '0/3/*'\nfrom = '2026-12-01T02:00:00-03:00'\nuntil = '2026-12-01T05:00Z'\n\
+         reason = 'splitters'\n[[maintenance]]\npon = '1'\nweekly = 'tue 02:00-05:00'\nutc_offset = '-03:00'\nreason = 'power'\n\
+         [[maintenance]]\nolt = 'b'\nweekly = 'daily 01:00-02:00'\nreason = 'x'",
+    ));
+    let error = config.unwrap_err().to_string();
+    assert!(error.contains("maintenance.until: it is not after \"from\""), "{error}");
+    let text = "[[maintenance]]\npon = '1'\nweekly = 'tue 02:00-05:00'\nutc_offset = '-03:00'\nreason = 'power'\n\
+                [[maintenance]]\nolt = 'b'\nweekly = 'daily 01:00-02:00'\nreason = 'x'";
+    let config = parse(&with(text)).unwrap();
+    assert!(has_warning(&config, "maintenance.olt: no [[olt]] has such a name"), "{:?}", config.warnings);
+    let at = |text| maintenance::parse_moment(text).unwrap();
+    let under_way = |time| maintenance::under_way(&config.maintenance, "a", at(time)).len();
+    assert_eq!([under_way("2026-12-01T05:30Z"), under_way("2026-12-01T01:30Z")], [1, 0]);
+    assert_eq!(maintenance::under_way(&config.maintenance, "b", at("2026-12-01T01:30Z")).len(), 1);
+}
+
+#[test]
+fn mistakes_in_maintenance_are_told() {
+    for (text, message) in [
+        ("reason = 'x'\nweekly = 'tue 02:00-05:00'", "says for nothing that it is meant"),
+        ("olt = 'a'\nweekly = 'tue 02:00-05:00'", "[[maintenance]] lacks \"reason\""),
+        ("olt = 'a'\nreason = 'x'", "lacks a time"),
+        ("olt = 'a'\nreason = 'x'\nfrom = '2026-12-01T02:00Z'", "\"until\" is needed too"),
+        ("olt = 'a'\nreason = 'x'\nfrom = '2026-12-01T02:00'\nuntil = '2026-12-01T02:00Z'", "its offset is missing"),
+        ("olt = 'a'\nreason = 'x'\nweekly = 'tuesday 02:00-03:00'", "is no day"),
+        ("olt = 'a'\nreason = 'x'\nweekly = 'tue 02:00-03:00'\nutc_offset = 'BRT'", "expected an offset from UTC"),
+        (
+            "olt = 'a'\nreason = 'x'\nweekly = 'tue 02:00-03:00'\nuntil = '2026-12-01T02:00Z'",
+            "\"weekly\" is given already",
+        ),
+        ("olt = 'a'\nreason = ''\nweekly = 'tue 02:00-03:00'", "expected why"),
+    ] {
+        let error = parse(&with(&format!("[[maintenance]]\n{text}"))).unwrap_err().to_string();
+        assert!(error.contains(message), "{text}: {error}");
+    }
+}
+
+#[test]
 fn every_word_means_what_it_says() {
     for (auth, privacy) in [("md5", "des"), ("sha1", "aes128"), ("sha224", "aes192"), ("sha512", "aes256")] {
         let text = format!(

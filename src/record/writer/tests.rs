@@ -1,7 +1,7 @@
 use std::os::fd::OwnedFd;
 
 use super::*;
-use crate::config::{AddressMatch, FlapRule, Pattern, StatusMap, ThresholdRule, Thresholds};
+use crate::config::{AddressMatch, Baselines, FlapRule, Pattern, StatusMap, ThresholdRule, Thresholds};
 use crate::model::{
     Completeness, Dbm, Gap, Mac, OnuKey, OnuState, PonId, Reading, SweepKind, SweepScope, Unread, Verdict,
 };
@@ -14,6 +14,7 @@ fn rules() -> Rules {
         down_after: 2,
         unknown_after: Duration::from_secs(600),
         flap: FlapRule::default(),
+        baselines: Baselines::default(),
     };
     Rules { thresholds, status: StatusMap::all(Verdict::Error) }
 }

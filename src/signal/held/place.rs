@@ -106,7 +106,8 @@ impl Held {
             (Some(from), Some(to)) if from != to => {
                 let presence = self.presence;
                 let told = self.told;
-                *self = Self { presence, told, ..Self::new(at) };
+                let is_maintained = self.is_maintained;
+                *self = Self { presence, told, is_maintained, ..Self::new(at) };
                 sighting = Sighting::Replaced { from, to };
             }
             _ => {}
@@ -117,6 +118,7 @@ impl Held {
             {
                 // The light comes another way now.
                 self.unconfirm_levels();
+                self.baselines = [None, None];
                 if sighting == Sighting::Same {
                     sighting = Sighting::Moved { from, to: pon };
                 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Judge;
+use super::maintenance::until;
+use crate::config::maintenance::UnderWay;
 use crate::model::{Field, OltId, OnuKey, PonId, Reading, Sweep, SweepKind, SweepScope, Timestamp, Unread};
 use crate::signal::held::{Held, Sighting};
 use crate::signal::rules::RuleBook;
@@ -35,6 +37,15 @@ pub(super) struct Pass<'a> {
     pub(super) olt_side_believed: bool,
     pub(super) level_old_after: Duration,
     pub(super) state: StateRules,
+    /// Work on the network under way.
+    pub(super) maintenance: &'a [UnderWay],
+}
+
+impl Pass<'_> {
+    /// Whether somebody works on this PON.
+    fn is_maintained(&self, pon: Option<PonId>) -> bool {
+        until(self.maintenance, pon).is_some()
+    }
 }
 
 /// The sweep's rows, sorted by key, each key once. Sweeps are sorted already, but nothing here breaks when one is not.
@@ -81,6 +92,7 @@ impl Merge<'_> {
             at: self.pass.at,
             what,
             reason: Reason::Listed(self.pass.kind),
+            in_maintenance: false,
         });
     }
 
@@ -90,6 +102,7 @@ impl Merge<'_> {
         }
         let key = row.reading.key.clone();
         let mut held = Held::new(self.pass.at);
+        held.is_maintained = self.pass.is_maintained(row.reading.pon);
         self.tell(&key, Change::Appeared);
         self.take(&key, &mut held, row);
         self.fresh.push((key, held));
@@ -108,6 +121,7 @@ impl Merge<'_> {
             Sighting::Same => {}
             Sighting::Learned => self.learned.push(key.clone()),
             Sighting::Moved { from, to } => {
+                held.is_maintained = pass.is_maintained(Some(to));
                 self.tell(key, Change::Moved { from_key: None, from: Some(from), to: Some(to) });
             }
             Sighting::Replaced { from, to } => {
@@ -191,6 +205,7 @@ impl Judge {
                 at: pass.at,
                 what: Change::Moved { from_key: Some(from_key.clone()), from, to: held.pon() },
                 reason: Reason::Listed(pass.kind),
+                in_maintenance: false,
             });
             if let Ok(position) = self.onus.binary_search_by(|(held, _)| held.cmp(&from_key)) {
                 self.onus.remove(position);
@@ -216,6 +231,7 @@ impl Judge {
                     at,
                     what: Change::Gone,
                     reason: Reason::Absent(u32::from(held.presence.missing())),
+                    in_maintenance: false,
                 });
             }
             !gone

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::Judge;
+use super::maintenance::until;
 use super::merge::MAX_ONUS;
 use crate::model::{Decibels, OnuKey, Timestamp, Truth};
+use crate::signal::baseline::Baseline;
 use crate::signal::flap::FlapTrack;
 use crate::signal::held::Held;
 use crate::signal::level::LevelTrack;
@@ -18,9 +20,11 @@ const LEVEL: u8 = 2;
 const PLACE: u8 = 3;
 const OLT_LEVEL: u8 = 4;
 const FLAP: u8 = 5;
+const BASELINES: [u8; 2] = [6, 7];
 /// Fields of an OLT's memory.
 const HEARD: u8 = 1;
 const SUSPECT: u8 = 2;
+const COMMON: u8 = 3;
 
 /// What came of giving a judge its memories back.
 #[derive(Debug, Default)]
@@ -65,6 +69,11 @@ impl Judge {
                 memory.field(OLT_LEVEL, |memory| held.olt_level.write(&rule, memory));
             }
             memory.field(FLAP, |memory| held.flap.write(memory));
+            for (tag, baseline) in BASELINES.into_iter().zip(&held.baselines) {
+                if let Some(baseline) = baseline {
+                    memory.field(tag, |memory| baseline.write(memory));
+                }
+            }
             changed.push(Memory { key: key.clone(), identity: held.identity(), octets: memory.finish() });
         }
         let gone = gone.as_mut().map(std::mem::take).unwrap_or_default();
@@ -90,6 +99,7 @@ impl Judge {
             }),
             _ => {}
         }
+        self.write_common(COMMON, &mut memory);
         memory.finish()
     }
 
@@ -105,7 +115,12 @@ impl Judge {
         let mut heard_until = None;
         if !olt.is_empty() {
             match read_olt(olt) {
-                Ok((heard, suspect)) => {
+                Ok((heard, suspect, common)) => {
+                    for mut field in common {
+                        if let Err(why) = self.read_common(COMMON, &mut field) {
+                            recalled.refuse(why);
+                        }
+                    }
                     heard_until = heard.map(|heard: Timestamp| heard.min(now));
                     if let Some(suspect) = suspect {
                         self.tripwire.suspect_again(suspect);
@@ -138,12 +153,14 @@ impl Judge {
                     olt_level: held.told.olt_level,
                 },
                 reason: held.reason(),
+                in_maintenance: false,
             });
         }
         self.onus.reserve_exact(fresh.len());
         self.onus.append(&mut fresh);
         self.onus.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         self.settle(&mut recalled.told);
+        recalled.told = self.mark(recalled.told);
         recalled
     }
 
@@ -169,8 +186,14 @@ impl Judge {
         if let Some(mut field) = find(FLAP) {
             held.flap = FlapTrack::recall(&mut field, now).ok_or(MemoryError::Field(FLAP))?;
         }
+        for (tag, baseline) in BASELINES.into_iter().zip(&mut held.baselines) {
+            if let Some(mut field) = find(tag) {
+                *baseline = Some(Box::new(Baseline::read(&mut field).ok_or(MemoryError::Field(tag))?));
+            }
+        }
         let state = self.state_rules();
         held.age(now, &state, self.level_old_after);
+        held.is_maintained = until(&self.maintenance, held.pon()).is_some();
         held.told.level = held.level.shown();
         held.told.olt_level = held.olt_level.shown();
         held.set_reason(held.truth.reason(&state));
@@ -179,16 +202,19 @@ impl Judge {
     }
 }
 
-fn read_olt(octets: &[u8]) -> Result<(Option<Timestamp>, Option<Reason>), MemoryError> {
-    let (mut heard, mut suspect) = (None, None);
+type OltMemory<'a> = (Option<Timestamp>, Option<Reason>, Vec<Reader<'a>>);
+
+fn read_olt(octets: &[u8]) -> Result<OltMemory<'_>, MemoryError> {
+    let (mut heard, mut suspect, mut common) = (None, None, Vec::new());
     for (tag, mut field) in Reader::fields(octets)? {
         match tag {
             HEARD => heard = Some(Timestamp::from_millis(field.u64().ok_or(MemoryError::Field(tag))?)),
             SUSPECT => suspect = Some(read_suspect(&mut field).ok_or(MemoryError::Field(tag))?),
+            COMMON => common.push(field),
             _ => {}
         }
     }
-    Ok((heard, suspect))
+    Ok((heard, suspect, common))
 }
 
 fn read_suspect(field: &mut Reader<'_>) -> Option<Reason> {

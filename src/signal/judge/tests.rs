@@ -7,7 +7,9 @@ use crate::signal::Identity;
 use crate::signal::rules::tests::thresholds;
 
 mod damping;
+mod drift;
 mod levels;
+mod maintenance;
 mod olt_side;
 mod recall;
 mod shrinking;
