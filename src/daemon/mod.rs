@@ -4,9 +4,11 @@
 //! that others may read. Not its business: what is decided, and how it is shown.
 
 mod board;
+mod door;
 mod error;
 mod olt;
 mod start;
+mod traps;
 
 pub use board::{Board, OltReport, Standing};
 pub use error::DaemonError;

@@ -4,7 +4,7 @@
 //!   PollTask ──Event──(4, waits)──► judge task ──OltReport (watch, newest)──► Board
 //!   clock ──tick──────────────────►    │
 //!                                      ├──OltWishes (newest per OLT)──► Pusher
-//!                                      └──Hint (levels that need a second look)──► PollTask
+//!                                      └──Hint (levels, or a loss that a trap led to, that need a second look)──► PollTask
 //! ```
 
 use std::sync::Arc;
@@ -79,6 +79,9 @@ impl JudgeTask {
                 judge.set_intervals(intervals.state, intervals.optics);
                 let told = judge.observe(&sweep);
                 let look_again = judge.look_again();
+                if sweep.kind == SweepKind::State && self.hints.confirm(judge.has_unconfirmed_losses()) {
+                    self.note_hint(Hint::State);
+                }
                 self.count_looks(&sweep, &view);
                 self.tell(&told);
                 if let Some(look_again) = look_again {
@@ -89,9 +92,7 @@ impl JudgeTask {
                         LookAgain::Everywhere => Hint::Levels,
                         LookAgain::Pons(pons) => Hint::Pons(pons),
                     };
-                    if let Some(recorder) = &self.recorder {
-                        recorder.hint(&self.olt, Timestamp::from(SystemTime::now()), hint.clone());
-                    }
+                    self.note_hint(hint.clone());
                     self.hints.give(hint);
                 }
                 tracing::debug!(
@@ -129,6 +130,12 @@ impl JudgeTask {
             }
         }
         self.publish(&mut report);
+    }
+
+    fn note_hint(&self, hint: Hint) {
+        if let Some(recorder) = &self.recorder {
+            recorder.hint(&self.olt, Timestamp::from(SystemTime::now()), hint);
+        }
     }
 
     fn count_looks(&mut self, sweep: &Sweep, view: &View) {
