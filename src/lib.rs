@@ -16,3 +16,4 @@ pub mod signal;
 pub mod sim;
 pub mod snmp;
 pub mod store;
+pub mod trap;

@@ -29,6 +29,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<Outcome, CliError> {
     let daemon = Daemon::start_recorded(&config, library, recording.as_ref().map(Recording::recorder))?;
     let listens = server.as_ref().map(|server| server.address().to_string());
     let serving = server.map(|server| tokio::spawn(server.run(daemon.board().clone(), stop.clone())));
+    let traps = daemon.board().traps().map(|traps| traps.listens.to_string());
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         config = %args.config.config.display(),
@@ -39,6 +40,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<Outcome, CliError> {
             Some(OzmapMode::Write) => "write",
         },
         http = listens.as_deref().unwrap_or("none"),
+        traps = traps.as_deref().unwrap_or("none"),
         "oltwatch runs"
     );
     systemd::notify(systemd::READY);

@@ -11,6 +11,7 @@ use crate::ozmap::PushSnapshot;
 use crate::poll::{Status, View};
 use crate::signal::Reason;
 use crate::snmp::{Engine, EngineStatus};
+use crate::trap;
 
 /// What is held of one ONU.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +101,7 @@ pub struct Board {
     olts: Arc<Vec<(OltId, watch::Receiver<Arc<OltReport>>)>>,
     push: Option<watch::Receiver<Arc<PushSnapshot>>>,
     engine: Engine,
+    traps: Option<trap::Statuses>,
 }
 
 impl Board {
@@ -108,8 +110,9 @@ impl Board {
         olts: Vec<(OltId, watch::Receiver<Arc<OltReport>>)>,
         push: Option<watch::Receiver<Arc<PushSnapshot>>>,
         engine: Engine,
+        traps: Option<trap::Statuses>,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push, engine }
+        Self { started, olts: Arc::new(olts), push, engine, traps }
     }
 
     /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
@@ -123,7 +126,17 @@ impl Board {
         let ends: Vec<_> = reports.into_iter().map(|report| watch::channel(Arc::new(report))).collect();
         let olts = ends.iter().map(|(_, report)| (report.borrow().olt.clone(), report.clone())).collect();
         let push = push.map(|push| watch::channel(Arc::new(push)).1);
-        (Self::new(started, olts, push, Engine::default()), ends.into_iter().map(|(owner, _)| owner).collect())
+        (Self::new(started, olts, push, Engine::default(), None), ends.into_iter().map(|(owner, _)| owner).collect())
+    }
+
+    /// The same, with a receiver of traps, to which the first OLT has sent one when the board was started.
+    #[cfg(test)]
+    pub(crate) fn listening(self, listens: std::net::SocketAddr) -> Self {
+        let traps = trap::Statuses::new(listens, self.olts.iter().map(|(olt, _)| olt));
+        if let Some((olt, _)) = self.olts.first() {
+            traps.came_to(olt, self.started, Some(crate::poll::Offered::Now));
+        }
+        Self { traps: Some(traps), ..self }
     }
 
     /// Whether the tasks that keep these snapshots true still live.
@@ -155,6 +168,12 @@ impl Board {
     #[must_use]
     pub fn engine(&self) -> EngineStatus {
         self.engine.status()
+    }
+
+    /// What came to the receiver of traps; `None` when none listens.
+    #[must_use]
+    pub fn traps(&self) -> Option<trap::Status> {
+        self.traps.as_ref().map(trap::Statuses::now)
     }
 
     /// How the matching with OZmap and the writing stand; `None` without `[ozmap]`.

@@ -1,6 +1,7 @@
 //! Why the daemon cannot start.
 
 use crate::ozmap::OzmapError;
+use crate::trap::BindError;
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +9,9 @@ pub enum DaemonError {
     /// The client of OZmap cannot be made from its config.
     #[error("OZmap: {0}")]
     Ozmap(#[from] OzmapError),
+    /// Traps cannot be received where the config says.
+    #[error(transparent)]
+    Trap(#[from] BindError),
     /// The config names a profile that does not exist.
     #[error("OLT {olt}: there is no profile {name:?}; there are {known}")]
     NoSuchProfile {

@@ -4,10 +4,12 @@
 //! that others may read. Not its business: what is decided, and how it is shown.
 
 mod board;
+mod door;
 mod error;
 pub mod maintenance;
 mod olt;
 mod start;
+mod traps;
 
 pub use board::{Board, OltReport, Standing};
 pub use error::DaemonError;

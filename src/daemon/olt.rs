@@ -4,7 +4,7 @@
 //!   PollTask ──Event──(4, waits)──► judge task ──OltReport (watch, newest)──► Board
 //!   clock ──tick──────────────────►    │
 //!                                      ├──OltWishes (newest per OLT)──► Pusher
-//!                                      └──Hint (levels that need a second look)──► PollTask
+//!                                      └──Hint (levels, or a loss that a trap led to, that need a second look)──► PollTask
 //! ```
 
 use std::sync::Arc;
@@ -87,6 +87,9 @@ impl JudgeTask {
                 let Some(judge) = &mut self.judge else { return };
                 told.append(&mut judge.observe(&sweep));
                 let look_again = judge.look_again();
+                if sweep.kind == SweepKind::State && self.hints.confirm(judge.has_unconfirmed_losses()) {
+                    self.note_hint(Hint::State);
+                }
                 self.count_looks(&sweep, &view);
                 self.tell(&told);
                 if let Some(look_again) = look_again {
@@ -97,9 +100,7 @@ impl JudgeTask {
                         LookAgain::Everywhere => Hint::Levels,
                         LookAgain::Pons(pons) => Hint::Pons(pons),
                     };
-                    if let Some(recorder) = &self.recorder {
-                        recorder.hint(&self.olt, Timestamp::from(SystemTime::now()), hint.clone());
-                    }
+                    self.note_hint(hint.clone());
                     self.hints.give(hint);
                 }
                 tracing::debug!(
@@ -157,6 +158,12 @@ impl JudgeTask {
             tracing::info!(olt = %self.olt, "no maintenance any more: everything is read anew");
         }
         judge.set_maintenance(under_way, now)
+    }
+
+    fn note_hint(&self, hint: Hint) {
+        if let Some(recorder) = &self.recorder {
+            recorder.hint(&self.olt, Timestamp::from(SystemTime::now()), hint);
+        }
     }
 
     fn count_looks(&mut self, sweep: &Sweep, view: &View) {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  Daemon ──shutdown (watch)──► every PollTask, the Pusher
-//!     └── supervisor: one PollTask and one judge task an OLT; a pair that ends too early is started again
+//!     ├── supervisor: one PollTask and one judge task an OLT; a pair that ends too early is started again
+//!     └── the receiver of traps, with a supervisor of its own
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,9 +14,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::board::{Board, OltReport};
+use super::door::Door;
 use super::error::DaemonError;
 use super::maintenance;
 use super::olt::JudgeTask;
+use super::traps;
 use crate::config::{self, Config};
 use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
@@ -23,6 +26,7 @@ use crate::ozmap::{Client, Looks, Pusher};
 use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::record::Recorder;
 use crate::snmp::{Engine, EngineLimits};
+use crate::trap;
 
 /// First sweeps of all OLTs are spread so that at most about ten OLTs a second are greeted, but no longer than this.
 const LONGEST_SPREAD: Duration = Duration::from_secs(60);
@@ -40,11 +44,11 @@ const RESTART_PAUSE: Duration = Duration::from_secs(5);
 /// Everything that runs.
 pub struct Daemon {
     board: Board,
-    hints: BTreeMap<OltId, Hints>,
-    recorder: Option<Recorder>,
+    door: Door,
     pusher: Option<Pusher>,
     shutdown: watch::Sender<bool>,
     supervisor: tokio::task::JoinHandle<()>,
+    receiver: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// What it takes to start the tasks of one OLT.
@@ -117,6 +121,9 @@ impl Daemon {
                 return Err(DaemonError::NoSuchProfile { olt: olt.name.to_string(), name: name.clone(), known });
             }
         }
+        // Before anything is asked: a port that is taken ends it here.
+        let listen = config.trap.as_ref().and_then(|trap| trap.listen);
+        let receiver = listen.map(trap::Receiver::bind).transpose()?;
         let (shutdown, stopped) = watch::channel(false);
         let pusher = match &config.ozmap {
             Some(ozmap) => Some(Pusher::spawn(&Client::new(ozmap)?, ozmap, stopped.clone())),
@@ -156,10 +163,17 @@ impl Daemon {
                 shutdown: stopped.clone(),
             });
         }
-        let board =
-            Board::new(Timestamp::from(SystemTime::now()), receivers, pusher.as_ref().map(Pusher::subscribe), engine);
-        let supervisor = tokio::spawn(supervise(plans, stopped));
-        Ok(Self { board, hints, recorder, pusher, shutdown, supervisor })
+        let door = Door::new(hints, recorder);
+        let statuses = receiver
+            .as_ref()
+            .map(|receiver| trap::Statuses::new(receiver.address(), config.olts.iter().map(|olt| &olt.name)));
+        let push = pusher.as_ref().map(Pusher::subscribe);
+        let board = Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone());
+        let supervisor = tokio::spawn(supervise(plans, stopped.clone()));
+        let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
+            tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))
+        });
+        Ok(Self { board, door, pusher, shutdown, supervisor, receiver })
     }
 
     /// The snapshots of everything that runs.
@@ -171,12 +185,7 @@ impl Daemon {
     /// Asks for a look at an OLT now; hints that wait are merged. False when there is no such OLT.
     #[must_use]
     pub fn hint(&self, olt: &OltId, hint: Hint) -> bool {
-        let Some(hints) = self.hints.get(olt) else { return false };
-        if let Some(recorder) = &self.recorder {
-            recorder.hint(olt, Timestamp::from(SystemTime::now()), hint.clone());
-        }
-        hints.give(hint);
-        true
+        self.door.give(olt, hint).is_some()
     }
 
     /// Stops: no new request is sent, and the write in hand is finished.
@@ -185,7 +194,14 @@ impl Daemon {
         if let Some(pusher) = &self.pusher {
             pusher.stop().await;
         }
-        if tokio::time::timeout(STOP_WAIT, self.supervisor).await.is_err() {
+        let rest = async {
+            if let Some(receiver) = self.receiver {
+                // It has told of what went wrong.
+                let _ = receiver.await;
+            }
+            self.supervisor.await
+        };
+        if tokio::time::timeout(STOP_WAIT, rest).await.is_err() {
             tracing::warn!("a task did not end in time and is left behind");
         }
     }

@@ -12,6 +12,7 @@ use crate::daemon::OltReport;
 use crate::model::{Completeness, Dbm, Gap, OltId, PonId, PonReading, PonState, SweepKind, Timestamp};
 use crate::poll::{Intervals, Lateness, SweepSummary};
 use crate::snmp::Counters;
+use crate::trap;
 
 /// The whole document.
 #[derive(Debug, Serialize)]
@@ -58,6 +59,8 @@ pub(super) struct OltEntry {
     sweeps: BTreeMap<&'static str, SweepEntry>,
     /// What was sent and came back.
     counters: Option<CountersEntry>,
+    /// What came of its traps; `null` when none are listened for.
+    traps: Option<TrapsEntry>,
     /// Counts of its ONUs.
     onus: OnuCounts,
     /// Its PONs, sorted.
@@ -225,6 +228,23 @@ impl From<&Counters> for CountersEntry {
     }
 }
 
+/// The traps that an OLT sent since the daemon started.
+#[derive(Debug, Serialize)]
+struct TrapsEntry {
+    /// How many.
+    received: u64,
+    /// When the last one came.
+    last: Option<Timestamp>,
+    /// What they came to: `now`, `later`, `merged`, `none`.
+    looks: Words,
+}
+
+impl From<&trap::Tally> for TrapsEntry {
+    fn from(tally: &trap::Tally) -> Self {
+        Self { received: tally.received, last: tally.last, looks: tally.outcomes().into_iter().collect() }
+    }
+}
+
 /// Counts of ONUs. Every word is there, also with none.
 #[derive(Debug, Serialize)]
 struct OnuCounts {
@@ -302,7 +322,7 @@ impl PonEntry {
 }
 
 impl OltEntry {
-    pub(super) fn new(report: &OltReport) -> Self {
+    pub(super) fn new(report: &OltReport, traps: Option<&trap::Status>) -> Self {
         let tally = OltTally::of(report);
         let status = report.status.as_ref();
         let identity = status.and_then(|status| status.identity.as_ref());
@@ -326,6 +346,7 @@ impl OltEntry {
             optics_round: status.map(|status| RoundEntry { slices: status.slices.1, read: status.slices.0 }),
             sweeps: SweepKind::ALL.iter().filter_map(sweep).collect(),
             counters: status.map(|status| CountersEntry::from(&status.counters)),
+            traps: traps.and_then(|traps| traps.olts.get(&report.olt)).map(TrapsEntry::from),
             onus: OnuCounts::from(&tally.whole),
             pons: tally
                 .pons

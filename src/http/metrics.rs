@@ -17,6 +17,7 @@ use crate::model::{Completeness, SweepKind, Timestamp};
 use crate::ozmap::PushSnapshot;
 use crate::poll::{Status, SweepSummary};
 use crate::snmp::{Counters, EngineStatus};
+use crate::trap;
 
 /// The page. Parameters are left alone: scrapers may add their own.
 pub(super) async fn page(State(shared): State<Shared>) -> Response {
@@ -64,6 +65,9 @@ pub(super) fn render(board: &Board, now: Timestamp) -> String {
     sweeps(&mut text, &olts);
     snmp(&mut text, &olts);
     engine(&mut text, &board.engine());
+    if let Some(status) = board.traps() {
+        traps(&mut text, &status);
+    }
     pons(&mut text, &olts);
     if let Some(push) = board.push() {
         ozmap(&mut text, &push, now);
@@ -219,6 +223,33 @@ fn engine(text: &mut Exposition, engine: &EngineStatus) {
     text.single(&names::ENGINE_FOREIGN, engine.foreign);
 }
 
+fn traps(text: &mut Exposition, status: &trap::Status) {
+    text.family(&names::TRAP_RECEIVED, |family| {
+        for (received, count) in &status.received {
+            family.sample([received.version.word(), received.kind.word()], *count);
+        }
+    });
+    text.family(&names::TRAP_DROPPED, |family| {
+        for (reason, count) in &status.dropped {
+            family.sample([reason], *count);
+        }
+    });
+    text.family(&names::TRAP_LOOKS, |family| {
+        for (olt, tally) in &status.olts {
+            for (look, count) in tally.outcomes() {
+                family.sample([olt.as_str(), look], count);
+            }
+        }
+    });
+    text.family(&names::TRAP_LAST, |family| {
+        for (olt, tally) in &status.olts {
+            if let Some(last) = tally.last {
+                family.sample([olt.as_str()], last);
+            }
+        }
+    });
+}
+
 fn pons(text: &mut Exposition, olts: &[Counted]) {
     let each = |family: &mut super::exposition::Family<'_>, counts: fn(&Tally) -> Vec<(&'static str, u64)>| {
         for olt in olts {
@@ -291,6 +322,7 @@ mod tests {
         let new = OltReport::new(OltId::new("olt-sul"), "192.0.2.12:161".to_owned());
         let olts = vec![testing::town(), testing::silent("olt-norte"), new];
         let (board, _ends) = Board::still(NOW, olts, Some(testing::push()));
+        let board = board.listening("127.0.0.1:1162".parse().unwrap());
         render(&board, NOW + Duration::from_secs(90))
     }
 
@@ -364,6 +396,11 @@ mod tests {
             "oltwatch_optics_round_slices{olt=\"olt-centro\"} 16",
             "oltwatch_optics_round_slices_read{olt=\"olt-centro\"} 3",
             "oltwatch_engine_in_flight 0",
+            "oltwatch_trap_received_total{version=\"2c\",kind=\"inform\"} 0",
+            "oltwatch_trap_dropped_total{reason=\"unknown_sender\"} 0",
+            "oltwatch_trap_looks_total{olt=\"olt-centro\",look=\"later\"} 0",
+            "oltwatch_trap_looks_total{olt=\"olt-centro\",look=\"now\"} 1",
+            "oltwatch_trap_last_timestamp_seconds{olt=\"olt-centro\"} 1795401067",
             "oltwatch_snmp_dropped_total{olt=\"olt-centro\",reason=\"foreign\"} 5",
             "oltwatch_snmp_rtt_seconds{olt=\"olt-centro\"} 0.0125",
             "oltwatch_pon_onus_by_truth{olt=\"olt-centro\",pon=\"0/1/1\",truth=\"stale\"} 1",
@@ -381,7 +418,11 @@ mod tests {
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
         }
-        for absent in ["oltwatch_olt_up{olt=\"olt-sul\"}", "oltwatch_snmp_rtt_seconds{olt=\"olt-norte\"}"] {
+        for absent in [
+            "oltwatch_olt_up{olt=\"olt-sul\"}",
+            "oltwatch_snmp_rtt_seconds{olt=\"olt-norte\"}",
+            "oltwatch_trap_last_timestamp_seconds{olt=\"olt-norte\"}",
+        ] {
             assert!(!text.contains(absent), "{absent}: silence is not evidence");
         }
     }

@@ -129,6 +129,15 @@ metrics! {
         "The receive buffer that the system granted; a quarter of it bounds the answers on their way.";
     ENGINE_FOREIGN = Counter "oltwatch_engine_foreign_total" [] "Datagrams that belong to no OLT; dropped.";
 
+    TRAP_RECEIVED = Counter "oltwatch_trap_received_total" ["version", "kind"]
+        "Traps and informs of OLTs of the config that were taken. Absent without [trap] listen, as all of these.";
+    TRAP_DROPPED = Counter "oltwatch_trap_dropped_total" ["reason"]
+        "Datagrams to the trap receiver that were dropped: unknown_sender, garbage, no_trap, unnamed, v3_inform, and of SNMPv3 user, level, signature, privacy, no_keys.";
+    TRAP_LOOKS = Counter "oltwatch_trap_looks_total" ["olt", "look"]
+        "What the OLT's traps came to: a look now, later (over the budget), merged with one that waits, or none (no reason to look).";
+    TRAP_LAST = Gauge "oltwatch_trap_last_timestamp_seconds" ["olt"]
+        "When the OLT's last trap came, in seconds since 1970 UTC. Absent before the first.";
+
     PON_BY_TRUTH = Gauge "oltwatch_pon_onus_by_truth" ["olt", "pon", "truth"]
         "ONUs of the PON by what is held of them: up, down, or stale (not known at present).";
     PON_BY_LEVEL = Gauge "oltwatch_pon_onus_by_level" ["olt", "pon", "level"]

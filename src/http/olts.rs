@@ -15,7 +15,8 @@ pub(super) async fn page(State(shared): State<Shared>, parameters: Parameters) -
     }
     shared
         .work(|board| {
-            let olts = board.olts().iter().map(|report| OltEntry::new(report)).collect();
+            let traps = board.traps();
+            let olts = board.olts().iter().map(|report| OltEntry::new(report, traps.as_ref())).collect();
             Ok(json(StatusCode::OK, &Olts { olts }))
         })
         .await
@@ -47,6 +48,11 @@ mod tests {
             ("skipped_slots", json!(4)),
             ("intervals", json!({"inventory_s": 3600.0, "state_s": 60.0, "optics_s": 900.0})),
             ("pons_left_out", json!(0)),
+            (
+                "traps",
+                json!({"received": 1, "last": "2026-11-23T02:31:07Z",
+                       "looks": {"now": 1, "later": 0, "merged": 0, "none": 0}}),
+            ),
         ] {
             assert_eq!(olt[field], value, "{field}");
         }

@@ -254,6 +254,7 @@ pub(super) async fn start(
     server.limits = limits;
     let address = server.address();
     let (board, reports) = Board::still(NOW, reports, push);
+    let board = board.listening("127.0.0.1:1162".parse().unwrap());
     let (shutdown, stopped) = watch::channel(false);
     let task = tokio::spawn(server.run(board, stopped));
     // Another room may have been first; one provider is as good as another.

@@ -5,6 +5,7 @@
 //! what a level means, what is wrong, whom it hits.
 
 mod account;
+mod budget;
 mod connect;
 mod error;
 mod explain;
@@ -23,7 +24,7 @@ mod view;
 pub use connect::{Identity, Poller, Trial, claims};
 pub use error::PollError;
 pub use explain::{ColumnPlan, Explanation, Limit, Load, Origin, ReadPlan, SweepPlan};
-pub use hint::{Hint, Hints};
+pub use hint::{Hint, Hints, Offered};
 pub use outline::{Bounds, ColumnOutline, Looks, Outline, TableOutline, outline};
 pub use proof::{Proved, Style, prove};
 pub use schedule::{Intervals, Lateness, Schedule};

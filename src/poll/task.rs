@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::budget::DISTANCE;
 use super::hint::{Hints, Wanted};
 use super::reach::Reach;
 use super::schedule::phase;
@@ -33,8 +34,6 @@ use crate::snmp::Counters;
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause between two looks at an OLT that does not answer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// Hints bring a sweep forward, but never closer than this to the one before.
-const HINT_DISTANCE: Duration = Duration::from_secs(5);
 
 /// How the polling of an OLT goes.
 #[derive(Debug, Clone)]
@@ -122,7 +121,8 @@ struct Running {
     named: Named,
     round: RoundInHand,
     failures: u32,
-    last_state: Option<Instant>,
+    /// Hints bring no sweep forward to before this.
+    hints_from: Option<Instant>,
 }
 
 impl PollTask {
@@ -145,8 +145,9 @@ impl PollTask {
             named: Named::default(),
             round: RoundInHand::default(),
             failures: 0,
-            last_state: None,
+            hints_from: None,
         };
+        self.hints.set_pace(self.poller.intervals());
         loop {
             tokio::select! {
                 biased;
@@ -170,6 +171,7 @@ impl PollTask {
                 let late = running.schedule.lateness();
                 running.schedule = Schedule::new(self.poller.name(), self.poller.intervals(), Duration::ZERO, started);
                 running.schedule.remember(&late);
+                self.hints.set_pace(self.poller.intervals());
             }
             let event = match result {
                 Ok(sweep) => {
@@ -254,7 +256,8 @@ impl Running {
     fn swept(&mut self, poller: &mut Poller, look: &Look, sweep: &Sweep, started: Instant) {
         self.failures = 0;
         if look.kind == SweepKind::State {
-            self.last_state = Some(started);
+            // An OLT that answers slowly gets as long a rest as it worked.
+            self.hints_from = Some(started + DISTANCE.max(started.elapsed() * 2));
             if poller.strangers {
                 self.schedule.hasten(SweepKind::Inventory, Instant::now());
             }
@@ -308,7 +311,7 @@ impl Running {
             // The breaker decides when it is asked again, and everything is read then.
             return;
         }
-        let at = self.last_state.map_or(now, |last| (last + HINT_DISTANCE).max(now));
+        let at = self.hints_from.map_or(now, |from| from.max(now));
         let Wanted { state, levels, inventory, pons } = wanted;
         if state {
             self.schedule.hasten(SweepKind::State, at);

@@ -171,6 +171,12 @@ impl Judge {
         self.tripwire.take_look_again()
     }
 
+    /// Whether a loss was read that counts only when another reading says the same.
+    #[must_use]
+    pub fn has_unconfirmed_losses(&self) -> bool {
+        self.onus.iter().any(|(_, held)| held.truth.is_unconfirmed_loss())
+    }
+
     /// Until when losses do not count, because the OLT has just rebooted; `None` while they count.
     #[must_use]
     pub fn grace_until(&self) -> Option<Timestamp> {

@@ -160,6 +160,11 @@ impl TruthTrack {
         self.losses > 0
     }
 
+    /// Whether it was read as down, and less often than makes a loss.
+    pub(super) const fn is_unconfirmed_loss(&self) -> bool {
+        self.losses > 0 && !matches!(self.truth, Truth::Down(_))
+    }
+
     /// How long the loss has lasted, as far as readings show.
     pub(super) const fn lost_for(&self) -> Duration {
         if self.losses == 0 { Duration::ZERO } else { self.read_at.since(self.lost_at) }

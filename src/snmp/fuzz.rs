@@ -1,5 +1,5 @@
 //! Hostile octets by the million, on any compiler: true messages and the kept ones of `fuzz/datagrams.txt` are changed at
-//! random and given to the scanner (beside two other decoders), to a walk, and to the opener of SNMPv3.
+//! random and given to the scanner (beside two other decoders), to a walk, to the opener of SNMPv3, and to the reader of traps.
 //! `OLTWATCH_FUZZ_INPUTS` says how many inputs each target takes (a few thousand by default), `OLTWATCH_FUZZ_SEED` where
 //! to begin; a failure names the input, which is the same every time. `docs/testing.md` has the command for a long run.
 //!
@@ -274,6 +274,48 @@ fn no_changed_message_is_believed() {
         open(&input, &datagram, truth, random.u8(..16) == 0);
     });
     assert!(untrue > 100, "the target looks at something: {untrue} {opened}");
+}
+
+/// A trap that is read says what our own scanner reads of it, and an inform is answered. Whether it was read.
+fn look_at_trap(input: &dyn Display, datagram: &[u8]) -> bool {
+    let answer = super::acknowledgement(datagram);
+    let _ = super::SealedTrap::read(datagram);
+    let Ok(message) = super::decode_trap(datagram) else { return false };
+    if codec::version(datagram) != Ok(codec::VERSION_2C) {
+        return false;
+    }
+    assert_eq!(answer.is_some(), message.kind == super::TrapKind::Inform, "input {input}");
+    let scanned = codec::scan_v2c(datagram).unwrap_or_else(|why| panic!("input {input}: {why}: {datagram:02x?}"));
+    let name = |varbind: codec::RawVarBind<'_>| {
+        let mut arcs = Vec::new();
+        varbind.name_into(&mut arcs).map(|()| Oid::new(&arcs))
+    };
+    let names: Vec<Oid> = scanned.pdu.varbinds().flatten().filter_map(name).collect();
+    assert!(message.varbinds.iter().all(|varbind| names.contains(&varbind.oid)), "input {input}: {datagram:02x?}");
+    true
+}
+
+/// Whatever is changed in a trap, it is read or refused; what is read of it is what our own scanner reads.
+#[test]
+fn a_changed_trap_is_read_or_refused() {
+    let kept = kept();
+    for (name, datagram) in &kept {
+        look_at_trap(name, datagram);
+    }
+    let mut read = 0;
+    each_input(20_000, |input, random| {
+        let mut datagram = if random.u8(..8) == 0 {
+            kept[random.usize(..kept.len())].1.clone()
+        } else {
+            let mut varbinds = vec![(oid("1.3.6.1.6.3.1.1.4.1.0"), Value::ObjectId(oid("1.3.6.1.6.3.1.1.5.3")))];
+            varbinds.extend((0..random.u32(0..6)).map(|row| (oid(ROOT).child(&[row * 300]), random_value(random))));
+            let tag = [0xa7, 0xa7, 0xa6, 0xa4][random.usize(..4)];
+            v2c_message("public", &response_pdu(tag, 1, 0, 0, &write_varbinds(&varbinds)))
+        };
+        mutate(random, &mut datagram);
+        read += u32::from(look_at_trap(&input, &datagram));
+    });
+    assert!(read > 100, "the target looks at something: {read}");
 }
 
 /// Any octets after an index that is known are told for what they are.

@@ -88,6 +88,31 @@ pub(super) fn v2c_message(community: &str, pdu: &[u8]) -> Vec<u8> {
     writer.finish()
 }
 
+/// A notification in v2c form with only what it must have.
+pub(crate) fn trap_octets(tag: u8, trap: &str) -> Vec<u8> {
+    let varbinds = write_varbinds(&[
+        (oid("1.3.6.1.2.1.1.3.0"), Value::TimeTicks(500)),
+        (oid("1.3.6.1.6.3.1.1.4.1.0"), Value::ObjectId(oid(trap))),
+    ]);
+    v2c_message("public", &response_pdu(tag, 77, 0, 0, &varbinds))
+}
+
+/// A trap of an enterprise in v1, of the agent at this address.
+pub(crate) fn v1_trap_octets(agent: [u8; 4]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.octets(SEQUENCE, &[]);
+    writer.integer(0x43, 500);
+    writer.integer(INTEGER, 18);
+    writer.integer(INTEGER, 6);
+    writer.octets(0x40, &agent);
+    writer.object_id(&[1, 3, 6, 1, 4, 1, 2011]);
+    writer.wrap(0xa4, 0);
+    writer.octets(OCTET_STRING, b"public");
+    writer.integer(INTEGER, 0);
+    writer.wrap(SEQUENCE, 0);
+    writer.finish()
+}
+
 /// A request as an agent sees it.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {

@@ -79,11 +79,7 @@ pub(in crate::config) fn http(root: &Section<'_>) -> Option<Http> {
 /// `[trap]`, if it is there.
 pub(in crate::config) fn trap(root: &Section<'_>) -> Option<Trap> {
     let section = root.section("trap", &TRAP)?;
-    let listen = listen(&section);
-    if listen.is_some() {
-        without_effect(&section, "[trap] with listen");
-    }
-    Some(Trap { listen: listen.map(|at| at.value) })
+    Some(Trap { listen: listen(&section).map(|at| at.value) })
 }
 
 /// `[[alert]]`, in the file's order.

@@ -149,7 +149,6 @@ fn what_has_no_effect_is_told_with_its_place() {
             "f.toml:2:1: [store] keeps only what is known of SNMPv3 engines in this version: there is no database yet, \
              and keep has no effect",
             "f.toml:3:1: [incident] has no effect in this version",
-            "f.toml:5:1: [trap] with listen has no effect in this version",
         ]
     );
 }

@@ -137,6 +137,21 @@ fn a_lost_light_turns_red_after_two_readings_and_green_at_once() {
 }
 
 #[test]
+fn a_loss_waits_for_another_reading_until_it_counts_or_is_over() {
+    let mut judge = judge();
+    let mut waits = |second, onus| {
+        judge.observe(&state(second, onus));
+        judge.has_unconfirmed_losses()
+    };
+    assert!(!waits(0, vec![up(1), up(2)]));
+    assert!(waits(60, vec![down(1, Cause::Optical), up(2)]));
+    assert!(!waits(63, vec![up(1), up(2)]), "it is over");
+    assert!(waits(120, vec![down(1, Cause::Power), up(2)]));
+    assert!(waits(123, vec![down(1, Cause::Power), down(2, Cause::Optical)]), "the second");
+    assert!(!waits(126, vec![down(1, Cause::Power), down(2, Cause::Optical)]));
+}
+
+#[test]
 fn a_customer_without_mains_is_held() {
     let mut judge = judge();
     for minute in 0..30 {

@@ -2,14 +2,15 @@
 //!
 //! In: requests and datagrams, with the time. Out: sealed datagrams, and what a datagram turned out to be.
 //!
-//! Requests are sealed and answers opened with the keyed hashes and ciphers of the RustCrypto crates. The `snmp2` crate is
-//! only what the tests speak to: it changes its state before it has checked a signature, writes into the datagram that it
+//! Requests are sealed and answers opened with the keyed hashes and ciphers of the RustCrypto crates. For this the `snmp2`
+//! crate is only what the tests speak to: it changes its state before it has checked a signature, writes into the datagram that it
 //! checks, refuses any msgMaxSize above its own buffer, does not give out the decrypted octets that our tolerant scanner
 //! needs, and takes in a key anew for each message, which is most of what it costs. Nothing here changes before a message
 //! is known to be true, but the engine ID that a discovery asks for.
 
 mod keys;
 mod message;
+mod notification;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,9 @@ use std::time::Instant;
 use self::keys::Keys;
 use self::message::Envelope;
 pub(super) use self::message::{Header, probe, read};
+pub use self::notification::{TrapKeys, TrapUser, Untrusted};
+#[cfg(test)]
+pub(crate) use self::tests::{credential_of_traps, sealed_trap};
 use super::ber::{BerError, OCTET_STRING, Reader, SEQUENCE};
 use super::codec::{OutgoingPdu, Pdu, PduKind, Request};
 use super::{Refusal, SnmpError};

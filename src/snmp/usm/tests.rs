@@ -16,8 +16,10 @@ use crate::config::{AuthProtocol, KeyExtension, PrivacyProtocol, Secret};
 mod defects;
 mod engines;
 mod far;
+mod notifications;
 
 use self::far::{FarEngine, Forgery, plain, report, seal};
+pub(crate) use self::notifications::{credential_of_traps, sealed_trap};
 
 const ROOT: &str = "1.3.6.1.4.1.9";
 const AUTH_PASSWORD: &str = "authentication words";

@@ -7,7 +7,7 @@ use super::*;
 use crate::snmp::testing::{Reply, Seen};
 
 /// A user's keys as snmp2 has them.
-fn theirs(user: &User, engine_id: &[u8]) -> Security {
+pub(super) fn theirs(user: &User, engine_id: &[u8]) -> Security {
     let password = user.auth.as_ref().map(|auth| auth.password.expose()).unwrap_or_default();
     let mut security = Security::new(user.name.as_bytes(), password.as_bytes());
     let level = match (&user.auth, &user.privacy) {
