@@ -90,7 +90,7 @@ impl Light {
         }
         let day = (second % DAY) as f64 / DAY as f64;
         let swing = self.swing * (std::f64::consts::TAU * (day + self.phase)).sin();
-        let mut level = |base: f64| {
+        let level = |base: f64| {
             let steps = ((base + swing + self.noise * noise()) / self.step).round();
             Ok(Dbm::from_thousandths((steps * self.step * 1000.0).round() as i32))
         };

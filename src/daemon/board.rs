@@ -10,6 +10,7 @@ use crate::ozmap::PushSnapshot;
 use crate::poll::{Status, View};
 use crate::signal::Reason;
 use crate::snmp::{Engine, EngineStatus};
+use crate::store::Store;
 
 /// What is held of one ONU.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +89,7 @@ pub struct Board {
     olts: Arc<Vec<(OltId, watch::Receiver<Arc<OltReport>>)>>,
     push: Option<watch::Receiver<Arc<PushSnapshot>>>,
     engine: Engine,
+    store: Option<Arc<Store>>,
 }
 
 impl Board {
@@ -96,8 +98,9 @@ impl Board {
         olts: Vec<(OltId, watch::Receiver<Arc<OltReport>>)>,
         push: Option<watch::Receiver<Arc<PushSnapshot>>>,
         engine: Engine,
+        store: Option<Arc<Store>>,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push, engine }
+        Self { started, olts: Arc::new(olts), push, engine, store }
     }
 
     /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
@@ -111,7 +114,14 @@ impl Board {
         let ends: Vec<_> = reports.into_iter().map(|report| watch::channel(Arc::new(report))).collect();
         let olts = ends.iter().map(|(_, report)| (report.borrow().olt.clone(), report.clone())).collect();
         let push = push.map(|push| watch::channel(Arc::new(push)).1);
-        (Self::new(started, olts, push, Engine::default()), ends.into_iter().map(|(owner, _)| owner).collect())
+        (Self::new(started, olts, push, Engine::default(), None), ends.into_iter().map(|(owner, _)| owner).collect())
+    }
+
+    /// The same with a database.
+    #[cfg(test)]
+    pub(crate) fn with_store(mut self, store: Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
     }
 
     /// Whether the tasks that keep these snapshots true still live.
@@ -143,6 +153,12 @@ impl Board {
     #[must_use]
     pub fn engine(&self) -> EngineStatus {
         self.engine.status()
+    }
+
+    /// The database; `None` without `[store]`.
+    #[must_use]
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_deref()
     }
 
     /// How the matching with OZmap and the writing stand; `None` without `[ozmap]`.

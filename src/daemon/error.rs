@@ -1,6 +1,7 @@
 //! Why the daemon cannot start.
 
 use crate::ozmap::OzmapError;
+use crate::store::StoreError;
 
 /// Why the daemon cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +9,9 @@ pub enum DaemonError {
     /// The client of OZmap cannot be made from its config.
     #[error("OZmap: {0}")]
     Ozmap(#[from] OzmapError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The config names a profile that does not exist.
     #[error("OLT {olt}: there is no profile {name:?}; there are {known}")]
     NoSuchProfile {

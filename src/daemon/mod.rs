@@ -5,6 +5,7 @@
 
 mod board;
 mod error;
+mod memory;
 mod olt;
 mod start;
 

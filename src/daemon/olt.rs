@@ -8,11 +8,12 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 
 use super::board::{OltReport, Standing};
+use super::memory::Notebook;
 use crate::config::{StatusMap, Thresholds};
 use crate::model::{OltId, OnuId, Sweep, SweepKind, Timestamp, Truth, Verdict};
 use crate::ozmap::{Looks, OltWishes, OnuIdentity, Pusher, Wish};
@@ -31,6 +32,12 @@ pub(super) struct JudgeTask {
     /// Notes what is judged, as it is judged.
     pub(super) recorder: Option<Recorder>,
     pub(super) judge: Option<Judge>,
+    /// What outlives the process.
+    pub(super) notebook: Option<Notebook>,
+    /// How often states and optics are probably read, until a sweep says.
+    pub(super) intervals: (Duration, Duration),
+    /// Whether the OLT was looked at since the start. Before, there is nothing to write.
+    pub(super) heard: bool,
     /// How often the OLT was read whole. Before a complete state sweep, nothing is written.
     pub(super) looks: Looks,
     /// When the newest round of optics began.
@@ -40,6 +47,7 @@ pub(super) struct JudgeTask {
 impl JudgeTask {
     /// Judges until its poll task has ended.
     pub(super) async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        self.recall().await;
         let mut tick = tokio::time::interval(Judge::TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -53,17 +61,39 @@ impl JudgeTask {
         }
     }
 
+    /// Holds what was held before a restart, until it is read again.
+    async fn recall(&mut self) {
+        let Some(notebook) = &mut self.notebook else { return };
+        let remembered = notebook.remembered().await;
+        if remembered.onus.is_empty() && remembered.memory.octets.is_empty() {
+            return;
+        }
+        let now = Timestamp::from(SystemTime::now());
+        let (state, optics) = self.intervals;
+        let (thresholds, status_map) = (self.thresholds.clone(), self.status_map.clone());
+        let mut judge = Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, now).remembering();
+        let mut report = OltReport::clone(&self.report.borrow());
+        report.view = Arc::new(notebook.recall(&mut judge, remembered, now));
+        self.judge = Some(judge);
+        self.publish(&mut report);
+    }
+
     fn tick(&mut self) {
         let Some(judge) = &mut self.judge else { return };
-        let told = judge.tick(Timestamp::from(SystemTime::now()));
+        let now = Timestamp::from(SystemTime::now());
+        let told = judge.tick(now);
         if !told.is_empty() {
-            self.tell(&told);
             let mut report = OltReport::clone(&self.report.borrow());
+            if let Some(notebook) = &self.notebook {
+                notebook.keep(judge, now, &report.view);
+            }
+            self.tell(&told);
             self.publish(&mut report);
         }
     }
 
     fn take(&mut self, event: Event) {
+        self.heard = true;
         let mut report = OltReport::clone(&self.report.borrow());
         match event {
             Event::Swept { sweep, view, status } => {
@@ -74,11 +104,16 @@ impl JudgeTask {
                 let judge = self.judge.get_or_insert_with(|| {
                     let (thresholds, status_map) = (self.thresholds.clone(), self.status_map.clone());
                     let (state, optics) = (intervals.state, intervals.optics);
-                    Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, sweep.started)
+                    let judge =
+                        Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, sweep.started);
+                    if self.notebook.is_some() { judge.remembering() } else { judge }
                 });
                 judge.set_intervals(intervals.state, intervals.optics);
                 let told = judge.observe(&sweep);
                 let look_again = judge.look_again();
+                if let Some(notebook) = &mut self.notebook {
+                    notebook.swept(judge, &sweep, &view);
+                }
                 self.count_looks(&sweep, &view);
                 self.tell(&told);
                 if let Some(look_again) = look_again {
@@ -120,6 +155,9 @@ impl JudgeTask {
                 }
                 if let Some(judge) = &mut self.judge {
                     let told = judge.no_answer(at);
+                    if let Some(notebook) = &self.notebook {
+                        notebook.keep(judge, at, &report.view);
+                    }
                     self.tell(&told);
                 }
                 report.error = Some(error.to_string());
@@ -167,7 +205,7 @@ impl JudgeTask {
                 reason: held.reason(),
             };
             report.standings = Arc::new(judge.held().map(standing).collect());
-            if let Some(pusher) = &self.pusher {
+            if let Some(pusher) = self.pusher.as_ref().filter(|_| self.heard) {
                 pusher.submit(wishes(report, self.looks));
             }
         }

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::board::{Board, OltReport};
 use super::error::DaemonError;
+use super::memory::Notebook;
 use super::olt::JudgeTask;
 use crate::config::{self, Config};
 use crate::mib::Library;
@@ -22,6 +23,7 @@ use crate::ozmap::{Client, Looks, Pusher};
 use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::record::Recorder;
 use crate::snmp::{Engine, EngineLimits};
+use crate::store::Store;
 
 /// First sweeps of all OLTs are spread so that at most about ten OLTs a second are greeted, but no longer than this.
 const LONGEST_SPREAD: Duration = Duration::from_secs(60);
@@ -29,6 +31,10 @@ const SPREAD_PER_OLT: Duration = Duration::from_millis(100);
 
 /// Sweeps that wait for their judge; then the poll task waits.
 const EVENTS: usize = 4;
+
+/// How often an OLT is probably read, until its profile is known.
+const USUAL_STATE_EVERY: Duration = Duration::from_secs(60);
+const USUAL_OPTICS_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// How long a stop waits for tasks.
 const STOP_WAIT: Duration = Duration::from_secs(20);
@@ -41,6 +47,7 @@ pub struct Daemon {
     board: Board,
     hints: BTreeMap<OltId, Hints>,
     recorder: Option<Recorder>,
+    store: Option<Arc<Store>>,
     pusher: Option<Pusher>,
     shutdown: watch::Sender<bool>,
     supervisor: tokio::task::JoinHandle<()>,
@@ -58,6 +65,7 @@ struct OltPlan {
     report: watch::Sender<Arc<OltReport>>,
     hints: Hints,
     recorder: Option<Recorder>,
+    store: Option<Arc<Store>>,
     spread: Duration,
     shutdown: watch::Receiver<bool>,
 }
@@ -77,6 +85,12 @@ impl OltPlan {
             hints: self.hints.clone(),
             recorder: self.recorder.clone(),
             judge: None,
+            notebook: self.store.clone().map(|store| Notebook::new(self.olt.name.clone(), store)),
+            intervals: (
+                self.olt.state_every.unwrap_or(USUAL_STATE_EVERY),
+                self.olt.optics_every.unwrap_or(USUAL_OPTICS_EVERY),
+            ),
+            heard: false,
             looks: Looks::default(),
             newest_round: None,
         };
@@ -92,7 +106,7 @@ impl Daemon {
     /// Starts everything that the config asks for, but for HTTP. Must be called inside of a tokio runtime.
     ///
     /// # Errors
-    /// [`DaemonError`] when the config cannot be carried out; nothing runs then.
+    /// [`DaemonError`] when the config cannot be carried out, or its database cannot be used; nothing runs then.
     pub fn start(config: &Config, library: Arc<Library>) -> Result<Self, DaemonError> {
         Self::start_recorded(config, library, None)
     }
@@ -114,6 +128,11 @@ impl Daemon {
                 return Err(DaemonError::NoSuchProfile { olt: olt.name.to_string(), name: name.clone(), known });
             }
         }
+        // Before anything runs: a file that cannot be used ends it here.
+        let store = match &config.store {
+            Some(store) => Some(Arc::new(Store::open(&store.path, store.keep)?)),
+            None => None,
+        };
         let (shutdown, stopped) = watch::channel(false);
         let pusher = match &config.ozmap {
             Some(ozmap) => Some(Pusher::spawn(&Client::new(ozmap)?, ozmap, stopped.clone())),
@@ -146,14 +165,20 @@ impl Daemon {
                 report,
                 hints: place,
                 recorder: recorder.clone(),
+                store: store.clone(),
                 spread,
                 shutdown: stopped.clone(),
             });
         }
-        let board =
-            Board::new(Timestamp::from(SystemTime::now()), receivers, pusher.as_ref().map(Pusher::subscribe), engine);
+        let board = Board::new(
+            Timestamp::from(SystemTime::now()),
+            receivers,
+            pusher.as_ref().map(Pusher::subscribe),
+            engine,
+            store.clone(),
+        );
         let supervisor = tokio::spawn(supervise(plans, stopped));
-        Ok(Self { board, hints, recorder, pusher, shutdown, supervisor })
+        Ok(Self { board, hints, recorder, store, pusher, shutdown, supervisor })
     }
 
     /// The snapshots of everything that runs.
@@ -181,6 +206,10 @@ impl Daemon {
         }
         if tokio::time::timeout(STOP_WAIT, self.supervisor).await.is_err() {
             tracing::warn!("a task did not end in time and is left behind");
+        }
+        if let Some(store) = self.store {
+            // It can only fail by a panic, which has told of itself.
+            let _ = tokio::task::spawn_blocking(move || store.close()).await;
         }
     }
 }

@@ -31,9 +31,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+pub use crate::config::Keep;
 pub use check::{Contents, check, compact, contents};
 pub use error::StoreError;
-pub use history::{Keep, LevelRow, Levels, Reader};
+pub use history::{LevelRow, Levels, Reader};
 pub use kept::{Kept, OltMemory, Remembered};
 pub use queue::StoreStatus;
 
@@ -116,6 +117,13 @@ impl Store {
         remembered(&connection, olt).map_err(|source| StoreError::of(&self.path, "reading what is held", source))
     }
 
+    /// Octets of the file, and of the log of changes that are not in it yet.
+    #[must_use]
+    pub fn octets(&self) -> (u64, u64) {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        (size(&self.path), size(&open::beside(&self.path, "-wal")))
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -128,11 +136,27 @@ impl Store {
         self.queue.flush(patience)
     }
 
-    /// Writes what waits and closes the file. Blocks, but not for ever: a disk that hangs is left behind.
-    pub fn close(self) {
+    /// A connection that reads beside the writer. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read any more.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(&self.path)
+    }
+
+    /// Writes what waits and closes the file. Blocks, but not for ever: a disk that hangs is left behind. What is given
+    /// afterwards is not kept.
+    pub fn close(&self) {
         if !self.queue.end(END_WAIT) {
             tracing::warn!(file = %self.path.display(), "the database did not take the last of what waits in time");
         }
+    }
+}
+
+impl Drop for Store {
+    /// One that was not closed is closed behind our back.
+    fn drop(&mut self) {
+        self.queue.end(Duration::ZERO);
     }
 }
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::StoreError;
-use super::history::Keep;
 use super::history::upkeep::{self, Unpacked};
 use super::identity::{Identities, millis};
 use super::kept::{Change, Kept};
 use super::open::{self, Lock};
 use super::queue::{Batch, Order, Queue};
+use crate::config::Keep;
 use crate::model::Timestamp;
 
 /// The time between two transactions: what a crash of the machine may cost.

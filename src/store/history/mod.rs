@@ -20,7 +20,6 @@ pub(super) mod upkeep;
 pub use read::{Device, DeviceId, LevelSlice, LevelStream, Reader, SpanAt};
 pub use sample::{Lack, Sample, Seen};
 pub use span::{Span, Spread};
-pub use upkeep::Keep;
 
 pub(super) use lane::MOST_ONUS;
 

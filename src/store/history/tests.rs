@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{Cause, Dbm};
-use crate::store::Store;
+use crate::store::{Keep, Store};
 
 const DAY: u64 = 86_400;
 /// Midnight.

@@ -10,6 +10,7 @@ use super::block::Block;
 use super::lane::{self, Shelf};
 use super::sample::Sample;
 use super::span::{Gather, Span, SpanBlock};
+use crate::config::Keep;
 use crate::model::Timestamp;
 use crate::store::identity::OltDevices;
 
@@ -22,24 +23,6 @@ const DAYS_OF_A_ROW: usize = 56;
 /// Sweeps of a lane that are packed together, at least; lanes differ, so that they do not all come due in the same round.
 const PACKED_SWEEPS: i64 = 96;
 const SPREAD: i64 = 64;
-
-/// How long history is kept, and how fine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
-    /// As it was read.
-    pub raw: Duration,
-    /// Thinned to hours.
-    pub hourly: Duration,
-    /// Thinned to days.
-    pub daily: Duration,
-}
-
-impl Default for Keep {
-    fn default() -> Self {
-        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
-        Self { raw: days(90), hourly: days(365), daily: days(3650) }
-    }
-}
 
 /// How many sweeps of each lane wait to be packed, of those that were asked for.
 #[derive(Debug, Default)]
