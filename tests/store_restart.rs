@@ -90,9 +90,9 @@ async fn a_restart_flips_nothing_and_shows_at_once_what_was_held() {
     let mut plant = GeneratedOlt::new(Arc::clone(library.get("huawei-smartax").unwrap()), &options).unwrap();
     let agent = AgentOptions { community: Secret::new(COMMUNITY.to_owned()), ..AgentOptions::default() };
     let olt = SimulatedOlt::start(agent, plant.view().clone()).unwrap();
-    let serial = |plant: &GeneratedOlt, place: usize| plant.onus()[place].serial.clone().unwrap().to_string();
+    let serials: Vec<String> = plant.onus().iter().map(|onu| onu.serial.clone().unwrap().to_string()).collect();
     let clients =
-        (0..16).map(|place| SeedClient::new((100 + place).to_string(), "Maria").serial(serial(&plant, place)));
+        serials.iter().zip(100..).map(|(serial, code)| SeedClient::new(code.to_string(), "Maria").serial(serial));
     let ozmap =
         SimulatedOzmap::start(OzmapOptions::new(TOKEN).with(Population::List(clients.collect()))).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -131,7 +131,7 @@ async fn a_restart_flips_nothing_and_shows_at_once_what_was_held() {
     let second = Running::start(folder.path(), "second.log");
     let url = second.url().await;
     let onu = async |place: usize| {
-        let page = json(&client, &format!("{url}/api/v1/onus?serial={}", serial(&plant, place))).await;
+        let page = json(&client, &format!("{url}/api/v1/onus?serial={}", serials[place])).await;
         page["onus"][0].clone()
     };
     second.until("what was held", async || onu(3).await["truth"] == "stale").await;
