@@ -140,7 +140,7 @@ async fn a_restart_flips_nothing_and_shows_at_once_what_was_held() {
         assert_eq!((&held["truth"], &held["verdict"]), (&"stale".into(), &"hold".into()), "{held}");
         assert!(held["reason"].as_str().unwrap().contains("before the restart"), "{held}");
     }
-    assert!(lost["reason"].as_str().unwrap().starts_with("down (optical) until"), "{lost}");
+    assert!(lost["reason"].as_str().unwrap().starts_with("down(optical) until"), "{lost}");
     assert_eq!((&weak["level"], &weak["pon"].is_string()), (&"critical".into(), &true), "{weak}");
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(ozmap.applied_writes(), writes, "what is known from before is no evidence: {}", second.log());

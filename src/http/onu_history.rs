@@ -35,8 +35,8 @@ struct History {
     to: Timestamp,
     /// Length of the spans, in seconds; `null` when the points are readings.
     step_s: Option<u64>,
-    /// Before it there are only spans.
-    readings_since: Timestamp,
+    /// Before it there are only spans; `null` where there are readings of any age.
+    readings_since: Option<Timestamp>,
     points: Vec<Point>,
 }
 
@@ -242,7 +242,7 @@ impl Wanted {
         }
         let read = |reader: &Reader| -> Result<Option<Result<History, Problem>>, StoreError> {
             let Some((device, serial)) = named.device(reader)? else { return Ok(None) };
-            let since = reader.raw_since(device)?.unwrap_or(from);
+            let since = reader.raw_since(device)?;
             let (step, points) = match self.points(reader, device, (from, to), since)? {
                 Ok(points) => points,
                 Err(problem) => return Ok(Some(Err(problem))),
@@ -276,14 +276,14 @@ impl Wanted {
         reader: &Reader,
         device: DeviceId,
         (from, to): (Timestamp, Timestamp),
-        since: Timestamp,
+        since: Option<Timestamp>,
     ) -> Result<Result<(Option<Duration>, Vec<Point>), Problem>, StoreError> {
         let too_many = |how: &str| {
             let detail = format!("step: {how} in this span; ask for a longer step or a shorter span");
             Ok(Err(Problem::bad_request(detail)))
         };
         let whole = to.since(from);
-        if self.step == Step::Raw || (self.step == Step::Fit && from >= since) {
+        if self.step == Step::Raw || (self.step == Step::Fit && since.is_none_or(|since| from >= since)) {
             let readings = reader.points(device, from, to)?;
             if readings.len() <= MOST {
                 return Ok(Ok((None, readings.into_iter().map(Point::reading).collect())));

@@ -125,13 +125,20 @@ impl Reader {
         self.at_once(read)
     }
 
-    /// From when on a device's readings are there as they were read; `None` when it has no history.
+    /// From when on a device's readings are there as they were read; `None` when nothing of it was thinned.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be read.
     pub fn raw_since(&self, device: DeviceId) -> Result<Option<Timestamp>, StoreError> {
-        let lanes = self.at_once(|| self.lanes_of(device))?;
-        Ok(lanes.iter().map(|lane| time(lane.thinned)).max())
+        self.at_once(|| {
+            let mut since = None;
+            for LaneTimes { lane, thinned } in self.lanes_of(device)? {
+                if lane::newest(&self.connection, Shelf::Daily, lane)?.is_some() {
+                    since = since.max(Some(time(thinned)));
+                }
+            }
+            Ok(since)
+        })
     }
 
     /// A device's readings as they were read, both ends included, in time order. What was thinned is not among them.
