@@ -90,6 +90,8 @@ impl Store {
             clock: Box::new(|| Timestamp::from(SystemTime::now())),
             #[cfg(test)]
             fault: None,
+            #[cfg(test)]
+            thin_fault: None,
         };
         adjust(&mut writer);
         thread::Builder::new().name("store".to_owned()).spawn(move || writer.run()).map_err(|source| {

@@ -82,6 +82,18 @@ struct Waiting {
     writing: bool,
     ending: bool,
     ended: bool,
+    /// Readings are lost since the last time that there was room for all that came.
+    losing: bool,
+}
+
+impl Waiting {
+    /// One line when a gap begins.
+    fn lose(&mut self, readings: usize) {
+        if readings > 0 && !self.ended && !std::mem::replace(&mut self.losing, true) {
+            tracing::error!("more readings come than the database takes: history has a gap from now on");
+        }
+        self.status.lost += readings as u64;
+    }
 }
 
 #[derive(Debug, Default)]
@@ -112,10 +124,13 @@ impl Queue {
         let mut waiting = self.lock();
         let room = waiting.batch.readings == 0 || waiting.batch.readings + count <= MOST_READINGS;
         if waiting.ended || !room {
-            waiting.status.lost += count as u64;
+            waiting.lose(count);
         } else if count > 0 {
             waiting.batch.readings += count;
             waiting.batch.levels.push_back(levels);
+            if std::mem::take(&mut waiting.losing) {
+                tracing::info!(lost = waiting.status.lost, "history takes readings again");
+            }
         }
     }
 
@@ -166,7 +181,7 @@ impl Queue {
                 waiting.batch.readings += count;
                 waiting.batch.levels.push_front(levels);
             } else {
-                waiting.status.lost += count as u64;
+                waiting.lose(count);
             }
         }
         waiting.hurry = false;

@@ -184,6 +184,25 @@ fn a_full_disk_stops_nobody_and_nothing_newer_is_lost_when_it_ends() {
 }
 
 #[test]
+fn what_is_written_is_not_written_again_when_thinning_fails() {
+    let mut left = 3;
+    let running = running_with(|writer| {
+        writer.pause = Duration::from_millis(5);
+        writer.thin_fault = Some(Box::new(move || {
+            left -= 1;
+            (left >= 0).then(full)
+        }));
+    });
+    let keeper = running.store.keeper();
+    keeper.keep(&olt(), at(0), OltMemory::default(), vec![kept(1, None, b"one")], Vec::new());
+    assert_eq!(running.memories(), [(1, b"one".to_vec())]);
+    while keeper.status().errors < 3 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(keeper.status().kept, 1);
+}
+
+#[test]
 fn a_file_that_another_process_holds_is_written_when_it_lets_go() {
     let running = running_with(|writer| writer.pause = Duration::from_millis(5));
     let holder = rusqlite::Connection::open(&running.path).unwrap();

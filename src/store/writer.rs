@@ -43,6 +43,8 @@ pub(super) struct Writer {
     pub(super) clock: Box<dyn Fn() -> Timestamp + Send>,
     #[cfg(test)]
     pub(super) fault: Option<Fault>,
+    #[cfg(test)]
+    pub(super) thin_fault: Option<Fault>,
 }
 
 /// Tells those who give that nobody writes any more, also when the thread panicked.
@@ -67,7 +69,17 @@ impl Writer {
                 Order::End(batch) => (batch, true),
                 Order::Idle => (Batch::default(), false),
             };
-            match self.write(&batch).and_then(|()| if last { Ok(()) } else { self.thin() }) {
+            let written = self.write(&batch);
+            // What is written is not given back, whatever comes of thinning.
+            let done = match written {
+                Ok(()) if last => Ok(()),
+                Ok(()) => self.thin(),
+                Err(error) => {
+                    self.queue.give_back(batch);
+                    Err(error)
+                }
+            };
+            match done {
                 Ok(()) => {
                     if std::mem::take(&mut failures) > 0 {
                         tracing::info!(file = %self.path.display(), "the database can be written again");
@@ -77,7 +89,6 @@ impl Writer {
                 Err(error) => {
                     failures = failures.saturating_add(1);
                     self.failed(&error, failures);
-                    self.queue.give_back(batch);
                     due = Instant::now()
                         + self.pause.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE);
                 }
@@ -94,8 +105,8 @@ impl Writer {
     fn failed(&mut self, error: &StoreError, failures: u32) {
         if failures == 1 {
             tracing::error!(
-                %error, "the database cannot be written: history has a gap from now on, and it is tried again by itself; \
-                 polling and pushing go on"
+                %error, "the database cannot be written: what it is to take waits in memory, and it is tried again by \
+                 itself; polling and pushing go on"
             );
         } else {
             tracing::debug!(%error, failures, "the database still cannot be written");
@@ -134,9 +145,11 @@ impl Writer {
             status.kept += written.onus;
             status.readings += written.readings;
             status.octets += written.octets;
-            status.commits += u64::from(!batch.is_empty());
-            status.last_commit = Some(now);
             status.failing = None;
+            if !batch.is_empty() {
+                status.commits += 1;
+                status.last_commit = Some(now);
+            }
         });
         Ok(())
     }
@@ -144,6 +157,10 @@ impl Writer {
     /// Thins what is old, for a while; each piece is a transaction, so that what comes meanwhile does not wait long.
     fn thin(&mut self) -> Result<(), StoreError> {
         let failed = |source| StoreError::of(&self.path, "thinning history", source);
+        #[cfg(test)]
+        if let Some(error) = self.thin_fault.as_mut().and_then(|fault| fault()) {
+            return Err(failed(error));
+        }
         let Some(connection) = &mut self.connection else { return Ok(()) };
         let now = (self.clock)();
         let until = Instant::now() + THIN_FOR;
