@@ -11,8 +11,8 @@ use super::history::Levels;
 use super::kept::{Change, Kept, OltMemory};
 use crate::model::{OltId, OnuKey, Timestamp};
 
-/// Readings that may wait, of all OLTs together: some 40 MB of them.
-const MOST_READINGS: usize = 500_000;
+/// Readings that may wait, of all OLTs together: some 40 MB of them. Fewer in tests, which fill it.
+pub(super) const MOST_READINGS: usize = if cfg!(test) { 5_000 } else { 500_000 };
 
 /// How writing goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -274,8 +274,8 @@ mod tests {
         (1_usize..30, 1_usize..20).prop_flat_map(|(times, onus)| {
             let span = (1_u32..5, 0_u32..3, spread(), spread());
             proptest::collection::vec(span, times * onus).prop_map(move |spans| SpanBlock {
-                times: (0..times as i64).map(|hour| 1_795_400_400 + hour * 3600).collect(),
-                onus: (0..onus as i64).map(|onu| 7 + onu * onu).collect(),
+                times: (0..i64::try_from(times).unwrap()).map(|hour| 1_795_400_400 + hour * 3600).collect(),
+                onus: (0..i64::try_from(onus).unwrap()).map(|onu| 7 + onu * onu).collect(),
                 spans: spans.into_iter().map(|(sweeps, down, rx, olt_rx)| Span { sweeps, down, rx, olt_rx }).collect(),
             })
         })
