@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use cli_support::run;
 use oltwatch::model::{OltId, OnuKey, Timestamp};
-use oltwatch::store::{Kept, Store};
+use oltwatch::store::{Keep, Kept, OltMemory, Store};
 
 const CONFIG: &str = "[snmp.credential.default]\nversion = '2c'\ncommunity_env = 'TEST_COMMUNITY'\n\
                       [[olt]]\nname = 'olt-centro'\naddress = '127.0.0.1:9'\ncredential = 'default'\n";
@@ -20,7 +20,7 @@ fn config(folder: &Path, more: &str) -> String {
 
 fn database(folder: &Path) -> PathBuf {
     let path = folder.join("oltwatch.db");
-    let store = Store::open(&path).unwrap();
+    let store = Store::open(&path, Keep::default()).unwrap();
     let onu = |number| Kept {
         key: OnuKey::new(&[number]),
         pon: None,
@@ -30,7 +30,8 @@ fn database(folder: &Path) -> PathBuf {
         name: None,
         memory: vec![1; 64],
     };
-    store.keeper().keep(&OltId::new("olt-centro"), Timestamp::from_millis(0), (1..=64).map(onu).collect());
+    let (olt, now) = (OltId::new("olt-centro"), Timestamp::from_millis(0));
+    store.keeper().keep(&olt, now, OltMemory::default(), (1..=64).map(onu).collect(), Vec::new());
     store.close();
     path
 }

@@ -381,13 +381,31 @@ pub enum PrivacyProtocol {
     Aes256,
 }
 
+/// How long history is kept, and how fine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// As it was read.
+    pub raw: Duration,
+    /// Thinned to hours.
+    pub hourly: Duration,
+    /// Thinned to days.
+    pub daily: Duration,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+        Self { raw: days(90), hourly: days(365), daily: days(3650) }
+    }
+}
+
 /// `[store]`.
 #[derive(Debug, Clone)]
 pub struct Store {
     /// The database file.
     pub path: PathBuf,
-    /// How long history is kept raw.
-    pub keep: Duration,
+    /// How long history is kept.
+    pub keep: Keep,
 }
 
 /// `[http]`.

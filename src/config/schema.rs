@@ -181,7 +181,8 @@ pub(super) const OLT: Shape = Shape {
     ],
 };
 
-pub(super) const STORE: Shape = Shape { header: "[store]", path: "store", keys: &["path", "keep"] };
+pub(super) const STORE: Shape =
+    Shape { header: "[store]", path: "store", keys: &["path", "keep", "keep_hourly", "keep_daily"] };
 
 pub(super) const HTTP: Shape =
     Shape { header: "[http]", path: "http", keys: &["listen", "token", "token_file", "token_env"] };

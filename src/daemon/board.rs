@@ -11,6 +11,7 @@ use crate::ozmap::PushSnapshot;
 use crate::poll::{Status, View};
 use crate::signal::Reason;
 use crate::snmp::{Engine, EngineStatus};
+use crate::store::Store;
 use crate::trap;
 
 /// What is held of one ONU.
@@ -102,6 +103,7 @@ pub struct Board {
     push: Option<watch::Receiver<Arc<PushSnapshot>>>,
     engine: Engine,
     traps: Option<trap::Statuses>,
+    store: Option<Arc<Store>>,
 }
 
 impl Board {
@@ -111,8 +113,9 @@ impl Board {
         push: Option<watch::Receiver<Arc<PushSnapshot>>>,
         engine: Engine,
         traps: Option<trap::Statuses>,
+        store: Option<Arc<Store>>,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push, engine, traps }
+        Self { started, olts: Arc::new(olts), push, engine, traps, store }
     }
 
     /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
@@ -126,7 +129,7 @@ impl Board {
         let ends: Vec<_> = reports.into_iter().map(|report| watch::channel(Arc::new(report))).collect();
         let olts = ends.iter().map(|(_, report)| (report.borrow().olt.clone(), report.clone())).collect();
         let push = push.map(|push| watch::channel(Arc::new(push)).1);
-        (Self::new(started, olts, push, Engine::default(), None), ends.into_iter().map(|(owner, _)| owner).collect())
+        (Self::new(started, olts, push, Engine::default(), None, None), ends.into_iter().map(|(owner, _)| owner).collect())
     }
 
     /// The same, with a receiver of traps, to which the first OLT has sent one when the board was started.
@@ -137,6 +140,13 @@ impl Board {
             traps.came_to(olt, self.started, Some(crate::poll::Offered::Now));
         }
         Self { traps: Some(traps), ..self }
+    }
+
+    /// The same with a database.
+    #[cfg(test)]
+    pub(crate) fn with_store(mut self, store: Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
     }
 
     /// Whether the tasks that keep these snapshots true still live.
@@ -174,6 +184,12 @@ impl Board {
     #[must_use]
     pub fn traps(&self) -> Option<trap::Status> {
         self.traps.as_ref().map(trap::Statuses::now)
+    }
+
+    /// The database; `None` without `[store]`.
+    #[must_use]
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_deref()
     }
 
     /// How the matching with OZmap and the writing stand; `None` without `[ozmap]`.

@@ -1,6 +1,7 @@
 //! Why the daemon cannot start.
 
 use crate::ozmap::OzmapError;
+use crate::store::StoreError;
 use crate::trap::BindError;
 
 /// Why the daemon cannot start.
@@ -12,6 +13,9 @@ pub enum DaemonError {
     /// Traps cannot be received where the config says.
     #[error(transparent)]
     Trap(#[from] BindError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The config names a profile that does not exist.
     #[error("OLT {olt}: there is no profile {name:?}; there are {known}")]
     NoSuchProfile {

@@ -7,6 +7,7 @@ mod board;
 mod door;
 mod error;
 pub mod maintenance;
+mod memory;
 mod olt;
 mod start;
 mod traps;

@@ -8,12 +8,13 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 
 use super::board::{OltReport, Standing};
 use super::maintenance::Calendar;
+use super::memory::Notebook;
 use crate::config::maintenance::under_way;
 use crate::config::{StatusMap, Thresholds};
 use crate::model::{OltId, OnuId, Sweep, SweepKind, Timestamp, Truth, Verdict};
@@ -35,6 +36,12 @@ pub(super) struct JudgeTask {
     /// When somebody works on the network.
     pub(super) calendar: Calendar,
     pub(super) judge: Option<Judge>,
+    /// What outlives the process.
+    pub(super) notebook: Option<Notebook>,
+    /// How often states and optics are probably read, until a sweep says.
+    pub(super) intervals: (Duration, Duration),
+    /// Whether the OLT was looked at since the start. Before, there is nothing to write.
+    pub(super) heard: bool,
     /// How often the OLT was read whole. Before a complete state sweep, nothing is written.
     pub(super) looks: Looks,
     /// When the newest round of optics began.
@@ -44,6 +51,7 @@ pub(super) struct JudgeTask {
 impl JudgeTask {
     /// Judges until its poll task has ended.
     pub(super) async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        self.recall().await;
         let mut tick = tokio::time::interval(Judge::TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -57,19 +65,40 @@ impl JudgeTask {
         }
     }
 
+    /// Holds what was held before a restart, until it is read again.
+    async fn recall(&mut self) {
+        let Some(notebook) = &mut self.notebook else { return };
+        let remembered = notebook.remembered().await;
+        if remembered.onus.is_empty() && remembered.memory.octets.is_empty() {
+            return;
+        }
+        let now = Timestamp::from(SystemTime::now());
+        let (state, optics) = self.intervals;
+        let (thresholds, status_map) = (self.thresholds.clone(), self.status_map.clone());
+        let mut judge = Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, now).remembering();
+        let mut report = OltReport::clone(&self.report.borrow());
+        report.view = Arc::new(notebook.recall(&mut judge, remembered, now));
+        self.judge = Some(judge);
+        self.publish(&mut report);
+    }
+
     fn tick(&mut self) {
         let now = Timestamp::from(SystemTime::now());
         let mut told = self.maintain(now);
         let Some(judge) = &mut self.judge else { return };
         told.append(&mut judge.tick(now));
         if !told.is_empty() {
-            self.tell(&told);
             let mut report = OltReport::clone(&self.report.borrow());
+            if let Some(notebook) = &self.notebook {
+                notebook.keep(judge, now, &report.view);
+            }
+            self.tell(&told);
             self.publish(&mut report);
         }
     }
 
     fn take(&mut self, event: Event) {
+        self.heard = true;
         let mut report = OltReport::clone(&self.report.borrow());
         match event {
             Event::Swept { sweep, view, status } => {
@@ -80,13 +109,18 @@ impl JudgeTask {
                 let judge = self.judge.get_or_insert_with(|| {
                     let (thresholds, status_map) = (self.thresholds.clone(), self.status_map.clone());
                     let (state, optics) = (intervals.state, intervals.optics);
-                    Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, sweep.started)
+                    let judge =
+                        Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, sweep.started);
+                    if self.notebook.is_some() { judge.remembering() } else { judge }
                 });
                 judge.set_intervals(intervals.state, intervals.optics);
                 let mut told = self.maintain(sweep.started + sweep.elapsed);
                 let Some(judge) = &mut self.judge else { return };
                 told.append(&mut judge.observe(&sweep));
                 let look_again = judge.look_again();
+                if let Some(notebook) = &mut self.notebook {
+                    notebook.swept(judge, &sweep, &view);
+                }
                 if sweep.kind == SweepKind::State && self.hints.confirm(judge.has_unconfirmed_losses()) {
                     self.note_hint(Hint::State);
                 }
@@ -129,6 +163,9 @@ impl JudgeTask {
                 }
                 if let Some(judge) = &mut self.judge {
                     let told = judge.no_answer(at);
+                    if let Some(notebook) = &self.notebook {
+                        notebook.keep(judge, at, &report.view);
+                    }
                     self.tell(&told);
                 }
                 report.error = Some(error.to_string());
@@ -207,7 +244,7 @@ impl JudgeTask {
                 reason: held.reason(),
             };
             report.standings = Arc::new(judge.held().map(standing).collect());
-            if let Some(pusher) = &self.pusher {
+            if let Some(pusher) = self.pusher.as_ref().filter(|_| self.heard) {
                 pusher.submit(wishes(report, self.looks));
             }
         }

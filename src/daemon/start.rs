@@ -17,6 +17,7 @@ use super::board::{Board, OltReport};
 use super::door::Door;
 use super::error::DaemonError;
 use super::maintenance;
+use super::memory::Notebook;
 use super::olt::JudgeTask;
 use super::traps;
 use crate::config::{self, Config};
@@ -26,6 +27,7 @@ use crate::ozmap::{Client, Looks, Pusher};
 use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::record::Recorder;
 use crate::snmp::{Engine, EngineLimits};
+use crate::store::Store;
 use crate::trap;
 
 /// First sweeps of all OLTs are spread so that at most about ten OLTs a second are greeted, but no longer than this.
@@ -34,6 +36,10 @@ const SPREAD_PER_OLT: Duration = Duration::from_millis(100);
 
 /// Sweeps that wait for their judge; then the poll task waits.
 const EVENTS: usize = 4;
+
+/// How often an OLT is probably read, until its profile is known.
+const USUAL_STATE_EVERY: Duration = Duration::from_secs(60);
+const USUAL_OPTICS_EVERY: Duration = Duration::from_secs(15 * 60);
 
 /// How long a stop waits for tasks.
 const STOP_WAIT: Duration = Duration::from_secs(20);
@@ -45,6 +51,7 @@ const RESTART_PAUSE: Duration = Duration::from_secs(5);
 pub struct Daemon {
     board: Board,
     door: Door,
+    store: Option<Arc<Store>>,
     pusher: Option<Pusher>,
     shutdown: watch::Sender<bool>,
     supervisor: tokio::task::JoinHandle<()>,
@@ -64,6 +71,7 @@ struct OltPlan {
     hints: Hints,
     recorder: Option<Recorder>,
     calendar: maintenance::Calendar,
+    store: Option<Arc<Store>>,
     spread: Duration,
     shutdown: watch::Receiver<bool>,
 }
@@ -84,6 +92,12 @@ impl OltPlan {
             recorder: self.recorder.clone(),
             calendar: self.calendar.clone(),
             judge: None,
+            notebook: self.store.clone().map(|store| Notebook::new(self.olt.name.clone(), store)),
+            intervals: (
+                self.olt.state_every.unwrap_or(USUAL_STATE_EVERY),
+                self.olt.optics_every.unwrap_or(USUAL_OPTICS_EVERY),
+            ),
+            heard: false,
             looks: Looks::default(),
             newest_round: None,
         };
@@ -99,7 +113,7 @@ impl Daemon {
     /// Starts everything that the config asks for, but for HTTP. Must be called inside of a tokio runtime.
     ///
     /// # Errors
-    /// [`DaemonError`] when the config cannot be carried out; nothing runs then.
+    /// [`DaemonError`] when the config cannot be carried out, or its database cannot be used; nothing runs then.
     pub fn start(config: &Config, library: Arc<Library>) -> Result<Self, DaemonError> {
         Self::start_recorded(config, library, None)
     }
@@ -124,6 +138,11 @@ impl Daemon {
         // Before anything is asked: a port that is taken ends it here.
         let listen = config.trap.as_ref().and_then(|trap| trap.listen);
         let receiver = listen.map(trap::Receiver::bind).transpose()?;
+        // Before anything runs: a file that cannot be used ends it here.
+        let store = match &config.store {
+            Some(store) => Some(Arc::new(Store::open(&store.path, store.keep)?)),
+            None => None,
+        };
         let (shutdown, stopped) = watch::channel(false);
         let pusher = match &config.ozmap {
             Some(ozmap) => Some(Pusher::spawn(&Client::new(ozmap)?, ozmap, stopped.clone())),
@@ -159,6 +178,7 @@ impl Daemon {
                 hints: place,
                 recorder: recorder.clone(),
                 calendar: calendar.clone(),
+                store: store.clone(),
                 spread,
                 shutdown: stopped.clone(),
             });
@@ -168,12 +188,12 @@ impl Daemon {
             .as_ref()
             .map(|receiver| trap::Statuses::new(receiver.address(), config.olts.iter().map(|olt| &olt.name)));
         let push = pusher.as_ref().map(Pusher::subscribe);
-        let board = Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone());
+        let board = Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone());
         let supervisor = tokio::spawn(supervise(plans, stopped.clone()));
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))
         });
-        Ok(Self { board, door, pusher, shutdown, supervisor, receiver })
+        Ok(Self { board, door, store, pusher, shutdown, supervisor, receiver })
     }
 
     /// The snapshots of everything that runs.
@@ -203,6 +223,10 @@ impl Daemon {
         };
         if tokio::time::timeout(STOP_WAIT, rest).await.is_err() {
             tracing::warn!("a task did not end in time and is left behind");
+        }
+        if let Some(store) = self.store {
+            // It can only fail by a panic, which has told of itself.
+            let _ = tokio::task::spawn_blocking(move || store.close()).await;
         }
     }
 }

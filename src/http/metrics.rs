@@ -17,6 +17,7 @@ use crate::model::{Completeness, SweepKind, Timestamp};
 use crate::ozmap::PushSnapshot;
 use crate::poll::{Status, SweepSummary};
 use crate::snmp::{Counters, EngineStatus};
+use crate::store::Store;
 use crate::trap;
 
 /// The page. Parameters are left alone: scrapers may add their own.
@@ -69,10 +70,38 @@ pub(super) fn render(board: &Board, now: Timestamp) -> String {
         traps(&mut text, &status);
     }
     pons(&mut text, &olts);
+    if let Some(store) = board.store() {
+        kept(&mut text, store);
+    }
     if let Some(push) = board.push() {
         ozmap(&mut text, &push, now);
     }
     text.finish()
+}
+
+fn kept(text: &mut Exposition, store: &Store) {
+    let status = store.keeper().status();
+    let (file, log) = store.octets();
+    text.family(&names::STORE_BYTES, |family| {
+        family.sample(["file"], file);
+        family.sample(["log"], log);
+    });
+    text.single(&names::STORE_READINGS, status.readings);
+    text.single(&names::STORE_LOST, status.lost);
+    text.single(&names::STORE_KEPT, status.kept);
+    text.family(&names::STORE_WAITING, |family| {
+        family.sample(["onus"], status.waiting);
+        family.sample(["readings"], status.waiting_readings);
+    });
+    text.single(&names::STORE_COMMITS, status.commits);
+    text.family(&names::STORE_LAST_COMMIT, |family| {
+        if let Some(at) = status.last_commit {
+            family.sample([], at);
+        }
+    });
+    text.single(&names::STORE_ERRORS, status.errors);
+    text.single(&names::STORE_FAILING, status.failing.is_some());
+    text.single(&names::STORE_THINNED, status.thinned);
 }
 
 /// A metric with one sample an OLT, where there is one.
@@ -323,7 +352,11 @@ mod tests {
         let olts = vec![testing::town(), testing::silent("olt-norte"), new];
         let (board, _ends) = Board::still(NOW, olts, Some(testing::push()));
         let board = board.listening("127.0.0.1:1162".parse().unwrap());
-        render(&board, NOW + Duration::from_secs(90))
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("oltwatch.db"), crate::store::Keep::default()).unwrap();
+        store.keeper().keep(&OltId::new("olt-centro"), NOW, Default::default(), Vec::new(), Vec::new());
+        assert!(store.flush(Duration::from_secs(60)));
+        render(&board.with_store(store), NOW + Duration::from_secs(90))
     }
 
     /// The name of a sample's metric.
@@ -415,6 +448,9 @@ mod tests {
             "oltwatch_ozmap_failed_writes_total{outcome=\"refused\"} 4",
             "oltwatch_ozmap_writing_halted 1",
             "oltwatch_ozmap_resting 0",
+            "oltwatch_store_commits_total 1",
+            "oltwatch_store_failing 0",
+            "oltwatch_store_waiting{what=\"readings\"} 0",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
         }

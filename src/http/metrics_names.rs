@@ -165,6 +165,21 @@ metrics! {
     OZMAP_WOULD_WRITE = Counter "oltwatch_ozmap_would_write_total" [] "Statuses that a dry run would have written.";
     OZMAP_HALTED = Gauge "oltwatch_ozmap_writing_halted" [] "1 while nothing is written because OZmap refuses the token, else 0.";
     OZMAP_RESTING = Gauge "oltwatch_ozmap_resting" [] "1 while OZmap is left alone because it does not answer, else 0.";
+
+    STORE_BYTES = Gauge "oltwatch_store_bytes" ["part"]
+        "Size of the database: its file, and the log of changes that are not in the file yet.";
+    STORE_READINGS = Counter "oltwatch_store_readings_total" [] "Readings of ONUs that were written to history.";
+    STORE_LOST = Counter "oltwatch_store_lost_readings_total" []
+        "Readings that are missing in history because the disk was too slow, full or broken.";
+    STORE_KEPT = Counter "oltwatch_store_kept_onus_total" [] "States of ONUs that were written.";
+    STORE_WAITING = Gauge "oltwatch_store_waiting" ["what"] "What waits to be written: states of ONUs (onus), readings.";
+    STORE_COMMITS = Counter "oltwatch_store_commits_total" [] "Transactions that were written.";
+    STORE_LAST_COMMIT = Gauge "oltwatch_store_last_commit_timestamp_seconds" []
+        "When the database could last be written, in seconds since 1970 UTC; absent before the first time.";
+    STORE_ERRORS = Counter "oltwatch_store_errors_total" [] "Attempts to write that failed; each is made again.";
+    STORE_FAILING = Gauge "oltwatch_store_failing" [] "1 while the database cannot be written, else 0.";
+    STORE_THINNED = Counter "oltwatch_store_thinned_weeks_total" []
+        "Weeks of readings of a PON that were thinned to hours and days.";
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! What the daemon shows over HTTP: health, metrics, and a JSON API to read.
 //!
-//! In: the daemon's [`Board`](crate::daemon::Board) of snapshots, and the `[http]` section. Out: a [`Server`] that answers
+//! In: the daemon's [`Board`](crate::daemon::Board) of snapshots, the database, and the `[http]` section. Out: a [`Server`] that answers
 //! `/healthz`, `/readyz`, `/metrics` and `/api/v1/…`. Not its business: deciding anything, changing anything; every page
 //! is made anew from the newest snapshots. The dashboard is not built yet: `/` lists what there is.
 //!
 //! Who does what:
 //! * `server`, `patience`: sockets, and how long and how much a client may take;
 //! * `guard`, `problem`, `routes`: who may see what, errors as `application/problem+json`, which path is which page;
-//! * `health`, `metrics`, `olts`, `onus`, `index`: one page each; `api_*`: the shapes of their JSON;
+//! * `health`, `metrics`, `olts`, `onus`, `onu_history`, `index`: one page each; `api_*`: the shapes of their JSON;
 //! * `merged`, `tally`: what polling read and what was judged, side by side, and counted;
 //! * `metrics_names`, `exposition`: every metric's name and help, and the text format that carries them.
 
@@ -23,6 +23,7 @@ mod merged;
 mod metrics;
 mod metrics_names;
 mod olts;
+mod onu_history;
 mod onus;
 mod parameters;
 mod patience;

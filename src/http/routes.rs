@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use super::parameters::Parameters;
 use super::problem::Problem;
 use super::server::Limits;
-use super::{guard, health, index, metrics, olts, onus};
+use super::{guard, health, index, metrics, olts, onu_history, onus};
 use crate::config::Secret;
 use crate::daemon::Board;
 
@@ -38,6 +38,7 @@ pub(super) fn router(board: Board, token: Option<Secret>, limits: Limits, shutdo
         .route("/metrics", get(metrics::page))
         .route("/api/v1/olts", get(olts::page))
         .route("/api/v1/onus", get(onus::page))
+        .route("/api/v1/onus/{*path}", get(onu_history::page))
         .route("/api/v1/ozmap", get(ozmap))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)

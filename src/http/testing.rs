@@ -248,12 +248,27 @@ pub(super) async fn start(
     token: Option<&str>,
     limits: Limits,
 ) -> Running {
+    let (board, reports) = Board::still(NOW, reports, push);
+    start_board(board, reports, token, limits).await
+}
+
+/// With a database.
+pub(super) async fn start_with_store(reports: Vec<OltReport>, store: crate::store::Store) -> Running {
+    let (board, reports) = Board::still(NOW, reports, None);
+    start_board(board.with_store(store), reports, None, Limits::USUAL).await
+}
+
+async fn start_board(
+    board: Board,
+    reports: Vec<watch::Sender<Arc<OltReport>>>,
+    token: Option<&str>,
+    limits: Limits,
+) -> Running {
     let listen = "127.0.0.1:0".parse().unwrap();
     let http = config::Http { listen, token: token.map(|token| Secret::new(token.to_owned())) };
     let mut server = super::bind(&http).await.unwrap();
     server.limits = limits;
     let address = server.address();
-    let (board, reports) = Board::still(NOW, reports, push);
     let board = board.listening("127.0.0.1:1162".parse().unwrap());
     let (shutdown, stopped) = watch::channel(false);
     let task = tokio::spawn(server.run(board, stopped));

@@ -3,11 +3,12 @@
 //! A device is told by its serial, else by its MAC, else by the key alone. One that moves to another key keeps its number, and
 //! with it its history; another device under the same key has a number of its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::model::{Mac, OltId, OnuKey, Serial, Timestamp};
+use super::history::{LevelRow, MOST_ONUS, upkeep};
+use crate::model::{Mac, OltId, OnuKey, PonId, Serial, Timestamp};
 
 /// What tells a device from the others of its OLT.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,15 @@ enum Meeting {
 struct Known {
     id: i64,
     who: Who,
+    /// Where its readings stand; none before the first.
+    lane: Option<i64>,
+}
+
+/// ONUs of one PON whose readings stand together.
+#[derive(Debug, Clone, Copy)]
+struct Lane {
+    pon: Option<PonId>,
+    onus: u32,
 }
 
 /// The devices of one OLT by the key at which each stands.
@@ -76,6 +86,7 @@ struct Known {
 pub(super) struct OltDevices {
     pub(super) id: i64,
     by_key: HashMap<OnuKey, Known>,
+    lanes: BTreeMap<i64, Lane>,
 }
 
 /// The devices of all OLTs that were spoken of; what the file says of an OLT is read when it is first spoken of.
@@ -103,18 +114,32 @@ impl OltDevices {
     fn load(connection: &Connection, olt: &OltId) -> rusqlite::Result<Self> {
         connection.execute("INSERT INTO olt (name) VALUES (?1) ON CONFLICT DO NOTHING", [olt.as_str()])?;
         let id: i64 = connection.query_row("SELECT id FROM olt WHERE name = ?1", [olt.as_str()], |row| row.get(0))?;
-        let mut by_key = HashMap::new();
+        let mut lanes = BTreeMap::new();
+        let mut rows = connection.prepare_cached("SELECT id, pon FROM lane WHERE olt = ?1")?;
+        let mut rows = rows.query([id])?;
+        while let Some(row) = rows.next()? {
+            let pon = row.get::<_, Option<String>>(1)?.and_then(|pon| pon.parse().ok());
+            lanes.insert(row.get(0)?, Lane { pon, onus: 0 });
+        }
+        let mut by_key: HashMap<OnuKey, Known> = HashMap::new();
         // Where several devices stood at a key, the newest stands there now.
-        let mut rows =
-            connection.prepare_cached("SELECT id, who, key FROM onu WHERE olt = ?1 ORDER BY last_seen, id")?;
+        let mut rows = connection.prepare_cached(
+            "SELECT id, who, key, (SELECT lane FROM stay WHERE onu = onu.id ORDER BY since DESC LIMIT 1)
+             FROM onu WHERE olt = ?1 ORDER BY last_seen, id",
+        )?;
         let mut rows = rows.query([id])?;
         while let Some(row) = rows.next()? {
             let (who, key): (String, String) = (row.get(1)?, row.get(2)?);
             if let (Some(who), Some(key)) = (Who::parse(&who), parse_key(&key)) {
-                by_key.insert(key, Known { id: row.get(0)?, who });
+                by_key.insert(key, Known { id: row.get(0)?, who, lane: row.get(3)? });
             }
         }
-        Ok(Self { id, by_key })
+        for known in by_key.values() {
+            if let Some(lane) = known.lane.and_then(|lane| lanes.get_mut(&lane)) {
+                lane.onus += 1;
+            }
+        }
+        Ok(Self { id, by_key, lanes })
     }
 
     /// The number of the device that was read at `key`.
@@ -160,19 +185,77 @@ impl OltDevices {
                 connection.last_insert_rowid()
             }
         };
-        if let Some((old, _)) = before.filter(|(old, _)| *old != id) {
-            release(connection, old, key)?;
+        let mut lane = None;
+        if let Some((old, _)) = before {
+            let known = self.by_key.get(key);
+            lane = known.and_then(|known| known.lane);
+            if old != id {
+                release(connection, old, key)?;
+                self.leave(lane.take());
+            }
         }
-        self.by_key.insert(key.clone(), Known { id, who });
+        self.by_key.insert(key.clone(), Known { id, who, lane });
         Ok(id)
+    }
+
+    /// The number of the device that was read at `key`, and the lane in which its readings stand.
+    pub(super) fn placed(
+        &mut self,
+        connection: &Connection,
+        row: &LevelRow,
+        at: Timestamp,
+    ) -> rusqlite::Result<(i64, i64)> {
+        let id = self.device(connection, &row.key, row.serial.as_ref(), row.mac, at)?;
+        let held = self.by_key.get(&row.key).and_then(|known| known.lane);
+        if let Some(lane) = held {
+            let pon = self.lanes.get(&lane).and_then(|lane| lane.pon);
+            // A reading that does not say where it is has not moved.
+            if row.pon.is_none() || row.pon == pon {
+                return Ok((id, lane));
+            }
+        }
+        self.leave(held);
+        let room = |(_, lane): &(&i64, &mut Lane)| lane.pon == row.pon && lane.onus < MOST_ONUS;
+        let lane = match self.lanes.iter_mut().find(room) {
+            Some((id, lane)) => {
+                lane.onus += 1;
+                *id
+            }
+            None => {
+                connection
+                    .prepare_cached("INSERT INTO lane (olt, pon, thinned) VALUES (?1, ?2, 0)")?
+                    .execute(params![self.id, row.pon.map(|pon| pon.to_string())])?;
+                let lane = connection.last_insert_rowid();
+                connection
+                    .prepare_cached("UPDATE lane SET thinned = ?2 WHERE id = ?1")?
+                    .execute(params![lane, upkeep::first_window(lane, at)])?;
+                self.lanes.insert(lane, Lane { pon: row.pon, onus: 1 });
+                lane
+            }
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO stay (onu, lane, since) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET since = excluded.since",
+            )?
+            .execute(params![id, lane, millis(at) / 1000])?;
+        if let Some(known) = self.by_key.get_mut(&row.key) {
+            known.lane = Some(lane);
+        }
+        Ok((id, lane))
+    }
+
+    fn leave(&mut self, lane: Option<i64>) {
+        if let Some(lane) = lane.and_then(|lane| self.lanes.get_mut(&lane)) {
+            lane.onus = lane.onus.saturating_sub(1);
+        }
     }
 
     /// Nothing is held any more of what stands at `key`.
     pub(super) fn gone(&mut self, connection: &Connection, key: &OnuKey) -> rusqlite::Result<()> {
-        match self.by_key.remove(key) {
-            Some(known) => release(connection, known.id, key),
-            None => Ok(()),
-        }
+        let Some(known) = self.by_key.remove(key) else { return Ok(()) };
+        self.leave(known.lane);
+        release(connection, known.id, key)
     }
 }
 

@@ -20,15 +20,24 @@ pub struct Kept {
     pub mac: Option<Mac>,
     /// Its name on the OLT.
     pub name: Option<Arc<str>>,
-    /// What is held of it, in `signal`'s own bytes, which say their version.
+    /// What is held of it, in `signal`'s own octets, which say their version.
     pub memory: Vec<u8>,
+}
+
+/// What is held of an OLT as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OltMemory {
+    /// The end of its newest whole sweep of states: what is held of its ONUs was true then.
+    pub read_at: Option<Timestamp>,
+    /// What is held of it, in `signal`'s own octets, which say their version.
+    pub octets: Vec<u8>,
 }
 
 /// What was kept of an OLT.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remembered {
-    /// The end of its newest whole sweep of states: what is held was true then.
-    pub read_at: Option<Timestamp>,
+    /// Of the OLT as a whole; empty when nothing was kept.
+    pub memory: OltMemory,
     /// Its ONUs, sorted by key, each with the time at which it was kept.
     pub onus: BTreeMap<OnuKey, (Timestamp, Kept)>,
 }

@@ -1,21 +1,24 @@
 //! The embedded database: one SQLite file that outlives the process.
 //!
-//! In: what is held of each ONU, as it changes. Out: the same again after a restart. Not its business: what any of it means;
-//! `signal` gives and takes its own bytes.
+//! In: what is held of each ONU as it changes, and every optics reading. Out: the same again, after a restart and for those who
+//! look back. Not its business: what any of it means; `signal` gives and takes its own octets.
 //!
 //! ```text
-//!   judge tasks ──Keeper──(newest of each ONU)──► writer thread ──one transaction a second──► FILE
+//!   judge tasks ──Keeper──(newest of each ONU; readings, bounded)──► writer thread ──a transaction a second──► FILE
 //!   FILE ──Store::remembered──► judge tasks, at the start
+//!   FILE ──Reader (connections of their own)──► http, tune
 //! ```
 //!
 //! Who does what: `open` decides whether a file may be used, `schema` brings it to this version, `identity` knows which device
-//! is which, `queue` holds what waits, `writer` writes, `check` is for people who look.
+//! is which, `queue` holds what waits, `writer` writes, `history` packs readings and reads them, `check` is for people who look.
 //!
-//! Nobody waits for the disk: when it is full, slow or broken, what is held waits in memory and is tried again, and everything
-//! else goes on. What is in the file is never overwritten unless it is ours, of a version that we know, and sound.
+//! Nobody waits for the disk: when it is full, slow or broken, what is held waits in memory and is tried again, readings are
+//! lost and counted once too many wait, and everything else goes on. What is in the file is never overwritten unless it is
+//! ours, of a version that we know, and sound.
 
 mod check;
 mod error;
+pub mod history;
 mod identity;
 mod kept;
 mod open;
@@ -26,11 +29,13 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+pub use crate::config::Keep;
 pub use check::{Contents, check, compact, contents};
 pub use error::StoreError;
-pub use kept::{Kept, Remembered};
+pub use history::{LevelRow, Levels, Reader};
+pub use kept::{Kept, OltMemory, Remembered};
 pub use queue::StoreStatus;
 
 use crate::model::{OltId, OnuKey, Timestamp};
@@ -54,11 +59,23 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be used; it is left as it is then.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::start(path, |_| {})
+    pub fn open(path: &Path, keep: Keep) -> Result<Self, StoreError> {
+        Self::start(path, keep, |_| {})
     }
 
-    fn start(path: &Path, adjust: impl FnOnce(&mut Writer)) -> Result<Self, StoreError> {
+    /// As [`Store::open`], in a time that is not the system's: thinning goes by what `clock` says.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with_clock(
+        path: &Path,
+        keep: Keep,
+        clock: impl Fn() -> Timestamp + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        Self::start(path, keep, |writer| writer.clock = Box::new(clock))
+    }
+
+    fn start(path: &Path, keep: Keep, adjust: impl FnOnce(&mut Writer)) -> Result<Self, StoreError> {
         let Opened { connection, lock, created, migrated_from, unclean, unchecked } = open::open_to_write(path)?;
         let queue = Arc::new(Queue::default());
         let mut writer = Writer {
@@ -67,9 +84,14 @@ impl Store {
             connection: Some(connection),
             identities: identity::Identities::default(),
             lock,
+            keep,
+            unpacked: history::upkeep::Unpacked::default(),
             pause: writer::FIRST_PAUSE,
+            clock: Box::new(|| Timestamp::from(SystemTime::now())),
             #[cfg(test)]
             fault: None,
+            #[cfg(test)]
+            thin_fault: None,
         };
         adjust(&mut writer);
         thread::Builder::new().name("store".to_owned()).spawn(move || writer.run()).map_err(|source| {
@@ -97,6 +119,13 @@ impl Store {
         remembered(&connection, olt).map_err(|source| StoreError::of(&self.path, "reading what is held", source))
     }
 
+    /// Octets of the file, and of the log of changes that are not in it yet.
+    #[must_use]
+    pub fn octets(&self) -> (u64, u64) {
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        (size(&self.path), size(&open::beside(&self.path, "-wal")))
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -109,11 +138,27 @@ impl Store {
         self.queue.flush(patience)
     }
 
-    /// Writes what waits and closes the file. Blocks, but not for ever: a disk that hangs is left behind.
-    pub fn close(self) {
+    /// A connection that reads beside the writer. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read any more.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open(&self.path)
+    }
+
+    /// Writes what waits and closes the file. Blocks, but not for ever: a disk that hangs is left behind. What is given
+    /// afterwards is not kept.
+    pub fn close(&self) {
         if !self.queue.end(END_WAIT) {
             tracing::warn!(file = %self.path.display(), "the database did not take the last of what waits in time");
         }
+    }
+}
+
+impl Drop for Store {
+    /// One that was not closed is closed behind our back.
+    fn drop(&mut self) {
+        self.queue.end(Duration::ZERO);
     }
 }
 
@@ -124,19 +169,15 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps what is held of these ONUs at `at`. What still waits of the same ONU is replaced.
-    pub fn keep(&self, olt: &OltId, at: Timestamp, kept: Vec<Kept>) {
-        self.queue.keep(olt, at, kept);
+    /// Keeps what is held of an OLT and of these of its ONUs at `at`; nothing is held any more of those that are gone. What
+    /// still waits of the same ONU is replaced.
+    pub fn keep(&self, olt: &OltId, at: Timestamp, memory: OltMemory, onus: Vec<Kept>, gone: Vec<OnuKey>) {
+        self.queue.keep(olt, at, memory, onus, gone);
     }
 
-    /// Nothing is held of these ONUs any more.
-    pub fn gone(&self, olt: &OltId, at: Timestamp, keys: Vec<OnuKey>) {
-        self.queue.gone(olt, at, keys);
-    }
-
-    /// A whole sweep of states of this OLT ended at `at`: what is held was true then.
-    pub fn read(&self, olt: &OltId, at: Timestamp) {
-        self.queue.read(olt, at);
+    /// Adds a slice of optics to history. When the disk is too slow for it, it is lost and counted.
+    pub fn levels(&self, levels: Levels) {
+        self.queue.levels(levels);
     }
 
     /// How writing goes.
@@ -149,11 +190,14 @@ impl Keeper {
 fn remembered(connection: &rusqlite::Connection, olt: &OltId) -> rusqlite::Result<Remembered> {
     let mut remembered = Remembered::default();
     let time = |millis: i64| Timestamp::from_millis(u64::try_from(millis).unwrap_or(0));
-    let mut olts = connection.prepare("SELECT id, read_at FROM olt WHERE name = ?1")?;
+    let mut olts = connection.prepare("SELECT id, read_at, memory FROM olt WHERE name = ?1")?;
     let mut olts = olts.query([olt.as_str()])?;
     let Some(row) = olts.next()? else { return Ok(remembered) };
     let id: i64 = row.get(0)?;
-    remembered.read_at = row.get::<_, Option<i64>>(1)?.map(time);
+    remembered.memory = OltMemory {
+        read_at: row.get::<_, Option<i64>>(1)?.map(time),
+        octets: row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default(),
+    };
     let mut rows = connection.prepare(
         "SELECT onu.key, pon, number, serial, mac, name, held.at, held.memory
          FROM onu JOIN held ON held.onu = onu.id WHERE onu.olt = ?1 ORDER BY held.at",

@@ -3,20 +3,34 @@
 //! Nobody who gives ever waits. What is held of an ONU replaces what still waits of the same ONU, so that there is at most one
 //! of each; of history, what does not fit is lost and counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::kept::{Change, Kept};
+use super::history::Levels;
+use super::kept::{Change, Kept, OltMemory};
 use crate::model::{OltId, OnuKey, Timestamp};
+
+/// Readings that may wait, of all OLTs together: some 40 MB of them. Fewer in tests, which fill it.
+pub(super) const MOST_READINGS: usize = if cfg!(test) { 5_000 } else { 500_000 };
 
 /// How writing goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreStatus {
     /// States of ONUs that were written since the start.
     pub kept: u64,
+    /// Readings that were written to history since the start.
+    pub readings: u64,
+    /// Readings that are not in history because they came faster than they could be written.
+    pub lost: u64,
+    /// Octets of packed readings that were written since the start.
+    pub octets: u64,
+    /// Lanes whose old readings were thinned since the start, a week each.
+    pub thinned: u64,
     /// What waits to be written: ONUs whose state changed.
     pub waiting: usize,
+    /// What waits to be written: readings.
+    pub waiting_readings: usize,
     /// Transactions since the start.
     pub commits: u64,
     /// When the last of them was done.
@@ -30,7 +44,7 @@ pub struct StoreStatus {
 /// Changes of one OLT.
 #[derive(Debug, Default)]
 pub(super) struct OltBatch {
-    pub(super) read_at: Option<Timestamp>,
+    pub(super) memory: Option<OltMemory>,
     pub(super) onus: BTreeMap<OnuKey, (Timestamp, Change)>,
 }
 
@@ -38,11 +52,13 @@ pub(super) struct OltBatch {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) olts: BTreeMap<OltId, OltBatch>,
+    pub(super) levels: VecDeque<Levels>,
+    readings: usize,
 }
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.olts.is_empty()
+        self.olts.is_empty() && self.levels.is_empty()
     }
 }
 
@@ -66,6 +82,18 @@ struct Waiting {
     writing: bool,
     ending: bool,
     ended: bool,
+    /// Readings are lost since the last time that there was room for all that came.
+    losing: bool,
+}
+
+impl Waiting {
+    /// One line when a gap begins.
+    fn lose(&mut self, readings: usize) {
+        if readings > 0 && !self.ended && !std::mem::replace(&mut self.losing, true) {
+            tracing::error!("more readings come than the database takes: history has a gap from now on");
+        }
+        self.status.lost += readings as u64;
+    }
 }
 
 #[derive(Debug, Default)]
@@ -80,35 +108,36 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn keep(&self, olt: &OltId, at: Timestamp, kept: Vec<Kept>) {
+    pub(super) fn keep(&self, olt: &OltId, at: Timestamp, memory: OltMemory, kept: Vec<Kept>, gone: Vec<OnuKey>) {
         let mut waiting = self.lock();
-        if waiting.ended || kept.is_empty() {
+        if waiting.ended {
             return;
         }
         let of_olt = waiting.batch.olts.entry(olt.clone()).or_default();
+        of_olt.memory = Some(memory);
+        of_olt.onus.extend(gone.into_iter().map(|key| (key, (at, Change::Gone))));
         of_olt.onus.extend(kept.into_iter().map(|kept| (kept.key.clone(), (at, Change::Kept(kept)))));
     }
 
-    pub(super) fn gone(&self, olt: &OltId, at: Timestamp, keys: Vec<OnuKey>) {
+    pub(super) fn levels(&self, levels: Levels) {
+        let count = levels.rows.len();
         let mut waiting = self.lock();
-        if waiting.ended || keys.is_empty() {
-            return;
-        }
-        let of_olt = waiting.batch.olts.entry(olt.clone()).or_default();
-        of_olt.onus.extend(keys.into_iter().map(|key| (key, (at, Change::Gone))));
-    }
-
-    pub(super) fn read(&self, olt: &OltId, at: Timestamp) {
-        let mut waiting = self.lock();
-        if !waiting.ended {
-            waiting.batch.olts.entry(olt.clone()).or_default().read_at = Some(at);
+        let room = waiting.batch.readings == 0 || waiting.batch.readings + count <= MOST_READINGS;
+        if waiting.ended || !room {
+            waiting.lose(count);
+        } else if count > 0 {
+            waiting.batch.readings += count;
+            waiting.batch.levels.push_back(levels);
+            if std::mem::take(&mut waiting.losing) {
+                tracing::info!(lost = waiting.status.lost, "history takes readings again");
+            }
         }
     }
 
     pub(super) fn status(&self) -> StoreStatus {
         let waiting = self.lock();
         let onus = waiting.batch.olts.values().map(|olt| olt.onus.len()).sum();
-        StoreStatus { waiting: onus, ..waiting.status.clone() }
+        StoreStatus { waiting: onus, waiting_readings: waiting.batch.readings, ..waiting.status.clone() }
     }
 
     pub(super) fn note(&self, change: impl FnOnce(&mut StoreStatus)) {
@@ -135,14 +164,24 @@ impl Queue {
         }
     }
 
-    /// What could not be written waits again, unless something newer came.
+    /// What could not be written waits again, unless something newer came; readings that do not fit any more are lost.
     pub(super) fn give_back(&self, batch: Batch) {
         let mut waiting = self.lock();
         for (olt, older) in batch.olts {
             let newer = waiting.batch.olts.entry(olt).or_default();
-            newer.read_at = newer.read_at.or(older.read_at);
+            newer.memory = newer.memory.take().or(older.memory);
             for (key, change) in older.onus {
                 newer.onus.entry(key).or_insert(change);
+            }
+        }
+        // The oldest go first when there is too much.
+        for levels in batch.levels.into_iter().rev() {
+            let count = levels.rows.len();
+            if waiting.batch.readings + count <= MOST_READINGS {
+                waiting.batch.readings += count;
+                waiting.batch.levels.push_front(levels);
+            } else {
+                waiting.lose(count);
             }
         }
         waiting.hurry = false;

@@ -33,6 +33,27 @@ const MIGRATIONS: &[&str] = &[
          at INTEGER NOT NULL,                -- ms
          memory BLOB NOT NULL
      ) STRICT;",
+    // 2: what is held of an OLT as a whole, and history.
+    "ALTER TABLE olt ADD COLUMN memory BLOB;
+     CREATE TABLE lane (                     -- ONUs of one PON whose readings stand together
+         id INTEGER PRIMARY KEY,
+         olt INTEGER NOT NULL REFERENCES olt (id),
+         pon TEXT,                           -- none where the family shows none
+         thinned INTEGER NOT NULL            -- s: readings before it are thinned
+     ) STRICT;
+     CREATE INDEX lane_olt ON lane (olt);
+     CREATE INDEX lane_thinned ON lane (thinned);
+     CREATE TABLE stay (                     -- which device was in which lane, and since when (s)
+         onu INTEGER NOT NULL REFERENCES onu (id),
+         lane INTEGER NOT NULL REFERENCES lane (id),
+         since INTEGER NOT NULL,
+         PRIMARY KEY (onu, lane)
+     ) STRICT, WITHOUT ROWID;
+     -- Rows of readings. id: the lane and the first second (lane << 34 | s); until: the last second.
+     CREATE TABLE fresh (id INTEGER PRIMARY KEY, until INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
+     CREATE TABLE raw (id INTEGER PRIMARY KEY, until INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
+     CREATE TABLE hourly (id INTEGER PRIMARY KEY, until INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
+     CREATE TABLE daily (id INTEGER PRIMARY KEY, until INTEGER NOT NULL, data BLOB NOT NULL) STRICT;",
 ];
 
 /// The version that we write.

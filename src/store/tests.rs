@@ -44,16 +44,16 @@ fn running() -> Running {
 fn running_with(adjust: impl FnOnce(&mut Writer)) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("oltwatch.db");
-    let store = Store::start(&path, adjust).unwrap();
+    let store = Store::start(&path, Keep::default(), adjust).unwrap();
     Running { _folder: folder, path, store }
 }
 
 impl Running {
     fn again(&mut self) {
         let other = tempfile::tempdir().unwrap();
-        let placeholder = Store::open(&other.path().join("x.db")).unwrap();
+        let placeholder = Store::open(&other.path().join("x.db"), Keep::default()).unwrap();
         std::mem::replace(&mut self.store, placeholder).close();
-        self.store = Store::open(&self.path).unwrap();
+        self.store = Store::open(&self.path, Keep::default()).unwrap();
     }
 
     fn memories(&self) -> Vec<(u32, Vec<u8>)> {
@@ -74,11 +74,12 @@ fn what_is_kept_is_remembered_after_a_restart() {
     let mut other = kept(2, None, b"two");
     other.mac = Some("00:11:22:33:44:55".parse().unwrap());
     other.pon = None;
-    keeper.keep(&olt(), at(0), vec![kept(1, Some("HWTC00000001"), b"one"), other.clone()]);
-    keeper.read(&olt(), at(3));
+    let memory = OltMemory { read_at: Some(at(3)), octets: b"olt".to_vec() };
+    let onus = vec![kept(1, Some("HWTC00000001"), b"one"), other.clone()];
+    keeper.keep(&olt(), at(0), memory.clone(), onus, Vec::new());
     running.again();
     let remembered = running.store.remembered(&olt()).unwrap();
-    assert_eq!(remembered.read_at, Some(at(3)));
+    assert_eq!(remembered.memory, memory);
     let expected = [(key(1), (at(0), kept(1, Some("HWTC00000001"), b"one"))), (key(2), (at(0), other))];
     assert_eq!(remembered.onus, expected.into());
     assert_eq!(running.store.remembered(&OltId::new("olt-norte")).unwrap(), Remembered::default());
@@ -89,12 +90,18 @@ fn the_newest_of_an_onu_replaces_what_waits_of_it() {
     let running = running();
     let keeper = running.store.keeper();
     for round in 0..100_u8 {
-        keeper.keep(&olt(), at(round.into()), vec![kept(1, Some("HWTC00000001"), &[round])]);
+        keeper.keep(
+            &olt(),
+            at(round.into()),
+            OltMemory::default(),
+            vec![kept(1, Some("HWTC00000001"), &[round])],
+            Vec::new(),
+        );
         assert!(keeper.status().waiting <= 1);
     }
     assert_eq!(running.memories(), [(1, vec![99])]);
     assert!(keeper.status().kept < 100 && keeper.status().waiting == 0);
-    keeper.gone(&olt(), at(200), vec![key(1)]);
+    keeper.keep(&olt(), at(200), OltMemory::default(), Vec::new(), vec![key(1)]);
     assert_eq!(running.memories(), []);
     assert_eq!(running.number("SELECT count(*) FROM onu"), 1, "who it was stays known");
 }
@@ -106,7 +113,9 @@ fn a_replaced_device_is_another_and_a_moved_one_the_same() {
         assert!(running.store.flush(PATIENCE));
         running.number(&format!("SELECT id FROM onu WHERE serial = '{serial}'"))
     };
-    let keep = |running: &Running, second, onu| running.store.keeper().keep(&olt(), at(second), vec![onu]);
+    let keep = |running: &Running, second, onu| {
+        running.store.keeper().keep(&olt(), at(second), OltMemory::default(), vec![onu], Vec::new())
+    };
     keep(&running, 0, kept(1, Some("HWTC00000001"), b"a"));
     let first = id(&running, "HWTC00000001");
     keep(&running, 1, kept(1, Some("HWTC00000002"), b"b"));
@@ -120,7 +129,7 @@ fn a_replaced_device_is_another_and_a_moved_one_the_same() {
     assert_eq!(running.memories(), [(1, b"b".to_vec()), (7, b"c".to_vec())]);
     // Both keys are said to be gone, one of them by a device that has left it.
     keep(&running, 3, kept(8, Some("HWTC00000001"), b"d"));
-    running.store.keeper().gone(&olt(), at(4), vec![key(7)]);
+    running.store.keeper().keep(&olt(), at(4), OltMemory::default(), Vec::new(), vec![key(7)]);
     assert_eq!(running.memories(), [(1, b"b".to_vec()), (8, b"d".to_vec())]);
 }
 
@@ -128,7 +137,7 @@ fn a_replaced_device_is_another_and_a_moved_one_the_same() {
 fn a_device_whose_serial_is_learned_later_keeps_its_number() {
     let mut running = running();
     let keep = |running: &Running, onu| {
-        running.store.keeper().keep(&olt(), at(0), vec![onu]);
+        running.store.keeper().keep(&olt(), at(0), OltMemory::default(), vec![onu], Vec::new());
         assert!(running.store.flush(PATIENCE));
     };
     keep(&running, kept(1, None, b"a"));
@@ -155,17 +164,42 @@ fn a_full_disk_stops_nobody_and_nothing_newer_is_lost_when_it_ends() {
         writer.fault = Some(Box::new(move || fault.load(Ordering::Relaxed).then(full)));
     });
     let keeper = running.store.keeper();
-    keeper.keep(&olt(), at(0), vec![kept(1, Some("HWTC00000001"), b"old"), kept(2, None, b"two")]);
+    keeper.keep(
+        &olt(),
+        at(0),
+        OltMemory::default(),
+        vec![kept(1, Some("HWTC00000001"), b"old"), kept(2, None, b"two")],
+        Vec::new(),
+    );
     while keeper.status().errors == 0 {
         thread::sleep(Duration::from_millis(1));
     }
     let status = keeper.status();
     assert!(status.failing.as_ref().unwrap().contains("full"), "{status:?}");
     assert!(!running.store.flush(Duration::from_millis(1)));
-    keeper.keep(&olt(), at(1), vec![kept(1, Some("HWTC00000001"), b"new")]);
+    keeper.keep(&olt(), at(1), OltMemory::default(), vec![kept(1, Some("HWTC00000001"), b"new")], Vec::new());
     broken.store(false, Ordering::Relaxed);
     assert_eq!(running.memories(), [(1, b"new".to_vec()), (2, b"two".to_vec())]);
     assert_eq!(keeper.status().failing, None);
+}
+
+#[test]
+fn what_is_written_is_not_written_again_when_thinning_fails() {
+    let mut left = 3;
+    let running = running_with(|writer| {
+        writer.pause = Duration::from_millis(5);
+        writer.thin_fault = Some(Box::new(move || {
+            left -= 1;
+            (left >= 0).then(full)
+        }));
+    });
+    let keeper = running.store.keeper();
+    keeper.keep(&olt(), at(0), OltMemory::default(), vec![kept(1, None, b"one")], Vec::new());
+    assert_eq!(running.memories(), [(1, b"one".to_vec())]);
+    while keeper.status().errors < 3 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(keeper.status().kept, 1);
 }
 
 #[test]
@@ -173,7 +207,7 @@ fn a_file_that_another_process_holds_is_written_when_it_lets_go() {
     let running = running_with(|writer| writer.pause = Duration::from_millis(5));
     let holder = rusqlite::Connection::open(&running.path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    running.store.keeper().keep(&olt(), at(0), vec![kept(1, None, b"one")]);
+    running.store.keeper().keep(&olt(), at(0), OltMemory::default(), vec![kept(1, None, b"one")], Vec::new());
     assert!(!running.store.flush(Duration::from_millis(50)), "it is held");
     holder.execute_batch("COMMIT").unwrap();
     assert_eq!(running.memories(), [(1, b"one".to_vec())]);
@@ -182,12 +216,12 @@ fn a_file_that_another_process_holds_is_written_when_it_lets_go() {
 #[test]
 fn a_copy_that_is_made_while_it_is_written_can_be_used() {
     let running = running();
-    running.store.keeper().keep(&olt(), at(0), vec![kept(1, None, b"one")]);
+    running.store.keeper().keep(&olt(), at(0), OltMemory::default(), vec![kept(1, None, b"one")], Vec::new());
     assert!(running.store.flush(PATIENCE));
     let copy = running.path.with_extension("backup");
     let reader = rusqlite::Connection::open(&running.path).unwrap();
     reader.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
-    let store = Store::open(&copy).unwrap();
+    let store = Store::open(&copy, Keep::default()).unwrap();
     assert_eq!(store.remembered(&olt()).unwrap().onus.len(), 1);
 }
 
@@ -195,15 +229,15 @@ fn a_copy_that_is_made_while_it_is_written_can_be_used() {
 fn people_see_what_it_holds_and_make_it_smaller() {
     let mut running = running();
     let many = (1..=2000).map(|number| kept(number, None, &[7; 400])).collect();
-    running.store.keeper().keep(&olt(), at(0), many);
-    running.store.keeper().read(&olt(), at(5));
+    let memory = OltMemory { read_at: Some(at(5)), octets: Vec::new() };
+    running.store.keeper().keep(&olt(), at(0), memory.clone(), many, Vec::new());
     assert!(running.store.flush(PATIENCE));
     let seen = contents(&running.path).unwrap();
     assert_eq!((seen.olts[0].devices, seen.olts[0].held, seen.olts[0].read_at), (2000, 2000, Some(at(5))));
     assert!(!seen.closed && seen.log_bytes > 0);
     assert!(matches!(compact(&running.path).unwrap_err(), StoreError::InUse { .. }));
     check(&running.path).unwrap();
-    running.store.keeper().gone(&olt(), at(6), (1..=2000).map(key).collect());
+    running.store.keeper().keep(&olt(), at(6), OltMemory::default(), Vec::new(), (1..=2000).map(key).collect());
     running.again();
     let path = running.path.clone();
     running.store.close();
@@ -220,10 +254,10 @@ const CHILD: &str = "OLTWATCH_STORE_CHILD";
 #[ignore = "is run, and killed, by another test"]
 fn child_that_writes() {
     let Some(path) = std::env::var_os(CHILD) else { return };
-    let store = Store::open(Path::new(&path)).unwrap();
+    let store = Store::open(Path::new(&path), Keep::default()).unwrap();
     for round in 0_u32.. {
         let onus = (1..=50).map(|number| kept(number, None, &round.to_le_bytes())).collect();
-        store.keeper().keep(&olt(), at(0), onus);
+        store.keeper().keep(&olt(), at(0), OltMemory::default(), onus, Vec::new());
         assert!(store.flush(PATIENCE));
         println!("{round}");
     }
@@ -253,7 +287,7 @@ fn killed_at_any_instant_it_opens_and_lacks_nothing_that_was_written() {
         child.wait().unwrap();
         // What it said before it was killed counts too.
         last = lines.filter_map(|line| line.parse().ok()).last().or(last);
-        let store = Store::open(&path).unwrap();
+        let store = Store::open(&path, Keep::default()).unwrap();
         let remembered = store.remembered(&olt()).unwrap();
         if let Some(last) = last {
             assert_eq!(remembered.onus.len(), 50);

@@ -9,14 +9,18 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::StoreError;
+use super::history::upkeep::{self, Unpacked};
 use super::identity::{Identities, millis};
 use super::kept::{Change, Kept};
 use super::open::{self, Lock};
 use super::queue::{Batch, Order, Queue};
+use crate::config::Keep;
 use crate::model::Timestamp;
 
 /// The time between two transactions: what a crash of the machine may cost.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// How much of that may go to thinning.
+const THIN_FOR: Duration = Duration::from_millis(200);
 /// How long it waits after a failure; doubles with each further one.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -32,10 +36,15 @@ pub(super) struct Writer {
     pub(super) connection: Option<Connection>,
     pub(super) identities: Identities,
     pub(super) lock: Lock,
+    pub(super) keep: Keep,
+    pub(super) unpacked: Unpacked,
     /// How long it waits after a first failure.
     pub(super) pause: Duration,
+    pub(super) clock: Box<dyn Fn() -> Timestamp + Send>,
     #[cfg(test)]
     pub(super) fault: Option<Fault>,
+    #[cfg(test)]
+    pub(super) thin_fault: Option<Fault>,
 }
 
 /// Tells those who give that nobody writes any more, also when the thread panicked.
@@ -58,12 +67,19 @@ impl Writer {
             let (batch, last) = match order {
                 Order::Write(batch) => (batch, false),
                 Order::End(batch) => (batch, true),
-                Order::Idle => {
-                    due = Instant::now() + COMMIT_EVERY;
-                    continue;
+                Order::Idle => (Batch::default(), false),
+            };
+            let written = self.write(&batch);
+            // What is written is not given back, whatever comes of thinning.
+            let done = match written {
+                Ok(()) if last => Ok(()),
+                Ok(()) => self.thin(),
+                Err(error) => {
+                    self.queue.give_back(batch);
+                    Err(error)
                 }
             };
-            match self.write(&batch) {
+            match done {
                 Ok(()) => {
                     if std::mem::take(&mut failures) > 0 {
                         tracing::info!(file = %self.path.display(), "the database can be written again");
@@ -73,7 +89,6 @@ impl Writer {
                 Err(error) => {
                     failures = failures.saturating_add(1);
                     self.failed(&error, failures);
-                    self.queue.give_back(batch);
                     due = Instant::now()
                         + self.pause.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE);
                 }
@@ -90,14 +105,15 @@ impl Writer {
     fn failed(&mut self, error: &StoreError, failures: u32) {
         if failures == 1 {
             tracing::error!(
-                %error, "the database cannot be written: history has a gap from now on, and it is tried again by itself; \
-                 polling and pushing go on"
+                %error, "the database cannot be written: what it is to take waits in memory, and it is tried again by \
+                 itself; polling and pushing go on"
             );
         } else {
             tracing::debug!(%error, failures, "the database still cannot be written");
         }
         // What was learned in the transaction did not become true, and what the connection knows may be wrong.
         self.identities.forget();
+        self.unpacked = Unpacked::default();
         self.connection = None;
         let text = error.to_string();
         self.queue.note(|status| {
@@ -118,19 +134,47 @@ impl Writer {
         if let Some(error) = self.fault.as_mut().and_then(|fault| fault()) {
             return Err(failed(error));
         }
-        let mut kept = 0;
+        let mut written = Written::default();
         if !batch.is_empty() {
             let all = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-            kept = write_batch(&all, &mut self.identities, batch).map_err(failed)?;
+            written = write_batch(&all, &mut self.identities, &mut self.unpacked, batch).map_err(failed)?;
             all.commit().map_err(failed)?;
         }
         let now = Timestamp::from(SystemTime::now());
         self.queue.note(|status| {
-            status.kept += kept;
-            status.commits += u64::from(!batch.is_empty());
-            status.last_commit = Some(now);
+            status.kept += written.onus;
+            status.readings += written.readings;
+            status.octets += written.octets;
             status.failing = None;
+            if !batch.is_empty() {
+                status.commits += 1;
+                status.last_commit = Some(now);
+            }
         });
+        Ok(())
+    }
+
+    /// Thins what is old, for a while; each piece is a transaction, so that what comes meanwhile does not wait long.
+    fn thin(&mut self) -> Result<(), StoreError> {
+        let failed = |source| StoreError::of(&self.path, "thinning history", source);
+        #[cfg(test)]
+        if let Some(error) = self.thin_fault.as_mut().and_then(|fault| fault()) {
+            return Err(failed(error));
+        }
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        let now = (self.clock)();
+        let until = Instant::now() + THIN_FOR;
+        while let Some(piece) = upkeep::due(connection, &self.keep, now).map_err(failed)? {
+            let all = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+            upkeep::thin(&all, piece, &self.keep, now).map_err(failed)?;
+            all.commit().map_err(failed)?;
+            self.queue.note(|status| status.thinned += 1);
+            // Rows of the lane may be gone that were counted.
+            self.unpacked.forget(piece.0);
+            if Instant::now() > until {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -146,15 +190,29 @@ impl Writer {
     }
 }
 
-/// Writes what changed; returns how many ONUs that was.
-fn write_batch(connection: &Connection, identities: &mut Identities, batch: &Batch) -> rusqlite::Result<u64> {
-    let mut written = 0;
+/// What a transaction wrote.
+#[derive(Debug, Default)]
+struct Written {
+    onus: u64,
+    readings: u64,
+    octets: u64,
+}
+
+fn write_batch(
+    connection: &Connection,
+    identities: &mut Identities,
+    unpacked: &mut Unpacked,
+    batch: &Batch,
+) -> rusqlite::Result<Written> {
+    let mut written = Written::default();
     for (olt, changes) in &batch.olts {
         let devices = identities.olt(connection, olt)?;
-        if let Some(at) = changes.read_at {
-            connection
-                .prepare_cached("UPDATE olt SET read_at = ?2 WHERE id = ?1")?
-                .execute(params![devices.id, millis(at)])?;
+        if let Some(memory) = &changes.memory {
+            connection.prepare_cached("UPDATE olt SET read_at = ?2, memory = ?3 WHERE id = ?1")?.execute(params![
+                devices.id,
+                memory.read_at.map(millis),
+                memory.octets
+            ])?;
         }
         for (key, (at, change)) in &changes.onus {
             match change {
@@ -164,8 +222,14 @@ fn write_batch(connection: &Connection, identities: &mut Identities, batch: &Bat
                 }
                 Change::Gone => devices.gone(connection, key)?,
             }
-            written += 1;
+            written.onus += 1;
         }
+    }
+    for levels in &batch.levels {
+        let devices = identities.olt(connection, &levels.olt)?;
+        let (readings, octets) = upkeep::append(connection, devices, unpacked, levels)?;
+        written.readings += readings;
+        written.octets += octets;
     }
     Ok(written)
 }

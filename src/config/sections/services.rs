@@ -8,7 +8,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::address;
-use crate::config::model::{Alert, AlertKind, Http, Incident, Store, Trap};
+use crate::config::model::{Alert, AlertKind, Http, Incident, Keep, Store, Trap};
 use crate::config::reader::{At, Section};
 use crate::config::schema::{ALERT, HTTP, INCIDENT, MIBS, STORE, TRAP};
 use crate::config::secret::Wanted;
@@ -43,15 +43,15 @@ fn path(section: &Section<'_>, key: &str, expected: &str) -> Option<PathBuf> {
 /// `[store]`, if it is there.
 pub(in crate::config) fn store(root: &Section<'_>) -> Option<Store> {
     let section = root.section("store", &STORE)?;
-    section.reader.warn(
-        &section.span,
-        "[store] keeps only what is known of SNMPv3 engines in this version: there is no database yet, and keep has no \
-         effect",
-    );
     let path = path(&section, "path", "the path of the database");
+    let usual = Keep::default();
+    let raw = section.duration("keep").unwrap_or(usual.raw);
+    // What is thinned is never gone before what it was thinned from.
+    let hourly = section.duration("keep_hourly").unwrap_or(usual.hourly).max(raw);
+    let daily = section.duration("keep_daily").unwrap_or(usual.daily).max(hourly);
     Some(Store {
         path: path.unwrap_or_else(|| section.reader.base_dir.join("oltwatch.db")),
-        keep: section.duration("keep").unwrap_or(Duration::from_secs(90 * 24 * 3600)),
+        keep: Keep { raw, hourly, daily },
     })
 }
 

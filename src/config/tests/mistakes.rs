@@ -46,7 +46,7 @@ fn an_unknown_key_names_the_nearest_known_one() {
         "3:1: [thresholds] has no key \"hysteresys_db\"; did you mean \"hysteresis_db\"?",
     );
     one("[http]\nsettle = '1s'", "3:1: [http] has no key \"settle\"; it belongs into [incident]");
-    one("[store]\nx = 1", "3:1: [store] has no key \"x\"; its keys are path, keep");
+    one("[store]\nx = 1", "3:1: [store] has no key \"x\"; its keys are path, keep, keep_hourly, keep_daily");
     one("[ozmpa]", "2:2: the file has no key \"ozmpa\"; did you mean \"ozmap\"?");
     one("[snmp.credentials.x]\nversion = '2c'", "2:7: [snmp] has no key \"credentials\"; did you mean \"credential\"?");
     one(

@@ -119,12 +119,13 @@ fn the_sample_of_the_interface_is_understood() {
     assert_eq!(config.thresholds.rule_for("olt-centro", Some("0/4/7")).window, Window::of_class("B+").unwrap());
 
     assert_eq!(config.http.as_ref().unwrap().listen.to_string(), "127.0.0.1:9161");
-    assert_eq!(config.store.as_ref().unwrap().path, folder.path().join("oltwatch.db"));
+    let store = config.store.as_ref().unwrap();
+    assert_eq!((&store.path, store.keep), (&folder.path().join("oltwatch.db"), crate::config::Keep::default()));
     assert_eq!(config.trap.as_ref().unwrap().listen, None);
     assert_eq!(config.alerts.len(), 1);
     let without_effect: Vec<&str> =
         ["[store]", "[[alert]]", "[incident]"].into_iter().filter(|header| has_warning(&config, header)).collect();
-    assert_eq!(without_effect, ["[store]", "[[alert]]", "[incident]"]);
+    assert_eq!(without_effect, ["[[alert]]", "[incident]"]);
     assert!(!has_warning(&config, "[trap]"), "an empty section asks for nothing");
 }
 
@@ -146,11 +147,21 @@ fn what_has_no_effect_is_told_with_its_place() {
     assert_eq!(
         config.warnings,
         [
-            "f.toml:2:1: [store] keeps only what is known of SNMPv3 engines in this version: there is no database yet, \
-             and keep has no effect",
             "f.toml:3:1: [incident] has no effect in this version",
         ]
     );
+}
+
+#[test]
+fn what_is_thinned_is_kept_at_least_as_long_as_what_it_is_made_of() {
+    let keep = |keys: &str| {
+        let keep = parse(&with(&format!("[store]\n{keys}"))).unwrap().store.unwrap().keep;
+        [keep.raw, keep.hourly, keep.daily].map(|time| time.as_secs() / 86_400)
+    };
+    assert_eq!(keep(""), [90, 365, 3650]);
+    assert_eq!(keep("keep = '30d'\nkeep_hourly = '60d'\nkeep_daily = '90d'"), [30, 60, 90]);
+    assert_eq!(keep("keep = '500d'"), [500, 500, 3650]);
+    assert_eq!(keep("keep_daily = '10d'"), [90, 365, 365]);
 }
 
 #[test]

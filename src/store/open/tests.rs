@@ -1,8 +1,8 @@
 use std::fs;
 
 use super::*;
-use crate::store::Store;
 use crate::store::schema::VERSION;
+use crate::store::{Keep, Store};
 
 /// What opening says; the file is as it was afterwards, and nothing is left beside it.
 fn refused(path: &Path) -> String {
@@ -30,7 +30,7 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 
 /// A closed file of ours.
 fn sound(path: &Path) {
-    Store::open(path).unwrap().close();
+    Store::open(path, Keep::default()).unwrap().close();
 }
 
 #[test]
