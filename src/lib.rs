@@ -17,3 +17,4 @@ pub mod sim;
 pub mod snmp;
 pub mod store;
 pub mod trap;
+pub mod tune;

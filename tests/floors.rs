@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("store", 4),
     ("daemon", 5),
     ("http", 5),
+    ("tune", 5),
     ("sim", 6),
     ("cli", 7),
 ];

@@ -10,6 +10,7 @@ use super::ozmap::OzmapCommand;
 use super::probe::ProbeArgs;
 use super::sim::SimCommand;
 use super::store::StoreCommand;
+use super::tune::TuneArgs;
 use crate::model::SweepKind;
 
 /// Optical monitor for internet providers: polls OLTs over SNMP, judges every ONU, and keeps its client true in OZmap.
@@ -76,6 +77,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Show what is decided of a recording that `run --record` made
     Replay(ReplayArgs),
+    /// Show what other thresholds would have meant for the levels that history holds
+    Tune(TuneArgs),
     /// Work on OZmap by hand; only push writes
     #[command(subcommand)]
     Ozmap(OzmapCommand),

@@ -30,6 +30,7 @@ mod store;
 mod systemd;
 mod table;
 mod teller;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -92,6 +93,7 @@ fn run(cli: Cli) -> Result<Outcome, CliError> {
             Command::Ozmap(command) => ozmap::run(&command, paper).await,
             Command::Store(command) => store::run(&command),
             Command::Maintenance(command) => maintenance::run(&command),
+            Command::Tune(args) => tune::run(&args, paper),
             Command::Sim(command) => sim::run(command).await,
             // Done before there was a runtime.
             Command::Completions(_) | Command::Man => Ok(Outcome::Done),

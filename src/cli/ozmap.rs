@@ -113,14 +113,17 @@ fn wish(olt: &OltId, reading: &Reading, verdict: Verdict, reason: &str) -> Wish 
 }
 
 /// A result as one JSON document.
-fn print_json<T: Serialize>(result: &T) -> Result<(), CliError> {
+pub(super) fn print_json<T: Serialize>(result: &T) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(result)
         .map_err(|error| CliError::Failed(format!("cannot write the result as JSON: {error}")))?;
     out::print(&(text + "\n"))
 }
 
 /// Lines as CSV, with a header.
-fn print_csv<const N: usize>(header: [&str; N], lines: impl IntoIterator<Item = [String; N]>) -> Result<(), CliError> {
+pub(super) fn print_csv<const N: usize>(
+    header: [&str; N],
+    lines: impl IntoIterator<Item = [String; N]>,
+) -> Result<(), CliError> {
     out::print_with(|writer| {
         let mut csv = csv::Writer::from_writer(writer);
         csv.write_record(header)?;
@@ -132,6 +135,6 @@ fn print_csv<const N: usize>(header: [&str; N], lines: impl IntoIterator<Item = 
 }
 
 /// The text of a value that may be missing.
-fn or_empty<T: ToString>(value: Option<&T>) -> String {
+pub(super) fn or_empty<T: ToString>(value: Option<&T>) -> String {
     value.map(ToString::to_string).unwrap_or_default()
 }

@@ -180,6 +180,11 @@ impl Keeper {
         self.queue.levels(levels);
     }
 
+    /// Keeps by which rules is judged from now on, as their owner writes them.
+    pub fn rules(&self, rules: String) {
+        self.queue.rules(rules);
+    }
+
     /// How writing goes.
     #[must_use]
     pub fn status(&self) -> StoreStatus {

@@ -53,12 +53,13 @@ pub(super) struct OltBatch {
 pub(super) struct Batch {
     pub(super) olts: BTreeMap<OltId, OltBatch>,
     pub(super) levels: VecDeque<Levels>,
+    pub(super) rules: Option<String>,
     readings: usize,
 }
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.olts.is_empty() && self.levels.is_empty()
+        self.olts.is_empty() && self.levels.is_empty() && self.rules.is_none()
     }
 }
 
@@ -134,6 +135,13 @@ impl Queue {
         }
     }
 
+    pub(super) fn rules(&self, rules: String) {
+        let mut waiting = self.lock();
+        if !waiting.ended {
+            waiting.batch.rules = Some(rules);
+        }
+    }
+
     pub(super) fn status(&self) -> StoreStatus {
         let waiting = self.lock();
         let onus = waiting.batch.olts.values().map(|olt| olt.onus.len()).sum();
@@ -167,6 +175,7 @@ impl Queue {
     /// What could not be written waits again, unless something newer came; readings that do not fit any more are lost.
     pub(super) fn give_back(&self, batch: Batch) {
         let mut waiting = self.lock();
+        waiting.batch.rules = waiting.batch.rules.take().or(batch.rules);
         for (olt, older) in batch.olts {
             let newer = waiting.batch.olts.entry(olt).or_default();
             newer.memory = newer.memory.take().or(older.memory);

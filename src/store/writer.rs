@@ -205,6 +205,9 @@ fn write_batch(
     batch: &Batch,
 ) -> rusqlite::Result<Written> {
     let mut written = Written::default();
+    if let Some(rules) = &batch.rules {
+        connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('rules', ?1)", [rules])?;
+    }
     for (olt, changes) in &batch.olts {
         let devices = identities.olt(connection, olt)?;
         if let Some(memory) = &changes.memory {

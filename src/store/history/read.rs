@@ -80,6 +80,28 @@ impl Reader {
         read.map_err(|source| StoreError::of(&self.path, "reading history", source))
     }
 
+    /// By which rules was judged last, as [`Keeper::rules`](crate::store::Keeper::rules) was given them; `None` when nobody did.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn rules(&self) -> Result<Option<String>, StoreError> {
+        let read = self.connection.query_row("SELECT value FROM meta WHERE key = 'rules'", [], |row| row.get(0));
+        read.optional().map_err(|source| StoreError::of(&self.path, "reading the rules in force", source))
+    }
+
+    /// Every OLT that the file knows, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn olts(&self) -> Result<Vec<OltId>, StoreError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached("SELECT name FROM olt ORDER BY name")?;
+            let names = statement.query_map([], |row| Ok(OltId::new(&row.get::<_, String>(0)?)))?;
+            names.collect::<Result<_, _>>()
+        };
+        read().map_err(|source| StoreError::of(&self.path, "reading the OLTs", source))
+    }
+
     /// The device that stands at a key of an OLT, or stood there last.
     ///
     /// # Errors
