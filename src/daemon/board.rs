@@ -129,7 +129,10 @@ impl Board {
         let ends: Vec<_> = reports.into_iter().map(|report| watch::channel(Arc::new(report))).collect();
         let olts = ends.iter().map(|(_, report)| (report.borrow().olt.clone(), report.clone())).collect();
         let push = push.map(|push| watch::channel(Arc::new(push)).1);
-        (Self::new(started, olts, push, Engine::default(), None, None), ends.into_iter().map(|(owner, _)| owner).collect())
+        (
+            Self::new(started, olts, push, Engine::default(), None, None),
+            ends.into_iter().map(|(owner, _)| owner).collect(),
+        )
     }
 
     /// The same, with a receiver of traps, to which the first OLT has sent one when the board was started.

@@ -188,7 +188,8 @@ impl Daemon {
             .as_ref()
             .map(|receiver| trap::Statuses::new(receiver.address(), config.olts.iter().map(|olt| &olt.name)));
         let push = pusher.as_ref().map(Pusher::subscribe);
-        let board = Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone());
+        let board =
+            Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone());
         let supervisor = tokio::spawn(supervise(plans, stopped.clone()));
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))

@@ -144,12 +144,7 @@ fn olts_alone_are_enough() {
 #[test]
 fn what_has_no_effect_is_told_with_its_place() {
     let config = parse(&with("[store]\n[incident]\nsettle = '0s'\n[trap]\nlisten = '0.0.0.0:0'")).unwrap();
-    assert_eq!(
-        config.warnings,
-        [
-            "f.toml:3:1: [incident] has no effect in this version",
-        ]
-    );
+    assert_eq!(config.warnings, ["f.toml:3:1: [incident] has no effect in this version",]);
 }
 
 #[test]
