@@ -25,7 +25,7 @@ use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
 use crate::ozmap::{Client, Looks, Pusher};
 use crate::poll::{Hint, Hints, PollTask, Poller};
-use crate::record::Recorder;
+use crate::record::{Recorder, Rules};
 use crate::snmp::{Engine, EngineLimits};
 use crate::store::Store;
 use crate::trap;
@@ -149,6 +149,11 @@ impl Daemon {
             None => None,
         };
         let status_map = config.ozmap.as_ref().map(|ozmap| ozmap.status.clone()).unwrap_or_default();
+        if let Some(store) = &store {
+            // Those who try other rules on history compare them with these. Rules can always be written as JSON.
+            let rules = Rules { thresholds: config.thresholds.clone(), status: status_map.clone() };
+            store.keeper().rules(serde_json::to_string(&rules).unwrap_or_default());
+        }
         let count = u32::try_from(config.olts.len()).unwrap_or(u32::MAX);
         let spread = SPREAD_PER_OLT.saturating_mul(count.saturating_sub(1)).min(LONGEST_SPREAD);
         let limits = EngineLimits::from(&config.snmp);
