@@ -295,7 +295,7 @@ fn thin(folder: &Path, smoke: bool) {
             bench.flush();
         }
         let day = round * INTERVAL / DAY;
-        if round % (DAY / INTERVAL) == 0 && day > 0 && day % 50 == 0 {
+        if round % (DAY / INTERVAL) == 0 && day > 0 && day.is_multiple_of(50) {
             let writing = cpu(ClockId::ProcessCPUTime) - before - (bench.generating - generating);
             println!(
                 "  day {day}: {:.2} MB, {:.0} octets an ONU; {:.2} us of CPU a reading",

@@ -24,6 +24,9 @@ const USUAL: Duration = Duration::from_secs(7 * 24 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// How long the spans of points are, none for readings, and the points.
+type Points = (Option<Duration>, Vec<Point>);
+
 /// The answer.
 #[derive(Serialize)]
 struct History {
@@ -277,7 +280,7 @@ impl Wanted {
         device: DeviceId,
         (from, to): (Timestamp, Timestamp),
         since: Option<Timestamp>,
-    ) -> Result<Result<(Option<Duration>, Vec<Point>), Problem>, StoreError> {
+    ) -> Result<Result<Points, Problem>, StoreError> {
         let too_many = |how: &str| {
             let detail = format!("step: {how} in this span; ask for a longer step or a shorter span");
             Ok(Err(Problem::bad_request(detail)))

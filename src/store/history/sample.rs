@@ -128,7 +128,7 @@ impl Mark {
     }
 
     pub(super) const fn has_rx(self) -> bool {
-        self.0 > 0 && ((self.0 - 1) / STATES) % LACKS == 0
+        self.0 > 0 && ((self.0 - 1) / STATES).is_multiple_of(LACKS)
     }
 
     pub(super) const fn has_olt_rx(self) -> bool {
