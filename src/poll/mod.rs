@@ -11,6 +11,7 @@ mod explain;
 mod hint;
 mod proof;
 mod reach;
+mod readings;
 mod rehearse;
 mod schedule;
 mod slices;

@@ -1,9 +1,9 @@
 //! The newest known values of an OLT, merged from its sweeps.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::readings::Readings;
 use crate::model::{
     Completeness, Field, Gap, OnuKey, OnuState, PonId, PonReading, Reading, Sweep, SweepKind, Timestamp, Unread,
 };
@@ -66,8 +66,7 @@ impl SweepSummary {
 /// The newest known values of one OLT. A clone shares the readings, so snapshots are cheap.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// Sorted by key, each key once.
-    onus: Vec<Arc<Reading>>,
+    onus: Readings,
     pons: BTreeMap<PonId, PonReading>,
     sweeps: BTreeMap<SweepKind, SweepSummary>,
     /// Rows of the last sweep of a kind that was too short to be believed at once.
@@ -77,28 +76,20 @@ pub struct View {
 impl View {
     /// ONUs by key.
     pub fn onus(&self) -> impl Iterator<Item = &Reading> {
-        self.onus.iter().map(|reading| &**reading)
+        self.onus.iter()
     }
 
     /// The newest known values of one ONU.
     #[must_use]
     pub fn onu(&self, key: &OnuKey) -> Option<&Reading> {
-        self.onus.get(self.place_of(key, 0)?).map(|reading| &**reading)
-    }
-
-    /// Where an ONU stands, looked for at `expected` first: whoever goes through a sweep finds each after the last one.
-    fn place_of(&self, key: &OnuKey, expected: usize) -> Option<usize> {
-        if self.onus.get(expected).is_some_and(|reading| reading.key == *key) {
-            return Some(expected);
-        }
-        self.onus.binary_search_by(|reading| reading.key.cmp(key)).ok()
+        self.onus.get(self.onus.place_of(key, 0)?)
     }
 
     /// The place of each of a sweep's ONUs; `None` for those that are not known.
     fn places_of<'s>(&self, sweep: &'s Sweep) -> impl Iterator<Item = (&'s Reading, Option<usize>)> {
         let mut expected = 0;
         sweep.onus.iter().map(move |reading| {
-            let place = self.place_of(&reading.key, expected);
+            let place = self.onus.place_of(&reading.key, expected);
             expected = place.map_or(expected, |place| place + 1);
             (reading, place)
         })
@@ -139,7 +130,7 @@ impl View {
         #[allow(clippy::cast_precision_loss)]
         let short = (found as f64) < (known as f64) * BELIEVED_SHARE;
         // A device whose state columns never gave a row has none, which is not a table that shrank.
-        let stateless = sweep.kind == SweepKind::State && found == 0 && self.onus.iter().all(|held| never_read(held));
+        let stateless = sweep.kind == SweepKind::State && found == 0 && self.onus.iter().all(never_read);
         if !short || stateless {
             if sweep.scope.is_whole() {
                 self.short.remove(&sweep.kind);
@@ -167,9 +158,9 @@ impl View {
         let mut fresh: BTreeMap<&OnuKey, Reading> = BTreeMap::new();
         let places: Vec<Option<usize>> = self.places_of(sweep).map(|(_, place)| place).collect();
         for (new, place) in sweep.onus.iter().zip(places) {
-            if let Some(held) = place.and_then(|place| self.onus.get_mut(place)) {
-                change(held, |held| merge_reading(held, new, sweep.kind));
-                if let Some(is_read) = place.and_then(|place| is_read.get_mut(place)) {
+            if let Some(place) = place {
+                self.onus.change(place, |held| merge_reading(held, new, sweep.kind));
+                if let Some(is_read) = is_read.get_mut(place) {
                     *is_read = true;
                 }
             } else {
@@ -181,9 +172,9 @@ impl View {
             self.miss(sweep, &is_read);
         }
         if !fresh.is_empty() {
-            self.onus.reserve_exact(fresh.len());
-            self.onus.extend(fresh.into_values().map(Arc::new));
-            self.onus.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+            let mut all = self.onus.to_vec();
+            all.extend(fresh.into_values());
+            self.onus = Readings::new(all);
         }
         for new in &sweep.pons {
             let held = self.pons.entry(new.pon).or_insert_with(|| new.clone());
@@ -202,39 +193,33 @@ impl View {
     /// What a complete sweep says of known ONUs in its reach that it did not list.
     fn miss(&mut self, sweep: &Sweep, is_read: &[bool]) {
         if sweep.kind == SweepKind::Inventory {
-            let mut is_read = is_read.iter();
-            self.onus.retain(|held| is_read.next() == Some(&true) || !sweep.scope.covers(held.pon));
+            let goes = |(held, is_read): &(&Reading, &bool)| !**is_read && sweep.scope.covers(held.pon);
+            if self.onus.iter().zip(is_read).any(|row| goes(&row)) {
+                let stay = self.onus.iter().zip(is_read).filter(|row| !goes(row));
+                self.onus = Readings::new(stay.map(|(held, _)| held.clone()).collect());
+            }
             return;
         }
         let why = if sweep.onus.is_empty() { Unread::NoSuchColumn } else { Unread::NoRow };
-        for (held, _) in self.onus.iter_mut().zip(is_read).filter(|(_, is_read)| !**is_read) {
-            if !sweep.scope.covers(held.pon) {
+        for (place, _) in is_read.iter().enumerate().filter(|(_, is_read)| !**is_read) {
+            if !self.onus.get(place).is_some_and(|held| sweep.scope.covers(held.pon)) {
                 continue;
             }
-            if sweep.kind == SweepKind::Optics {
-                change(held, |held| {
+            self.onus.change(place, |held| {
+                if sweep.kind == SweepKind::Optics {
                     forget_levels(held, Unread::NoRow);
                     held.mask_levels_while_down();
-                });
-            } else if held.state == Err(Unread::NotAsked) {
-                // What was read before stands: a missing row says nothing of the link.
-                change(held, |held| (held.state, held.cause, held.last_down_cause) = (Err(why), Err(why), Err(why)));
-            }
+                } else if held.state == Err(Unread::NotAsked) {
+                    // What was read before stands: a missing row says nothing of the link.
+                    (held.state, held.cause, held.last_down_cause) = (Err(why), Err(why), Err(why));
+                }
+            });
         }
     }
 
     /// A round of slices has ended.
     pub(super) fn end_round(&mut self, kind: SweepKind, round: SweepSummary) {
         self.sweeps.insert(kind, round);
-    }
-}
-
-/// Changes a reading that snapshots share, but only when something of it really changes: most stay as they are.
-fn change(held: &mut Arc<Reading>, make: impl FnOnce(&mut Reading)) {
-    let mut changed = Reading::clone(held);
-    make(&mut changed);
-    if changed != **held {
-        *held = Arc::new(changed);
     }
 }
 
