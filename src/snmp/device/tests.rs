@@ -326,3 +326,17 @@ fn a_probe_is_one_datagram_and_says_when_the_olt_is_back() {
     }
     assert_eq!(device.counters().silences, 0, "it had never answered");
 }
+
+/// A device lives for months, and each request that left its buffer behind would be with it.
+#[test]
+fn buffers_of_names_are_used_again_and_do_not_pile_up() {
+    let mut agent = Agent::table(ROOT, 2, 60);
+    let mut world = World::v2c(&target(), &mut agent);
+    let asked: Vec<Oid> = (1..=40).map(|row| oid(ROOT).child(&[1, row])).collect();
+    for _ in 0..20 {
+        world.fetch(false, &asked).unwrap();
+        world.walk_table(ROOT, 2);
+    }
+    assert!(world.device.counters().sent > 60);
+    assert!(world.device.spare.len() <= 2, "{}", world.device.spare.len());
+}
