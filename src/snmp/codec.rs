@@ -87,9 +87,15 @@ impl Names {
         self.count += 1;
     }
 
+    /// Adds names.
+    pub(super) fn add(&mut self, oids: &[Oid]) {
+        oids.iter().for_each(|oid| self.push(&index::encode_name(oid.arcs()), &[]));
+    }
+
+    #[cfg(test)]
     pub(super) fn of(oids: &[Oid]) -> Self {
         let mut names = Self::default();
-        oids.iter().for_each(|oid| names.push(&index::encode_name(oid.arcs()), &[]));
+        names.add(oids);
         names
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::codec::{self, Names, Operation, Pdu, Request};
+use super::codec::{self, Operation, Pdu, Request};
 use super::device::{Ask, Failure, Hand, Job, Kind};
 use super::{ErrorStatus, Oid, SnmpError, Value, VarBind};
 
@@ -140,7 +140,8 @@ impl Job for FetchJob {
         let operation = if self.next { Operation::GetNext } else { Operation::Get };
         let oids = self.names(&run);
         let kind = oids.first().map_or(Kind::Discovery, Kind::of_value);
-        let names = Names::of(&oids);
+        let mut names = hand.names();
+        names.add(&oids);
         let impatient = run.len() > 1;
         let octets = run.len().saturating_mul(longest + VALUE_OCTETS);
         (self.asked, self.asked_octets) = (run, octets);

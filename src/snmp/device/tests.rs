@@ -363,3 +363,17 @@ fn nests_of_elements_are_no_reason_to_run_out_of_stack() {
     });
     assert!(read.unwrap().join().unwrap());
 }
+
+/// A device lives for months, and each request that left its buffer behind would be with it.
+#[test]
+fn buffers_of_names_are_used_again_and_do_not_pile_up() {
+    let mut agent = Agent::table(ROOT, 2, 60);
+    let mut world = World::v2c(&target(), &mut agent);
+    let asked: Vec<Oid> = (1..=40).map(|row| oid(ROOT).child(&[1, row])).collect();
+    for _ in 0..20 {
+        world.fetch(false, &asked).unwrap();
+        world.walk_table(ROOT, 2);
+    }
+    assert!(world.device.counters().sent > 60);
+    assert!(world.device.spare.len() <= 2, "{}", world.device.spare.len());
+}
