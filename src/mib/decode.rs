@@ -112,7 +112,7 @@ fn known_values(reading: &Reading) -> usize {
 
 /// A column whose texts are those of two, one behind the other; of an integer, its eight hex digits. A row that either
 /// lacks is not there.
-fn one_after_the_other(first: &RawColumn, second: &RawColumn) -> RawColumn {
+pub(super) fn one_after_the_other(first: &RawColumn, second: &RawColumn) -> RawColumn {
     let octets = |value: &Value| match (value.octets(), value.integer()) {
         (Some(octets), _) => Some(octets.to_vec()),
         (None, Some(number)) => Some(format!("{:08X}", u32::try_from(number).ok()?).into_bytes()),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::cell::Cell;
+use super::decode::one_after_the_other;
 use super::gather::template;
 use super::index::{FieldValue, Fields};
 use super::profile::{Column, Source};
@@ -98,6 +99,14 @@ fn plainly(profile: &Profile, kind: SweepKind, raw: &RawTable, joins: &Joins) ->
         if given.is_none() && matches!(column.source, Source::Oid(_)) {
             continue;
         }
+        // A serial in two columns is one text behind the other.
+        let second = column.then.as_ref().map(|then| raw.columns.iter().find(|given| given.oid == *then));
+        let joined = match (given, second) {
+            (Some(first), Some(Some(second))) => Some(one_after_the_other(first, second)),
+            (Some(_), Some(None)) => continue,
+            _ => None,
+        };
+        let given = joined.as_ref().or(given);
         let cells: BTreeMap<Box<[u32]>, Value> = given.into_iter().flat_map(|given| &given.rows).collect();
         let scale = match &column.decoder {
             Decoder::Number(decoder) => decoder.choose(cells.values()),
@@ -132,6 +141,9 @@ fn plainly(profile: &Profile, kind: SweepKind, raw: &RawTable, joins: &Joins) ->
                 cell.put_onu(reading);
             } else if table.rows == Rows::Pon && number != Some(true) {
                 let Some(pon) = profile.pon_of(&fields) else { continue };
+                if table.listed && !profile.pons_of_joins(table.kind.as_deref(), joins).contains(&pon) {
+                    continue;
+                }
                 let unread = Unread::NotAsked;
                 let fresh = PonReading { pon, name: None, state: Err(unread), tx: Err(unread), onus: Err(unread) };
                 cell.put_pon(pons.entry(pon).or_insert(fresh));
