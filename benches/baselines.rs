@@ -195,16 +195,22 @@ fn told(transition: &Transition) -> Option<(Part, Told)> {
 fn quiet(onus: usize, seed: u64) -> f64 {
     let pons = onus.div_ceil(ONUS);
     let onus = pons * ONUS;
-    let (mut events, mut readings) = (0_u64, 0);
+    let mut readings = 0;
+    // Of single ONUs and of whole PONs: steps, declines, and their ends.
+    let mut kinds = [[0_u64; 3]; 2];
     let started = Instant::now();
     for number in 0..pons as u64 {
         let every = if number.is_multiple_of(4) { 4 * HOUR } else { HOUR };
         let mut pon = Pon::new(number, every, seed);
         for at in (START..START + 90 * DAY).step_by(pon.every as usize) {
-            events += pon.round(at, |_| 0.0).iter().filter_map(told).count() as u64;
+            for (part, what) in pon.round(at, |_| 0.0).iter().filter_map(told) {
+                kinds[usize::from(part == Part::Pon)][what as usize] += 1;
+            }
         }
         readings += pon.readings;
     }
+    let events: u64 = kinds.iter().flatten().sum();
+    println!("steps, declines, ends of single ONUs: {:?}; of PONs: {:?}", kinds[0], kinds[1]);
     let scale = 100_000.0 / onus as f64 / 90.0;
     // 95 %, one-sided, of a Poisson count (the Wilson–Hilferty form of its bound).
     let count = events as f64 + 1.0;

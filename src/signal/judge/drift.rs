@@ -14,6 +14,8 @@ use crate::signal::{Change, Part, Reason, Side, Transition};
 
 /// Fewer ONUs than this do not tell what they have in common: their middle would be one of themselves.
 const LEAST_ONUS: usize = 5;
+/// ONUs this near to the middle of all (thousandths) move with it: more than a step of the coarsest scale, which is 1 dB.
+const NEAR: i64 = 1_250;
 /// Nearer than this to the sensitivity, a link is at its end.
 const FLOOR: i32 = 1_000;
 
@@ -154,7 +156,7 @@ impl Judge {
                 let Some(common) = of_pon.get_mut(place) else { continue };
                 let tells = round.off.len() >= LEAST_ONUS && round.off.len() * 2 >= round.known;
                 let heard = if tells {
-                    median(&mut round.off).map_or(Heard::TooLittle, Heard::Middle)
+                    middle(&mut round.off).map_or(Heard::TooLittle, Heard::Middle)
                 } else if round.known < LEAST_ONUS {
                     Heard::Few
                 } else {
@@ -192,8 +194,8 @@ impl Judge {
             track.baseline = Some(Box::new(Baseline::new(at.millis(), 0)));
             return Some(0);
         }
-        // A middle of many is calmer than one of them: less is needed.
-        let rules = BaselineRules { step: rules.step * 2 / 3, decline: rules.decline * 2 / 3 };
+        // A middle of many is calmer than one of them: less is a step. A decline is none the sooner, since weather is common.
+        let rules = BaselineRules { step: rules.step * 2 / 3, ..*rules };
         let Some(baseline) = &mut track.baseline else {
             track.baseline = Some(Box::new(Baseline::new(at.millis(), middle)));
             return Some(middle);
@@ -251,6 +253,15 @@ impl Judge {
         }
         Ok(())
     }
+}
+
+/// The middle of distances, finer than the scale of any of them: the mean of those that are near their median. A median of
+/// whole decibels would jump by one when the PON moves by a tenth.
+fn middle(off: &mut [i32]) -> Option<i32> {
+    let median = i64::from(median(off)?);
+    let near = off.iter().map(|off| i64::from(*off)).filter(|off| (off - median).abs() <= NEAR);
+    let (sum, count) = near.fold((0, 0), |(sum, count), off| (sum + off, count + 1_i64));
+    i32::try_from(sum / count.max(1)).ok()
 }
 
 /// What a drift is told with.

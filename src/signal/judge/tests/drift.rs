@@ -118,3 +118,14 @@ fn baselines_go_on_after_a_restart_and_are_off_on_request() {
     judge.set_thresholds(off, at(10 * DAY)).unwrap();
     assert_eq!(days(&mut judge, 10..15, 8, |number, _| if number == 3 { -23.0 } else { -20.0 }), []);
 }
+
+#[test]
+fn whole_decibels_on_the_brink_are_no_movement_of_the_pon() {
+    let mut judge = learned(8);
+    // All move together by a fifth of a dB, which takes half of them over the edge of a unit, and back.
+    let told = days(&mut judge, 10..60, 8, |number, day| {
+        let common = if (day / 5.0).floor() % 2.0 < 0.5 { 0.0 } else { -0.2 };
+        (-20.0 + f64::from(number) / 20.0 - 0.6 + common).round()
+    });
+    assert_eq!(told, []);
+}
