@@ -89,8 +89,10 @@ impl Rig {
         self.socket.send_to(&loss_of_signal(), self.to).unwrap();
     }
 
+    /// The key that the OLT has an ONU under, found by its serial.
     fn key(&self, place: usize) -> OnuKey {
-        self.olt.onus()[place].key.clone()
+        let serial = &self.olt.onus()[place].serial;
+        self.report().view.onus().find(|onu| onu.serial == *serial).unwrap().key.clone()
     }
 }
 

@@ -270,7 +270,7 @@ impl Profile {
         let mut tables: Vec<ProofTable> = Vec::new();
         for (table, spec) in self.tables.iter().enumerate() {
             let mut oids: Vec<Oid> = Vec::new();
-            for oid in spec.columns.iter().filter_map(oid_of) {
+            for oid in spec.columns.iter().flat_map(Column::oids) {
                 if !oids.contains(oid) {
                     oids.push(oid.clone());
                 }
@@ -350,14 +350,26 @@ impl Profile {
         let mut proof = Proof::default();
         for (table, spec) in self.tables.iter().enumerate() {
             for column in &spec.columns {
-                let heard = oid_of(column).and_then(|oid| heard.get(&(table, oid.clone())));
-                let (answer, sample) = match (&column.source, heard) {
+                let given = oid_of(column).and_then(|oid| heard.get(&(table, oid.clone())));
+                let (answer, sample) = match (&column.source, given) {
                     (Source::Index(_), _) => (Answer::PartOfIndex, None),
                     (Source::Oid(_), None) => (Answer::NotAsked, None),
                     (Source::Oid(_), Some(Heard { failed: Some(why), rows })) if rows.is_empty() => {
                         (Answer::Failed(why.clone()), None)
                     }
-                    (Source::Oid(oid), Some(heard)) => self.judge_column(table, spec, column, oid, &heard.rows, joins),
+                    (Source::Oid(_), Some(given)) => {
+                        let rows = |oid: &Oid| {
+                            heard.get(&(table, oid.clone())).map_or_else(Vec::new, |heard| heard.rows.clone())
+                        };
+                        // The whole sample decides on the scale, as the whole column does in a sweep.
+                        let raw = column.oids().map(|oid| RawColumn {
+                            oid: oid.clone(),
+                            rows: rows(oid).into_iter().collect(),
+                            complete: true,
+                        });
+                        let raw = RawTable { table, columns: raw.collect() };
+                        self.judge_column(spec, column, raw, &given.rows, joins)
+                    }
                 };
                 proof.columns.push(ColumnProof {
                     table,
@@ -377,18 +389,16 @@ impl Profile {
         proof
     }
 
+    /// `raw` is the column, and the one that its texts end in, where there is one; `rows` are those of the first.
     fn judge_column(
         &self,
-        table: usize,
         spec: &Table,
         column: &Column,
-        oid: &Oid,
+        raw: RawTable,
         rows: &[RawRow],
         joins: &Joins,
     ) -> (Answer, Option<Sample>) {
-        // The whole sample decides on the scale, as the whole column does in a sweep.
-        let raw = RawColumn { oid: oid.clone(), rows: rows.iter().cloned().collect(), complete: true };
-        let decoded = self.decode(column.sweep, &[RawTable { table, columns: vec![raw] }], joins);
+        let decoded = self.decode(column.sweep, &[raw], joins);
         let mut samples: Vec<(Weight, Sample)> = Vec::new();
         for (index, value) in rows {
             let fields = self.fields_at(spec, index, joins);

@@ -374,6 +374,6 @@ fn buffers_of_names_are_used_again_and_do_not_pile_up() {
         world.fetch(false, &asked).unwrap();
         world.walk_table(ROOT, 2);
     }
-    assert!(world.device.counters().sent > 60);
+    assert!(world.device.counters().sent >= 40, "{}", world.device.counters().sent);
     assert!(world.device.spare.len() <= 2, "{}", world.device.spare.len());
 }
