@@ -1,4 +1,4 @@
-//! `oltwatch run`: the daemon, until it is told to stop.
+//! `oltwatch run`: the daemon, until it is told to stop; SIGHUP reads the configuration again.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use super::args::RunArgs;
 use super::error::CliError;
 use super::load::{self, Loaded};
-use super::stop::{on_signal, stopped};
+use super::stop::{Hangups, on_signal, stopped};
 use super::{Outcome, systemd};
-use crate::config::{Config, OzmapMode};
+use crate::config::{Config, Ozmap, OzmapMode, StatusMap};
 use crate::daemon::Daemon;
 use crate::http;
 use crate::model::Timestamp;
@@ -17,6 +17,7 @@ use crate::record::{Recording, Rules, Scrubber};
 pub(super) async fn run(args: &RunArgs) -> Result<Outcome, CliError> {
     let Loaded { config, library } = load::load(&args.config.config)?;
     let mut stop = on_signal()?;
+    let mut hangups = Hangups::new()?;
     // Before anything is asked: an address that is taken ends it here.
     let server = match &config.http {
         Some(http) => Some(http::bind(http).await?),
@@ -44,7 +45,13 @@ pub(super) async fn run(args: &RunArgs) -> Result<Outcome, CliError> {
         "oltwatch runs"
     );
     systemd::notify(systemd::READY);
-    stopped(&mut stop).await;
+    let mut in_force = config;
+    loop {
+        tokio::select! {
+            () = stopped(&mut stop) => break,
+            () = hangups.next() => reload(&args.config.config, &daemon, &mut in_force),
+        }
+    }
     systemd::notify(systemd::STOPPING);
     tracing::info!("stopping: what is being written is finished first");
     daemon.stop().await;
@@ -60,6 +67,56 @@ pub(super) async fn run(args: &RunArgs) -> Result<Outcome, CliError> {
     }
     tracing::info!("stopped");
     Ok(Outcome::Done)
+}
+
+/// Takes over what can be taken over of a configuration that was changed: all of it, or nothing.
+fn reload(path: &Path, daemon: &Daemon, in_force: &mut Config) {
+    let refused = |why: &str| {
+        tracing::error!(config = %path.display(), "not reloaded, everything goes on as before: {why}");
+    };
+    let config = match load::load(path) {
+        Ok(loaded) => loaded.config,
+        Err(error) => return refused(&error.report()),
+    };
+    if let Err(error) = daemon.set_rules(&config) {
+        return refused(&error.to_string());
+    }
+    let later = needs_restart(in_force, &config);
+    in_force.thresholds = config.thresholds;
+    if let (Some(ozmap), Some(new)) = (&mut in_force.ozmap, config.ozmap) {
+        ozmap.status = new.status;
+    }
+    tracing::info!(config = %path.display(), "reloaded: [thresholds], [baseline] and [ozmap.status] are in force");
+    if !later.is_empty() {
+        tracing::warn!(sections = later.join(", "), "these have changed too, and take a restart to come into force");
+    }
+}
+
+/// Sections that differ and that a running daemon does not take over.
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    // Secrets do not show in what is compared: one that changed is not told.
+    fn differ<T: std::fmt::Debug>(old: &T, new: &T) -> bool {
+        format!("{old:?}") != format!("{new:?}")
+    }
+    let ozmap = |config: &Config| config.ozmap.clone().map(|ozmap| Ozmap { status: StatusMap::default(), ..ozmap });
+    [
+        ("[ozmap]", differ(&ozmap(old), &ozmap(new))),
+        ("[snmp]", differ(&old.snmp, &new.snmp)),
+        ("[[olt]]", differ(&old.olts, &new.olts)),
+        (
+            "[[maintenance]]",
+            differ(&(&old.maintenance, &old.maintenance_file), &(&new.maintenance, &new.maintenance_file)),
+        ),
+        ("[store]", differ(&old.store, &new.store)),
+        ("[http]", differ(&old.http, &new.http)),
+        ("[trap]", differ(&old.trap, &new.trap)),
+        ("[[alert]]", differ(&old.alerts, &new.alerts)),
+        ("[incident]", differ(&old.incident, &new.incident)),
+        ("[mibs]", differ(&old.mibs, &new.mibs)),
+    ]
+    .into_iter()
+    .filter_map(|(section, differs)| differs.then_some(section))
+    .collect()
 }
 
 /// Starts a recording of what is judged.

@@ -1,4 +1,4 @@
-//! When to stop: SIGINT and SIGTERM. The first asks, the second does not ask.
+//! When to stop: SIGINT and SIGTERM. The first asks, the second does not ask. When to read the configuration again: SIGHUP.
 
 use tokio::sync::watch;
 
@@ -30,6 +30,34 @@ pub(super) fn on_signal() -> Result<watch::Receiver<bool>, CliError> {
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that nobody can ask any more; that is no reason to go on.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Hears SIGHUP; where there is none, it never comes.
+pub(super) struct Hangups(#[cfg(unix)] tokio::signal::unix::Signal);
+
+impl Hangups {
+    /// Hears from now on.
+    ///
+    /// # Errors
+    /// [`CliError::System`] when signals cannot be heard.
+    pub(super) fn new() -> Result<Self, CliError> {
+        #[cfg(unix)]
+        {
+            let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+            signal.map(Self).map_err(|source| CliError::System { what: "cannot listen for signals".to_owned(), source })
+        }
+        #[cfg(not(unix))]
+        Ok(Self())
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.0.recv().await.is_some() {
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
 }
 
 #[cfg(unix)]

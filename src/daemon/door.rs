@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use crate::model::{OltId, Timestamp};
 use crate::poll::{Hint, Hints, Offered};
-use crate::record::Recorder;
+use crate::record::{Recorder, Rules};
 
 /// See the module. Clones are the same door.
 #[derive(Debug, Clone)]
@@ -36,6 +36,13 @@ impl Door {
             self.note(olt, hint);
         }
         Some(offered)
+    }
+
+    /// Other rules come into force.
+    pub(super) fn note_rules(&self, rules: &Rules) {
+        if let Some(recorder) = &self.recorder {
+            recorder.rules(Timestamp::from(SystemTime::now()), rules.clone());
+        }
     }
 
     fn note(&self, olt: &OltId, hint: Hint) {

@@ -16,17 +16,16 @@ use super::board::{OltReport, Standing};
 use super::maintenance::Calendar;
 use super::memory::Notebook;
 use crate::config::maintenance::under_way;
-use crate::config::{StatusMap, Thresholds};
 use crate::model::{OltId, OnuId, Sweep, SweepKind, Timestamp, Truth, Verdict};
 use crate::ozmap::{Looks, OltWishes, OnuIdentity, Pusher, Wish};
 use crate::poll::{Event, Hint, Hints, View};
-use crate::record::Recorder;
+use crate::record::{Recorder, Rules};
 use crate::signal::{Judge, LookAgain, Side, Transition};
 
 pub(super) struct JudgeTask {
     pub(super) olt: OltId,
-    pub(super) thresholds: Thresholds,
-    pub(super) status_map: StatusMap,
+    /// By what is judged; they may change while it runs.
+    pub(super) rules: watch::Receiver<Arc<Rules>>,
     pub(super) pusher: Option<Pusher>,
     pub(super) report: watch::Sender<Arc<OltReport>>,
     /// Back to the task that polls.
@@ -61,8 +60,29 @@ impl JudgeTask {
                     None => return,
                 },
                 _ = tick.tick() => self.tick(),
+                // The daemon, which holds the other end, outlives its tasks.
+                Ok(()) = self.rules.changed() => self.judge_by_other_rules(),
             }
         }
+    }
+
+    /// Goes on with other rules: truths and dwells stay.
+    fn judge_by_other_rules(&mut self) {
+        let Rules { thresholds, status } = Rules::clone(&self.rules.borrow_and_update());
+        let now = Timestamp::from(SystemTime::now());
+        let Some(judge) = &mut self.judge else { return };
+        let mut told = match judge.set_thresholds(thresholds, now) {
+            Ok(told) => told,
+            // They were checked before they were given to anybody.
+            Err(error) => return tracing::error!(olt = %self.olt, %error, "other thresholds are refused"),
+        };
+        told.append(&mut judge.set_status(status, now));
+        let mut report = OltReport::clone(&self.report.borrow());
+        if let Some(notebook) = &self.notebook {
+            notebook.keep(judge, now, &report.view);
+        }
+        self.tell(&told);
+        self.publish(&mut report);
     }
 
     /// Holds what was held before a restart, until it is read again.
@@ -74,7 +94,7 @@ impl JudgeTask {
         }
         let now = Timestamp::from(SystemTime::now());
         let (state, optics) = self.intervals;
-        let (thresholds, status_map) = (self.thresholds.clone(), self.status_map.clone());
+        let Rules { thresholds, status: status_map } = Rules::clone(&self.rules.borrow_and_update());
         let mut judge = Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, now).remembering();
         let mut report = OltReport::clone(&self.report.borrow());
         report.view = Arc::new(notebook.recall(&mut judge, remembered, now));
@@ -107,7 +127,7 @@ impl JudgeTask {
                     recorder.sweep(&sweep, intervals);
                 }
                 let judge = self.judge.get_or_insert_with(|| {
-                    let (thresholds, status_map) = (self.thresholds.clone(), self.status_map.clone());
+                    let Rules { thresholds, status: status_map } = Rules::clone(&self.rules.borrow_and_update());
                     let (state, optics) = (intervals.state, intervals.optics);
                     let judge =
                         Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, sweep.started);

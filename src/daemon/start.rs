@@ -26,6 +26,7 @@ use crate::model::{OltId, Timestamp};
 use crate::ozmap::{Client, Looks, Pusher};
 use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::record::{Recorder, Rules};
+use crate::signal::{ThresholdError, check_thresholds};
 use crate::snmp::{Engine, EngineLimits};
 use crate::store::Store;
 use crate::trap;
@@ -51,6 +52,7 @@ const RESTART_PAUSE: Duration = Duration::from_secs(5);
 pub struct Daemon {
     board: Board,
     door: Door,
+    rules: watch::Sender<Arc<Rules>>,
     store: Option<Arc<Store>>,
     pusher: Option<Pusher>,
     shutdown: watch::Sender<bool>,
@@ -64,8 +66,7 @@ struct OltPlan {
     olt: config::Olt,
     library: Arc<Library>,
     engine: Engine,
-    thresholds: config::Thresholds,
-    status_map: config::StatusMap,
+    rules: watch::Receiver<Arc<Rules>>,
     pusher: Option<Pusher>,
     report: watch::Sender<Arc<OltReport>>,
     hints: Hints,
@@ -84,8 +85,7 @@ impl OltPlan {
         let poll = PollTask::new(poller, self.spread, events, self.hints.clone(), self.shutdown.clone());
         let judge = JudgeTask {
             olt: self.olt.name.clone(),
-            thresholds: self.thresholds.clone(),
-            status_map: self.status_map.clone(),
+            rules: self.rules.clone(),
             pusher: self.pusher.clone(),
             report: self.report.clone(),
             hints: self.hints.clone(),
@@ -148,12 +148,11 @@ impl Daemon {
             Some(ozmap) => Some(Pusher::spawn(&Client::new(ozmap)?, ozmap, stopped.clone())),
             None => None,
         };
-        let status_map = config.ozmap.as_ref().map(|ozmap| ozmap.status.clone()).unwrap_or_default();
+        let rules = rules_of(config);
         if let Some(store) = &store {
-            // Those who try other rules on history compare them with these. Rules can always be written as JSON.
-            let rules = Rules { thresholds: config.thresholds.clone(), status: status_map.clone() };
-            store.keeper().rules(serde_json::to_string(&rules).unwrap_or_default());
+            keep_rules(store, &rules);
         }
+        let (rules, judged_by) = watch::channel(Arc::new(rules));
         let count = u32::try_from(config.olts.len()).unwrap_or(u32::MAX);
         let spread = SPREAD_PER_OLT.saturating_mul(count.saturating_sub(1)).min(LONGEST_SPREAD);
         let limits = EngineLimits::from(&config.snmp);
@@ -176,8 +175,7 @@ impl Daemon {
                 olt: olt.clone(),
                 library: Arc::clone(&library),
                 engine: engine.clone(),
-                thresholds: config.thresholds.clone(),
-                status_map: status_map.clone(),
+                rules: judged_by.clone(),
                 pusher: pusher.clone(),
                 report,
                 hints: place,
@@ -199,7 +197,7 @@ impl Daemon {
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))
         });
-        Ok(Self { board, door, store, pusher, shutdown, supervisor, receiver })
+        Ok(Self { board, door, rules, store, pusher, shutdown, supervisor, receiver })
     }
 
     /// The snapshots of everything that runs.
@@ -212,6 +210,22 @@ impl Daemon {
     #[must_use]
     pub fn hint(&self, olt: &OltId, hint: Hint) -> bool {
         self.door.give(olt, hint).is_some()
+    }
+
+    /// Judges from now on by the thresholds and the status map of this config; truths, dwells and everything else stay as
+    /// they are.
+    ///
+    /// # Errors
+    /// [`ThresholdError`] when a rule cannot be used; then nothing is changed.
+    pub fn set_rules(&self, config: &Config) -> Result<(), ThresholdError> {
+        let rules = rules_of(config);
+        check_thresholds(&rules.thresholds)?;
+        if let Some(store) = &self.store {
+            keep_rules(store, &rules);
+        }
+        self.door.note_rules(&rules);
+        self.rules.send_replace(Arc::new(rules));
+        Ok(())
     }
 
     /// Stops: no new request is sent, and the write in hand is finished.
@@ -234,6 +248,22 @@ impl Daemon {
             // It can only fail by a panic, which has told of itself.
             let _ = tokio::task::spawn_blocking(move || store.close()).await;
         }
+    }
+}
+
+/// By what a config judges.
+fn rules_of(config: &Config) -> Rules {
+    Rules {
+        thresholds: config.thresholds.clone(),
+        status: config.ozmap.as_ref().map(|ozmap| ozmap.status.clone()).unwrap_or_default(),
+    }
+}
+
+/// Those who try other rules on history compare them with these.
+fn keep_rules(store: &Store, rules: &Rules) {
+    match serde_json::to_string(rules) {
+        Ok(text) => store.keeper().rules(text),
+        Err(error) => tracing::error!(%error, "the rules in force cannot be kept"),
     }
 }
 

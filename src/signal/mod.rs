@@ -39,5 +39,6 @@ pub use level::{Band, band_of, class_of};
 pub use memory::{Changed, Memory, MemoryError};
 pub use quality::LookAgain;
 pub use reason::{Part, Reason, Side};
+pub use rules::check as check_thresholds;
 pub use transition::{Change, Identity, Transition};
 pub use verdict::verdict_of;

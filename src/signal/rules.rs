@@ -68,7 +68,10 @@ pub(super) fn dwell(readings: u32) -> u8 {
 }
 
 /// Whether every rule can judge every power, and every level can recover.
-pub(super) fn check(thresholds: &Thresholds) -> Result<(), ThresholdError> {
+///
+/// # Errors
+/// [`ThresholdError`] that names the first rule that cannot.
+pub fn check(thresholds: &Thresholds) -> Result<(), ThresholdError> {
     check_rule("thresholds", &thresholds.base)?;
     for (position, (_, rule)) in thresholds.overrides.iter().enumerate() {
         check_rule(&format!("thresholds.override {}", position + 1), rule)?;
