@@ -399,7 +399,10 @@ impl<'a> Sheet<'a> {
             text("FLIPS"),
         ]);
         let (mut total, most) = (0_usize, if self.all { usize::MAX } else { LISTED });
-        for (trial, onu) in self.listed() {
+        let mut listed: Vec<_> = self.listed().collect();
+        // What customers see comes first, then what the NOC sees, then what only happened meanwhile.
+        listed.sort_by_key(|(_, onu)| (onu.present.status == onu.other.status, onu.present.level == onu.other.level));
+        for (trial, onu) in listed {
             total += 1;
             if total > most {
                 continue;
