@@ -9,7 +9,6 @@ use crate::model::{Dbm, Decibels, PonId, Timestamp};
 use crate::signal::baseline::{Baseline, BaselineRules, Drift};
 use crate::signal::held::Held;
 use crate::signal::memory::{MemoryError, Reader, Writer};
-use crate::signal::quality::median;
 use crate::signal::{Change, Part, Reason, Side, Transition};
 
 /// Fewer ONUs than this do not tell what they have in common: their middle would be one of themselves.
@@ -255,13 +254,16 @@ impl Judge {
     }
 }
 
-/// The middle of distances, finer than the scale of any of them: the mean of those that are near their median. A median of
-/// whole decibels would jump by one when the PON moves by a tenth.
+/// The middle of distances, finer than the scale of any of them: the mean of the middle half of those that are near their
+/// median. A median of whole decibels would jump by one when the PON moves by a tenth; a mean of all that are near would go a
+/// little with each ONU that declines, and its decline would look the smaller for it.
 fn middle(off: &mut [i32]) -> Option<i32> {
-    let median = i64::from(median(off)?);
-    let near = off.iter().map(|off| i64::from(*off)).filter(|off| (off - median).abs() <= NEAR);
-    let (sum, count) = near.fold((0, 0), |(sum, count), off| (sum + off, count + 1_i64));
-    i32::try_from(sum / count.max(1)).ok()
+    off.sort_unstable();
+    let median = i64::from(*off.get(off.len() / 2)?);
+    let near: Vec<i64> = off.iter().map(|off| i64::from(*off)).filter(|off| (off - median).abs() <= NEAR).collect();
+    let half = near.get(near.len() / 4..near.len() - near.len() / 4)?;
+    let count = i64::try_from(half.len()).ok().filter(|count| *count > 0)?;
+    i32::try_from(half.iter().sum::<i64>() / count).ok()
 }
 
 /// What a drift is told with.
