@@ -334,9 +334,9 @@ fn a_probe_is_one_datagram_and_says_when_the_olt_is_back() {
 fn a_late_answer_never_passes_for_the_answer_to_what_is_asked_next() {
     let mut agent = Agent::table(ROOT, 1, 50);
     let mut world = World::v2c(&Target { retries: 0, ..target() }, &mut agent);
-    // The first answer comes when the second is waited for.
+    // The first answer comes when nothing is known of its request any more, and the second is waited for.
     world.at_most = None;
-    world.extra = Box::new(|number| Duration::from_millis(if number == 1 { 2_500 } else { 0 }));
+    world.extra = Box::new(|number| Duration::from_millis(if number == 1 { 4_500 } else { 0 }));
     let cell = |row: u32| oid(ROOT).child(&[1, row]);
     assert!(world.fetch(false, &[cell(1)]).is_err_and(|error| error.is_silence()));
     for row in 2..=9 {

@@ -103,7 +103,7 @@ fn the_largest_request_that_a_job_makes_is_sealed() {
 #[test]
 fn sealing_and_opening_fit_on_a_small_stack() {
     // A worker's thread has 2 MiB and much else on it.
-    let small = std::thread::Builder::new().stack_size(256 * 1024);
+    let small = std::thread::Builder::new().stack_size(128 * 1024);
     let walked = small.spawn(|| {
         let mut engine = FarEngine::new(PRIVATE);
         world(&mut engine).walk_table(ROOT, 2).is_complete()
