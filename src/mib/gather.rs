@@ -250,7 +250,7 @@ fn all_indexes(raw: &RawTable) -> Cow<'_, Rows> {
 }
 
 /// Whether a row's fields name what the table's rows are; of an ONU the key's numbers are left in `numbers`.
-fn is_named(profile: &Profile, table: &Table, fields: &Fields, numbers: &mut Vec<u32>) -> bool {
+pub(super) fn is_named(profile: &Profile, table: &Table, fields: &Fields, numbers: &mut Vec<u32>) -> bool {
     let number = profile.number.as_ref().map(|name| fields.number(name).is_some());
     match table.rows {
         RowsAre::Onu if table.mixed && number == Some(false) => false,

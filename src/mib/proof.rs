@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::decode::{RawColumn, RawTable};
+use super::gather::is_named;
 use super::index::Fields;
 use super::join::Joins;
 use super::profile::{Column, Confidence, FieldName, Profile, Rows, Source, Table};
@@ -437,11 +438,12 @@ impl Profile {
 
     /// What a row is of, or `None` when its fields do not say.
     fn named(&self, spec: &Table, fields: &Fields) -> Option<Named> {
-        let number = self.number.as_ref().map(|name| fields.number(name).is_some());
+        let mut numbers = Vec::new();
+        if !is_named(self, spec, fields, &mut numbers) {
+            return None;
+        }
         match spec.rows {
-            Rows::Onu if spec.mixed && number == Some(false) => None,
-            Rows::Onu => fields.numbers_of(&self.key).map(|key| Named::Onu(OnuKey::new(&key))),
-            Rows::Pon if number == Some(true) => None,
+            Rows::Onu => Some(Named::Onu(OnuKey::new(&numbers))),
             Rows::Pon => self.pon_of(fields).map(Named::Pon),
         }
     }

@@ -193,7 +193,7 @@ impl Trial {
         reading.pon = who.pon;
         reading.onu = who.onu;
         if kind == SweepKind::Optics {
-            let level = |level: Result<Dbm, Lack>| level.map_err(why);
+            let level = |level: Result<Dbm, Lack>| level.map_err(Unread::from);
             reading.rx = level(sample.rx);
             reading.olt_rx = level(sample.olt_rx);
             return Some(reading);
@@ -243,18 +243,6 @@ fn key_of(place: usize) -> OnuKey {
 
 fn place_of(key: &OnuKey) -> Option<usize> {
     key.numbers().first().and_then(|number| usize::try_from(*number).ok())
-}
-
-fn why(lack: Lack) -> Unread {
-    match lack {
-        Lack::NotAsked => Unread::NotAsked,
-        Lack::NoSuchColumn => Unread::NoSuchColumn,
-        Lack::NoRow => Unread::NoRow,
-        Lack::NoValue => Unread::NoValue,
-        Lack::Malformed => Unread::Malformed,
-        Lack::OnuDown => Unread::OnuDown,
-        Lack::NoAnswer => Unread::NoAnswer,
-    }
 }
 
 /// Gaps that are looked at to find how often an OLT's levels were read.

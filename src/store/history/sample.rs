@@ -61,6 +61,21 @@ impl From<Unread> for Lack {
     }
 }
 
+impl From<Lack> for Unread {
+    /// The device's numbers, which a class does not hold, are gone.
+    fn from(lack: Lack) -> Self {
+        match lack {
+            Lack::NotAsked => Self::NotAsked,
+            Lack::NoSuchColumn => Self::NoSuchColumn,
+            Lack::NoRow => Self::NoRow,
+            Lack::NoValue => Self::NoValue,
+            Lack::Malformed => Self::Malformed,
+            Lack::OnuDown => Self::OnuDown,
+            Lack::NoAnswer => Self::NoAnswer,
+        }
+    }
+}
+
 /// What the OLT said of the link at the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Seen {
