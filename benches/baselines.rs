@@ -169,6 +169,7 @@ fn sweep(kind: SweepKind, at: u64, onus: Vec<Reading>) -> Sweep {
         elapsed: Duration::ZERO,
         completeness: Completeness::Complete,
         uptime: None,
+        boots: None,
         pons: Vec::new(),
         onus,
         pdus: 1,

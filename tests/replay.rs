@@ -166,6 +166,7 @@ impl Script {
             elapsed: Duration::from_millis(800),
             completeness: Completeness::Complete,
             uptime: Some(self.uptime),
+            boots: None,
             pons: Vec::new(),
             onus: onus.collect(),
             pdus: 4,

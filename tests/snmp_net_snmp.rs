@@ -57,8 +57,9 @@ fn spawn(folder: &Path) -> Child {
     Command::new("snmpd")
         .args(["-f", "-Lf"])
         .arg(folder.join("log"))
+        // The second file is its own, where it keeps the engine's boots.
         .args(["-C", "-c"])
-        .arg(folder.join("snmpd.conf"))
+        .arg(format!("{0}/snmpd.conf,{0}/persistent/snmpd.conf", folder.display()))
         .env("MIBS", "")
         .env("SNMP_PERSISTENT_DIR", folder.join("persistent"))
         .stdin(Stdio::null())
@@ -87,9 +88,11 @@ impl Snmpd {
         panic!("snmpd did not start on any of five ports");
     }
 
-    /// Kills it and starts it again at the same address, and waits until it answers.
+    /// Ends it in an orderly way, since it keeps the engine's boots only then, starts it again at the same address, and
+    /// waits until it answers.
     async fn restart(&mut self) {
-        self.child.kill().unwrap();
+        let ended = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(ended.success());
         self.child.wait().unwrap();
         self.child = spawn(self.folder.path());
         assert!(self.answers().await, "snmpd did not start again");
@@ -262,9 +265,11 @@ async fn v3_goes_on_after_the_agent_was_restarted() {
     let privacy = Some((PrivacyProtocol::Aes256, PRIVACY_PASSWORD));
     let session = snmpd.session(&v3("SHA-512-AES-256", auth, privacy)).await;
     reads_everything(&session, "before").await;
+    let before = session.counters().engine_boots.unwrap();
     snmpd.restart().await;
     reads_everything(&session, "after").await;
     assert!(session.counters().reports >= 2);
+    assert_eq!(session.counters().engine_boots, Some(before + 1), "a reboot shows in the engine's boots");
 }
 
 /// snmp2's own sessions fail here: they never let the engine's clock go on.

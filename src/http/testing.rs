@@ -113,6 +113,7 @@ pub(super) fn olt(name: &str, onus: &[Reading]) -> OltReport {
                 _ => Completeness::Complete,
             },
             uptime: None,
+            boots: None,
             pons: (0..3).map(pon).collect(),
             onus: onus.to_vec(),
             pdus: 37,

@@ -346,6 +346,9 @@ pub struct Sweep {
     /// The OLT's uptime at the beginning, from `sysUpTime`: a fall tells of a reboot.
     #[serde(rename = "uptime_ms", with = "written::maybe_span_ms", default, skip_serializing_if = "Option::is_none")]
     pub uptime: Option<Duration>,
+    /// How often the OLT's SNMPv3 engine was started, `snmpEngineBoots`: a rise tells of a reboot, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boots: Option<u32>,
     /// PON ports, sorted.
     pub pons: Vec<PonReading>,
     /// ONUs, sorted by key. Values that this kind of sweep does not read are [`Unread::NotAsked`].

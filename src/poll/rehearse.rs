@@ -51,6 +51,7 @@ impl Poller {
                 elapsed: Duration::ZERO,
                 completeness: Completeness::Complete,
                 uptime: None,
+                boots: None,
                 pons: decoded.pons,
                 onus: decoded.onus,
                 pdus: 0,

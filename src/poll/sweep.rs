@@ -112,6 +112,7 @@ impl Poller {
             elapsed: started.elapsed(),
             completeness: if gaps.list.is_empty() { Completeness::Complete } else { Completeness::Partial(gaps.list) },
             uptime,
+            boots: session.counters().engine_boots,
             pons,
             onus,
             pdus: session.counters().sent.saturating_sub(before),

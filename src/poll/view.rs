@@ -288,6 +288,7 @@ mod tests {
             elapsed: Duration::from_secs(1),
             completeness: Completeness::Complete,
             uptime: None,
+            boots: None,
             pons: vec![],
             onus,
             pdus: 1,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use self::doubt::Listed;
+use self::doubt::{Boots, Listed};
 use self::drift::CommonTracks;
 use self::merge::{Pass, rows_of};
 use super::held::{Held, Told};
@@ -52,6 +52,7 @@ pub struct Judge {
     no_answer: Option<Timestamp>,
     /// When the OLT's uptime was read, and what it was.
     uptime: Option<(Timestamp, Duration)>,
+    boots: Boots,
     /// Until when losses do not count. Kept when it is over, for sweeps that began before.
     grace_until: Option<Timestamp>,
     /// Whether its end has still to be told.
@@ -84,6 +85,7 @@ impl Judge {
             listed: [Listed::default(); 3],
             no_answer: None,
             uptime: None,
+            boots: Boots::default(),
             grace_until: None,
             in_grace: false,
             tripwire: Tripwire::default(),
@@ -285,6 +287,7 @@ impl Judge {
         self.counted = [None; 3];
         self.listed = [Listed::default(); 3];
         self.uptime = None;
+        self.boots.clock_back();
         self.awaiting_optics = None;
         self.no_answer = self.no_answer.map(|since| since.min(at));
         self.grace_until = self.grace_until.filter(|_| self.in_grace).map(|until| until.min(at + GRACE));
@@ -305,7 +308,7 @@ impl Judge {
         if says_something && self.no_answer.take().is_some() {
             told.push(self.of_olt(at, Change::Answering, Reason::AnswersAgain));
         }
-        self.note_uptime(sweep, at, told);
+        self.note_reboot(sweep, at, told);
         let rows = rows_of(sweep);
         let believed = sweep.kind == SweepKind::Optics && self.check_levels(&rows, sweep, at, told);
         let olt_side_believed = believed && self.olt_side_is_sane(&rows);

@@ -46,6 +46,8 @@ pub struct Counters {
     /// Another OLT has the same SNMPv3 engine ID: one is a copy of the other's configuration, and tools that keep
     /// clocks by engine ID fail at both.
     pub shared_engine: bool,
+    /// How often the SNMPv3 engine was started, as a signed message told; `None` before one did, and in v2c.
+    pub engine_boots: Option<u32>,
     /// Requests in flight now, those that nobody waits for any more but the OLT may still work on included.
     pub in_flight: u32,
     /// The most that ever were in flight.
@@ -83,6 +85,7 @@ impl Counters {
             probes: self.probes + later.probes,
             held: self.held + later.held,
             shared_engine: later.shared_engine,
+            engine_boots: later.engine_boots.or(self.engine_boots),
             in_flight: later.in_flight,
             most_in_flight: self.most_in_flight.max(later.most_in_flight),
             window: later.window,

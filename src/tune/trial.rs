@@ -181,6 +181,7 @@ impl Trial {
             elapsed: Duration::ZERO,
             completeness,
             uptime: None,
+            boots: None,
             pons: Vec::new(),
             onus,
             pdus: 0,

@@ -136,6 +136,7 @@ mod tests {
             elapsed: Duration::ZERO,
             completeness: crate::model::Completeness::Complete,
             uptime: None,
+            boots: None,
             pons: vec![],
             onus: readings,
             pdus: 1,

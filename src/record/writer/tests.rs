@@ -54,6 +54,7 @@ fn sweep(second: u64) -> Arc<Sweep> {
         elapsed: Duration::from_millis(1234),
         completeness: Completeness::Partial(vec![Gap { what: "optics".into(), why: "192.0.2.1 is silent".into() }]),
         uptime: Some(Duration::from_secs(86_400)),
+        boots: None,
         pons: Vec::new(),
         onus,
         pdus: 12,

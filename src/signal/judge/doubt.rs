@@ -21,13 +21,59 @@ pub(super) struct Listed {
     doubted: Option<(Timestamp, usize)>,
 }
 
+/// How often the OLT's SNMPv3 engine was started.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Boots {
+    last: Option<u32>,
+    /// When it rose last without an uptime that fell.
+    rose: Option<Timestamp>,
+    /// It counts something else.
+    doubted: bool,
+}
+
+impl Boots {
+    /// Whether the engine was started since we last heard of it. An engine that starts again within the grace time, while
+    /// its uptime goes on, counts something else: it would hold all of the OLT for ever.
+    fn tell_of_reboot(&mut self, boots: Option<u32>, at: Timestamp, known: bool) -> bool {
+        let Some(boots) = boots else { return false };
+        let rose = self.last.replace(boots).is_some_and(|last| boots > last);
+        if !rose || known {
+            return false;
+        }
+        self.doubted |= self.rose.replace(at).is_some_and(|then| at.since(then) < GRACE);
+        !self.doubted
+    }
+
+    /// Times from before are no measure any more.
+    pub(super) const fn clock_back(&mut self) {
+        self.rose = None;
+    }
+}
+
 impl Judge {
-    /// Sees a reboot in an uptime that fell, or that is short when we first see the OLT. An uptime that stands still (a
-    /// recording played back) is none.
-    pub(super) fn note_uptime(&mut self, sweep: &Sweep, at: Timestamp, told: &mut Vec<Transition>) {
-        let Some(uptime) = sweep.uptime else { return };
+    /// Sees a reboot, and holds what is known of the OLT's ONUs until it has settled.
+    pub(super) fn note_reboot(&mut self, sweep: &Sweep, at: Timestamp, told: &mut Vec<Transition>) {
+        let by_uptime = self.reboot_by_uptime(sweep, at);
+        // The uptime of some agents is the host's, or has wrapped, or was longer before than it is now after a long silence.
+        let by_boots = self.boots.tell_of_reboot(sweep.boots, at, by_uptime.is_some());
+        let Some((reason, grace)) = by_uptime.or_else(|| by_boots.then_some((Reason::Rebooted(at), GRACE))) else {
+            return;
+        };
+        self.grace_until = Some(at + grace);
+        self.in_grace = true;
+        for (_, held) in &mut self.onus {
+            held.truth.go_stale(Staleness::Rebooted, at);
+            held.unconfirm_levels();
+        }
+        told.push(self.of_olt(at, Change::Rebooted, reason));
+    }
+
+    /// Sees a reboot in an uptime that fell, or that is short when we first see the OLT: why, and for how long it holds. An
+    /// uptime that stands still (a recording played back) is none.
+    fn reboot_by_uptime(&mut self, sweep: &Sweep, at: Timestamp) -> Option<(Reason, Duration)> {
+        let uptime = sweep.uptime?;
         let reboot = match self.uptime {
-            Some((then, _)) if sweep.started <= then => return,
+            Some((then, _)) if sweep.started <= then => return None,
             Some((then, before)) => {
                 let wraps = before + sweep.started.since(then) + Duration::from_secs(60) >= UPTIME_WRAP;
                 (uptime < before && !wraps).then_some((Reason::Rebooted(at), GRACE))
@@ -38,14 +84,7 @@ impl Judge {
                 .map(|rest| (Reason::JustBooted(u32::try_from(uptime.as_secs()).unwrap_or(u32::MAX)), rest)),
         };
         self.uptime = Some((sweep.started, uptime));
-        let Some((reason, grace)) = reboot else { return };
-        self.grace_until = Some(at + grace);
-        self.in_grace = true;
-        for (_, held) in &mut self.onus {
-            held.truth.go_stale(Staleness::Rebooted, at);
-            held.unconfirm_levels();
-        }
-        told.push(self.of_olt(at, Change::Rebooted, reason));
+        reboot
     }
 
     /// Whether the levels of an optics sweep may be judged.

@@ -103,6 +103,7 @@ fn any_step() -> impl Strategy<Value = (i64, Event)> {
             elapsed: Duration::from_secs(elapsed),
             completeness: if complete { Completeness::Complete } else { Completeness::Partial(vec![gap]) },
             uptime: uptime.map(Duration::from_secs),
+            boots: None,
             pons: vec![],
             onus,
             pdus: 1,

@@ -54,6 +54,7 @@ fn sweep(kind: SweepKind, second: u64, onus: Vec<Reading>) -> Sweep {
         elapsed: Duration::ZERO,
         completeness: Completeness::Complete,
         uptime: None,
+        boots: None,
         pons: vec![],
         onus,
         pdus: 1,
@@ -298,6 +299,33 @@ fn losses_after_a_reboot_do_not_count_for_ten_minutes() {
     assert_eq!(verdict(&judge, 1), Verdict::Hold);
     judge.observe(&state(12 * MINUTE, vec![down(1, Cause::Optical), up(2)]));
     assert_eq!(verdict(&judge, 1), Verdict::Error);
+}
+
+#[test]
+fn an_engine_that_was_started_again_is_a_reboot_though_the_uptime_goes_on() {
+    let with_boots = |sweep, boots| Sweep { boots: Some(boots), ..sweep };
+    let mut judge = judge();
+    judge.observe(&with_boots(with_uptime(state(0, vec![up(1)]), 500), 7));
+    let told = judge.observe(&with_boots(with_uptime(state(1_200, vec![down(1, Cause::Optical)]), 1_000), 8));
+    assert_eq!(changes(&told)[0], Change::Rebooted);
+    assert_eq!(why(&judge, 1), "down, but the OLT has just rebooted");
+    // The same boots again, and the uptime that fell with them, are one reboot.
+    let told = judge.observe(&with_boots(with_uptime(state(1_260, vec![up(1)]), 1_060), 8));
+    assert!(!changes(&told).contains(&Change::Rebooted));
+    let told = judge.observe(&with_boots(with_uptime(state(5_000, vec![up(1)]), 30), 9));
+    assert_eq!(changes(&told).iter().filter(|change| **change == Change::Rebooted).count(), 1);
+}
+
+#[test]
+fn an_engine_that_seems_to_start_at_every_look_does_not_hold_its_olt_for_ever() {
+    let mut judge = judge();
+    let mut reboots = 0;
+    for minute in 0..30 {
+        let sweep = with_uptime(state(minute * MINUTE, vec![down(1, Cause::Optical)]), 100_000 + minute * MINUTE);
+        let told = judge.observe(&Sweep { boots: Some(u32::try_from(minute).unwrap()), ..sweep });
+        reboots += changes(&told).iter().filter(|change| **change == Change::Rebooted).count();
+    }
+    assert_eq!((reboots, verdict(&judge, 1)), (1, Verdict::Error));
 }
 
 #[test]

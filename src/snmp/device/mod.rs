@@ -205,10 +205,10 @@ impl<J: Job> Device<J> {
 
     /// The SNMPv3 engine's ID, boots and time, when it turned out to be another than was known.
     pub(super) fn engine_news(&mut self, now: Instant) -> Option<(&[u8], i64, i64)> {
-        match &mut self.protocol {
-            Protocol::V3(usm) => usm.news(now),
-            Protocol::V2c(_) => None,
-        }
+        let Protocol::V3(usm) = &mut self.protocol else { return None };
+        let news = usm.news(now)?;
+        self.counters.engine_boots = u32::try_from(news.1).ok();
+        Some(news)
     }
 
     /// Another OLT has the same SNMPv3 engine ID, or has not any more.

@@ -25,6 +25,7 @@ fn an_engine_known_from_before_needs_no_discovery_and_one_that_has_changed_says_
         let now = world.now;
         let (confirmed, boots, _) = world.device.engine_news(now).unwrap();
         assert_eq!((confirmed, boots), (id.as_slice(), 3));
+        assert_eq!(world.device.counters().engine_boots, Some(3));
         assert_eq!(world.device.engine_news(now), None, "told once");
     }
 }
