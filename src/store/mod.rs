@@ -1,10 +1,11 @@
 //! The embedded database: one SQLite file that outlives the process.
 //!
-//! In: what is held of each ONU as it changes, and every optics reading. Out: the same again, after a restart and for those who
+//! In: what is held of each ONU as it changes, every optics reading, and what is about to be written to OZmap. Out: the same again, after a restart and for those who
 //! look back. Not its business: what any of it means; `signal` gives and takes its own octets.
 //!
 //! ```text
 //!   judge tasks ──Keeper──(newest of each ONU; readings, bounded)──► writer thread ──a transaction a second──► FILE
+//!   pusher ──Journal (waits until it is on the disk)─────────────► writer thread, at once, in a transaction of its own
 //!   FILE ──Store::remembered──► judge tasks, at the start
 //!   FILE ──Reader (connections of their own)──► http, tune
 //! ```
@@ -12,7 +13,7 @@
 //! Who does what: `open` decides whether a file may be used, `schema` brings it to this version, `identity` knows which device
 //! is which, `queue` holds what waits, `writer` writes, `history` packs readings and reads them, `check` is for people who look.
 //!
-//! Nobody waits for the disk: when it is full, slow or broken, what is held waits in memory and is tried again, readings are
+//! Nobody but the journal's owner waits for the disk: when it is full, slow or broken, what is held waits in memory and is tried again, readings are
 //! lost and counted once too many wait, and everything else goes on. What is in the file is never overwritten unless it is
 //! ours, of a version that we know, and sound.
 
@@ -20,6 +21,7 @@ mod check;
 mod error;
 pub mod history;
 mod identity;
+pub mod journal;
 mod kept;
 mod open;
 mod queue;
@@ -29,12 +31,13 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use crate::config::Keep;
 pub use check::{Contents, check, compact, contents};
 pub use error::StoreError;
 pub use history::{LevelRow, Levels, Reader};
+pub use journal::Journal;
 pub use kept::{Kept, OltMemory, Remembered};
 pub use queue::StoreStatus;
 
@@ -88,6 +91,7 @@ impl Store {
             unpacked: history::upkeep::Unpacked::default(),
             pause: writer::FIRST_PAUSE,
             clock: Box::new(|| Timestamp::from(SystemTime::now())),
+            next_journal_thin: Instant::now(),
             #[cfg(test)]
             fault: None,
             #[cfg(test)]
@@ -108,6 +112,12 @@ impl Store {
     #[must_use]
     pub fn keeper(&self) -> Keeper {
         Keeper { queue: Arc::clone(&self.queue) }
+    }
+
+    /// Where is written down what is about to be written to OZmap.
+    #[must_use]
+    pub fn journal(&self) -> Journal {
+        Journal::new(Arc::clone(&self.queue))
     }
 
     /// What was kept of an OLT. Blocks.

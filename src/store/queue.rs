@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::history::Levels;
+use super::journal::Request;
 use super::kept::{Change, Kept, OltMemory};
 use crate::model::{OltId, OnuKey, Timestamp};
 
@@ -67,15 +68,19 @@ impl Batch {
 #[derive(Debug)]
 pub(super) enum Order {
     Write(Batch),
+    /// Somebody waits for these.
+    Journal(Vec<Request>),
     /// Nothing came for a while.
     Idle,
     /// Somebody ends it; what waited comes with it.
-    End(Batch),
+    End(Batch, Vec<Request>),
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     batch: Batch,
+    /// At most one of the pusher's, and one of a person.
+    journal: Vec<Request>,
     status: StoreStatus,
     /// Somebody waits until everything is written.
     hurry: bool,
@@ -135,6 +140,15 @@ impl Queue {
         }
     }
 
+    /// When the writer has ended, the request is dropped, which tells the one who waits.
+    pub(super) fn journal(&self, request: Request) {
+        let mut waiting = self.lock();
+        if !waiting.ended {
+            waiting.journal.push(request);
+            self.changed.notify_all();
+        }
+    }
+
     pub(super) fn rules(&self, rules: String) {
         let mut waiting = self.lock();
         if !waiting.ended {
@@ -152,19 +166,23 @@ impl Queue {
         change(&mut self.lock().status);
     }
 
-    /// The writer's next order: at `due`, or at once when somebody is in a hurry.
+    /// The writer's next order: at `due`, or at once when somebody is in a hurry or waits for the journal.
     pub(super) fn take(&self, due: Instant) -> Order {
         let mut waiting = self.lock();
         waiting.writing = false;
         self.changed.notify_all();
-        while !waiting.ending && (!waiting.hurry || waiting.batch.is_empty()) {
+        while !waiting.ending && waiting.journal.is_empty() && (!waiting.hurry || waiting.batch.is_empty()) {
             let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else { break };
             waiting = self.changed.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let batch = std::mem::take(&mut waiting.batch);
         waiting.writing = true;
+        let journal = std::mem::take(&mut waiting.journal);
+        if !journal.is_empty() && !waiting.ending {
+            return Order::Journal(journal);
+        }
+        let batch = std::mem::take(&mut waiting.batch);
         if waiting.ending {
-            Order::End(batch)
+            Order::End(batch, journal)
         } else if batch.is_empty() {
             Order::Idle
         } else {
@@ -235,6 +253,7 @@ impl Queue {
         waiting.ended = true;
         waiting.writing = false;
         waiting.batch = Batch::default();
+        waiting.journal.clear();
         if let Some(why) = why {
             waiting.status.failing = Some(why.to_owned());
         }

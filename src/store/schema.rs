@@ -54,6 +54,23 @@ const MIGRATIONS: &[&str] = &[
      CREATE TABLE raw (id INTEGER PRIMARY KEY, until INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
      CREATE TABLE hourly (id INTEGER PRIMARY KEY, until INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
      CREATE TABLE daily (id INTEGER PRIMARY KEY, until INTEGER NOT NULL, data BLOB NOT NULL) STRICT;",
+    // 3: what is written to OZmap, before it is.
+    "CREATE TABLE journal (
+         id INTEGER PRIMARY KEY,
+         client BLOB NOT NULL,               -- the twelve octets of its id
+         was INTEGER,                        -- what OZmap showed: 0 OK, 1 ERROR; none: neither, or not known
+         wanted INTEGER NOT NULL,            -- what is written
+         made INTEGER NOT NULL,              -- ms: when it was decided
+         ended INTEGER,                      -- ms: when it was known what came of it
+         ending INTEGER,                     -- 1 shown, 2 something else shown, 3 replaced by a newer one, 4 refused
+         origin INTEGER NOT NULL,            -- 1 pushed, 2 put back by a person
+         olt TEXT NOT NULL, onu TEXT NOT NULL,
+         why TEXT NOT NULL,
+         incident TEXT
+     ) STRICT;
+     CREATE INDEX journal_client ON journal (client, id);
+     CREATE INDEX journal_made ON journal (made);
+     CREATE INDEX journal_open ON journal (id) WHERE ended IS NULL;",
 ];
 
 /// The version that we write.

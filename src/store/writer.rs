@@ -1,4 +1,5 @@
-//! The thread that writes: everything that was given since the last time, in one transaction, about once a second.
+//! The thread that writes: everything that was given since the last time, in one transaction, about once a second; and what the
+//! journal is to have, at once.
 //!
 //! When the file cannot be written, what is held waits (newest of each ONU) and is tried again by itself.
 
@@ -11,6 +12,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::StoreError;
 use super::history::upkeep::{self, Unpacked};
 use super::identity::{Identities, millis};
+use super::journal::{self, Request};
 use super::kept::{Change, Kept};
 use super::open::{self, Lock};
 use super::queue::{Batch, Order, Queue};
@@ -24,6 +26,8 @@ const THIN_FOR: Duration = Duration::from_millis(200);
 /// How long it waits after a failure; doubles with each further one.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How often the journal is looked through for what is old.
+const THIN_JOURNAL_EVERY: Duration = Duration::from_secs(3600);
 
 /// Fails a write on purpose.
 #[cfg(test)]
@@ -41,6 +45,7 @@ pub(super) struct Writer {
     /// How long it waits after a first failure.
     pub(super) pause: Duration,
     pub(super) clock: Box<dyn Fn() -> Timestamp + Send>,
+    pub(super) next_journal_thin: Instant,
     #[cfg(test)]
     pub(super) fault: Option<Fault>,
     #[cfg(test)]
@@ -66,7 +71,20 @@ impl Writer {
             let order = self.queue.take(due);
             let (batch, last) = match order {
                 Order::Write(batch) => (batch, false),
-                Order::End(batch) => (batch, true),
+                Order::Journal(requests) => {
+                    if let Err(error) = self.write_journal(requests) {
+                        // Its owner tries again, and everything else goes by its own time.
+                        failures = failures.saturating_add(1);
+                        self.failed(&error, failures);
+                    }
+                    continue;
+                }
+                Order::End(batch, requests) => {
+                    if let Err(error) = self.write_journal(requests) {
+                        self.failed(&error, failures.saturating_add(1));
+                    }
+                    (batch, true)
+                }
                 Order::Idle => (Batch::default(), false),
             };
             let written = self.write(&batch);
@@ -106,7 +124,7 @@ impl Writer {
         if failures == 1 {
             tracing::error!(
                 %error, "the database cannot be written: what it is to take waits in memory, and it is tried again by \
-                 itself; polling and pushing go on"
+                 itself; polling goes on, and so does pushing unless its journal is in there"
             );
         } else {
             tracing::debug!(%error, failures, "the database still cannot be written");
@@ -154,6 +172,48 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes down what somebody waits for, in one transaction of its own, and answers.
+    fn write_journal(&mut self, requests: Vec<Request>) -> Result<(), StoreError> {
+        if requests.is_empty() {
+            return Ok(());
+        }
+        let written = self.write_requests(&requests);
+        let why = written.as_ref().err().map(ToString::to_string);
+        let (answers, outcome) = match written {
+            Ok(ids) => (ids, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        let mut answers = answers.into_iter();
+        for request in requests {
+            let answer = match &why {
+                Some(why) => Err(why.clone()),
+                None => Ok(answers.next().unwrap_or_default()),
+            };
+            // Whoever does not wait any more finds it when it next reads the journal.
+            let _ = request.answer.send(answer);
+        }
+        outcome
+    }
+
+    fn write_requests(&mut self, requests: &[Request]) -> Result<Vec<Vec<i64>>, StoreError> {
+        let path = self.path.clone();
+        let failed = |source| StoreError::of(&path, "writing the journal", source);
+        if self.connection.is_none() {
+            self.connection = Some(open::reopen_to_write(&self.path)?);
+        }
+        // It was made above.
+        let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
+        #[cfg(test)]
+        if let Some(error) = self.fault.as_mut().and_then(|fault| fault()) {
+            return Err(failed(error));
+        }
+        let all = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let ids = requests.iter().map(|request| journal::write(&all, request)).collect::<rusqlite::Result<_>>();
+        let ids = ids.map_err(failed)?;
+        all.commit().map_err(failed)?;
+        Ok(ids)
+    }
+
     /// Thins what is old, for a while; each piece is a transaction, so that what comes meanwhile does not wait long.
     fn thin(&mut self) -> Result<(), StoreError> {
         let failed = |source| StoreError::of(&self.path, "thinning history", source);
@@ -173,6 +233,15 @@ impl Writer {
             self.unpacked.forget(piece.0);
             if Instant::now() > until {
                 break;
+            }
+        }
+        if Instant::now() >= self.next_journal_thin {
+            let before = Timestamp::from_millis(
+                now.millis().saturating_sub(u64::try_from(self.keep.raw.as_millis()).unwrap_or(u64::MAX)),
+            );
+            let more = journal::thin(connection, before).map_err(failed)?;
+            if !more {
+                self.next_journal_thin = Instant::now() + THIN_JOURNAL_EVERY;
             }
         }
         Ok(())
