@@ -6,3 +6,4 @@
 
 pub mod olt;
 pub mod ozmap;
+pub mod plant;
