@@ -10,6 +10,7 @@ pub mod http;
 pub mod mib;
 pub mod model;
 pub mod ozmap;
+pub mod plant;
 pub mod poll;
 pub mod record;
 pub mod signal;

@@ -6,6 +6,7 @@
 
 mod held;
 mod names;
+mod ozmap_id;
 mod reading;
 mod serial;
 mod time;
@@ -14,6 +15,7 @@ mod written;
 
 pub use held::{Cause, Level, ParseWordError, Truth, Verdict};
 pub use names::{OltId, OnuId, OnuKey, ParsePonError, PonId};
+pub use ozmap_id::{ClientId, ElementId, ParseIdError, PropertyId};
 pub use reading::{
     Completeness, Field, Gap, OnuState, PonReading, PonState, RawNumber, Reading, Sweep, SweepKind, SweepScope, Unread,
 };
