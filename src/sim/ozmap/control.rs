@@ -12,8 +12,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answers::{self, ApiError};
+use super::elements::Element;
 use super::faults::Fault;
 use super::gate::MAX_BODY;
+use super::marks::Mark;
 use super::server::{App, now};
 
 /// Rows of `/_sim/clients` unless another number is asked for.
@@ -28,6 +30,9 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/_sim/requests", get(list_requests))
         .route("/_sim/clients", get(list_clients))
         .route("/_sim/clients/{code}/status", post(set_status))
+        .route("/_sim/changes", get(list_changes))
+        .route("/_sim/writes", get(list_writes))
+        .route("/_sim/marks", get(list_marks))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(app)
 }
@@ -45,7 +50,7 @@ async fn set_faults(State(app): State<Arc<App>>, body: Bytes) -> Answer {
     let list = body.get("faults").and_then(Value::as_array);
     let list = list.ok_or_else(|| ApiError::invalid("faults: an array is expected"))?;
     let faults: Result<Vec<Fault>, _> = list.iter().map(Fault::from_json).collect();
-    app.faults().set(faults.map_err(|error| ApiError::invalid(error.to_string()))?);
+    app.set_faults(faults.map_err(|error| ApiError::invalid(error.to_string()))?);
     Ok(answers::empty(StatusCode::NO_CONTENT))
 }
 
@@ -75,6 +80,22 @@ async fn list_clients(State(app): State<Arc<App>>, Query(asked): Query<Span>) ->
     let some = store.clients(None).skip(asked.start).take(asked.limit.unwrap_or(DEFAULT_LIMIT));
     let rows: Vec<_> = some.map(|client| store.view(client)).collect();
     answers::json(StatusCode::OK, &json!({"total": store.client_count(), "rows": rows}))
+}
+
+async fn list_changes(State(app): State<Arc<App>>, Query(asked): Query<Since>) -> Response {
+    let changes = app.store().changes_since(asked.since);
+    answers::json(StatusCode::OK, &json!({"changes": changes}))
+}
+
+async fn list_writes(State(app): State<Arc<App>>) -> Response {
+    answers::json(StatusCode::OK, &json!({"writes": app.record().writes()}))
+}
+
+async fn list_marks(State(app): State<Arc<App>>) -> Response {
+    let store = app.store();
+    let rows = |marks: &[Mark]| marks.iter().map(|mark| Element::Mark(mark).render()).collect::<Vec<_>>();
+    let marks = json!({"pendencies": rows(&store.pendencies), "posts": rows(&store.posts)});
+    answers::json(StatusCode::OK, &marks)
 }
 
 async fn set_status(State(app): State<Arc<App>>, Path(code): Path<String>, body: Bytes) -> Answer {

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// Flips at a rate that are made up for at one look.
+const MAX_FLIPS: u64 = 10_000;
+
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultKind {
@@ -106,11 +109,20 @@ pub enum FaultKind {
     GetBodyDropped,
     /// `/properties/client/:code` of an unknown code is `[]` instead of 404.
     UnknownCodeEmpty,
-    /// Before the request is served, another integration turns the status of some clients around.
+    /// Another integration turns the status of some clients around: before each request is served, or at a rate,
+    /// asked or not.
     FlipStatuses {
-        /// How many, drawn with the seed of the options.
+        /// How many at a time, drawn with the seed of the options.
         clients: usize,
+        /// How often, if not with the requests.
+        every: Option<Duration>,
     },
+    /// A trace is 200 with an empty body.
+    TraceEmpty,
+    /// A trace is 200 with `null`.
+    TraceNull,
+    /// A trace is 200 with `[]`.
+    TraceEmptyList,
     /// A batch with an empty or missing filter is 400 instead of updating everything.
     EmptyBatchRefused,
     /// Keys that a batch may not update are ignored instead of 400.
@@ -149,7 +161,7 @@ pub enum Scope {
     Api,
     /// Every GET.
     Reads,
-    /// PATCH and batch-update.
+    /// PATCH and every POST but the login.
     Writes,
     /// `POST /users/login`.
     Login,
@@ -246,6 +258,8 @@ impl Scope {
 pub(super) struct Faults {
     armed: Vec<Armed>,
     random: fastrand::Rng,
+    /// When they were set, since the start.
+    set_at: Duration,
 }
 
 #[derive(Debug)]
@@ -255,15 +269,28 @@ struct Armed {
     fired: u64,
 }
 
+impl Armed {
+    /// Counts a chance, and tells whether it happens this time.
+    fn is_due(&mut self, random: &mut fastrand::Rng) -> bool {
+        self.seen += 1;
+        let due = self.seen > self.fault.after && self.fault.times.is_none_or(|times| self.fired < times);
+        // A sure fault takes nothing from the dice: adding one leaves the others' fortune as it was.
+        let happens = due && (self.fault.probability >= 1.0 || random.f64() < self.fault.probability);
+        self.fired += u64::from(happens);
+        happens
+    }
+}
+
 impl Faults {
     pub(super) fn new(faults: Vec<Fault>, seed: u64) -> Self {
-        let mut board = Self { armed: Vec::new(), random: fastrand::Rng::with_seed(seed) };
-        board.set(faults);
+        let mut board = Self { armed: Vec::new(), random: fastrand::Rng::with_seed(seed), set_at: Duration::ZERO };
+        board.set(faults, Duration::ZERO);
         board
     }
 
-    /// Replaces all; counts start again.
-    pub(super) fn set(&mut self, faults: Vec<Fault>) {
+    /// Replaces all; counts start again, and rates at `now`, since the start.
+    pub(super) fn set(&mut self, faults: Vec<Fault>, now: Duration) {
+        self.set_at = now;
         self.armed = faults.into_iter().map(|fault| Armed { fault, seen: 0, fired: 0 }).collect();
     }
 
@@ -280,15 +307,29 @@ impl Faults {
             if !armed.fault.on.covers(facts) {
                 continue;
             }
-            armed.seen += 1;
-            let due = armed.seen > armed.fault.after && armed.fault.times.is_none_or(|times| armed.fired < times);
-            // A sure fault takes nothing from the dice: adding one leaves the others' fortune as it was.
-            if due && (armed.fault.probability >= 1.0 || self.random.f64() < armed.fault.probability) {
-                armed.fired += 1;
+            if armed.is_due(&mut self.random) {
                 return Some(picked);
             }
         }
         None
+    }
+
+    /// What happens by itself and is due: how many statuses to turn around, and the dice for it.
+    pub(super) fn due_flips(&mut self, now: Duration) -> Vec<(usize, fastrand::Rng)> {
+        let since = now.saturating_sub(self.set_at);
+        let mut due = Vec::new();
+        for armed in &mut self.armed {
+            let FaultKind::FlipStatuses { clients, every: Some(every) } = armed.fault.kind else { continue };
+            let periods = u64::try_from(since.as_nanos() / every.as_nanos().max(1)).unwrap_or(u64::MAX);
+            // What nobody looked at for long is not made up for one by one.
+            armed.seen = armed.seen.max(periods.saturating_sub(MAX_FLIPS));
+            while armed.seen < periods {
+                if armed.is_due(&mut self.random) {
+                    due.push((clients, self.random.fork()));
+                }
+            }
+        }
+        due
     }
 
     /// Dice for what a fault does.
@@ -329,6 +370,21 @@ mod tests {
             .collect();
         assert_eq!(hits, [false, false, true, true, true, false, false, false]);
         assert_eq!((faults.counts()[0].seen, faults.counts()[0].fired), (8, 3));
+    }
+
+    #[test]
+    fn flips_at_a_rate_come_by_the_clock_and_end_after_their_times() {
+        let every = Some(Duration::from_secs(2));
+        let fault = Fault::always(FaultKind::FlipStatuses { clients: 3, every }).after(1).times(2);
+        let mut faults = Faults::new(vec![fault.clone()], 1);
+        let due = |faults: &mut Faults, seconds| faults.due_flips(Duration::from_secs(seconds)).len();
+        assert_eq!([1, 3, 5, 5, 6, 60].map(|seconds| due(&mut faults, seconds)), [0, 0, 1, 0, 1, 0]);
+        assert_eq!((faults.counts()[0].seen, faults.counts()[0].fired), (30, 2));
+        faults.set(vec![fault], Duration::from_secs(100));
+        assert_eq!([101, 104].map(|seconds| due(&mut faults, seconds)), [0, 1], "the rate begins when it is set");
+        let busy = Fault::always(FaultKind::FlipStatuses { clients: 1, every: Some(Duration::ZERO) });
+        faults.set(vec![busy], Duration::ZERO);
+        assert_eq!(due(&mut faults, 1), 10_000, "bounded at one look");
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(super) trait Row<'a>: Copy {
     fn id(self) -> ObjectId;
     fn field(self, path: &str) -> Field<'a>;
     fn kind_of(path: &str) -> FieldKind;
+    /// Whether no write of the API changes that field.
+    fn is_fixed(path: &str) -> bool;
 }
 
 /// A house with its client.
@@ -111,6 +113,10 @@ impl<'a> Row<'a> for &'a Client {
             _ => FieldKind::Other,
         }
     }
+
+    fn is_fixed(path: &str) -> bool {
+        matches!(path, "id" | "_id" | "kind" | "createdAt")
+    }
 }
 
 impl<'a> Row<'a> for House<'a> {
@@ -178,6 +184,26 @@ impl<'a> Row<'a> for House<'a> {
             _ => path.strip_prefix("client.").map_or(FieldKind::Other, <&Client as Row>::kind_of),
         }
     }
+
+    fn is_fixed(path: &str) -> bool {
+        matches!(
+            path,
+            "id" | "_id"
+                | "client"
+                | "client.id"
+                | "coords"
+                | "lng"
+                | "lat"
+                | "box"
+                | "parent"
+                | "drop"
+                | "cables"
+                | "pole"
+                | "project"
+                | "kind"
+                | "createdAt"
+        ) || path.starts_with("connections.")
+    }
 }
 
 fn connection_field<'a>(connection: &'a Connection, key: &str) -> Field<'a> {
@@ -202,12 +228,8 @@ fn past_client_field<'a>(past: &'a PastClient, key: &str) -> Field<'a> {
     }
 }
 
-impl<'a> Row<'a> for &'a BoxType {
-    fn id(self) -> ObjectId {
-        self.id
-    }
-
-    fn field(self, path: &str) -> Field<'a> {
+impl BoxType {
+    pub(super) fn field(&self, path: &str) -> Field<'_> {
         match path {
             "id" | "_id" => Field::Id(self.id),
             "code" => Field::Text(&self.code),
@@ -217,16 +239,6 @@ impl<'a> Row<'a> for &'a BoxType {
             "default_reserve" => Field::Number(f64::from(self.default_reserve)),
             "createdAt" | "updatedAt" => Field::Time(self.created_at),
             _ => Field::Missing,
-        }
-    }
-
-    fn kind_of(path: &str) -> FieldKind {
-        match path {
-            "id" | "_id" => FieldKind::Id,
-            "createdAt" | "updatedAt" => FieldKind::Time,
-            "default_level" | "default_reserve" => FieldKind::Number,
-            "code" | "prefix" | "description" => FieldKind::Text,
-            _ => FieldKind::Other,
         }
     }
 }

@@ -134,6 +134,27 @@ impl Filter {
         }
     }
 
+    /// The tests that every matching row passes.
+    pub(super) fn musts(&self) -> impl Iterator<Item = (&str, &Test)> {
+        let members = match self {
+            Self::All(members) => members.as_slice(),
+            test => std::slice::from_ref(test),
+        };
+        members.iter().filter_map(|member| match member {
+            Self::Test { path, test } => Some((path.as_str(), test)),
+            _ => None,
+        })
+    }
+
+    /// Whether `accept` holds for every property that is tested.
+    pub(super) fn all_paths(&self, accept: &impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::All(members) | Self::Any(members) => members.iter().all(|member| member.all_paths(accept)),
+            Self::Nothing => true,
+            Self::Test { path, .. } => accept(path),
+        }
+    }
+
     /// Whether there is nothing to test.
     pub(super) fn is_everything(&self) -> bool {
         matches!(self, Self::All(members) if members.iter().all(Self::is_everything))
@@ -366,6 +387,30 @@ fn within(value: &Value) -> Result<Test, String> {
 }
 
 impl Test {
+    /// The identifiers of which one must be the field's value, when the test is about identifiers.
+    pub(super) fn ids(&self) -> Option<Vec<ObjectId>> {
+        match self {
+            Self::Equal(Operand::Id(id)) => Some(vec![*id]),
+            Self::In(set) if set.texts.is_empty() && set.others.is_empty() => {
+                let mut ids: Vec<ObjectId> = set.ids.iter().copied().collect();
+                ids.sort_unstable();
+                Some(ids)
+            }
+            _ => None,
+        }
+    }
+
+    /// The texts of which one must be the field's value, when the test is about texts.
+    pub(super) fn texts(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Equal(Operand::Text(text)) => Some(vec![text]),
+            Self::In(set) if set.ids.is_empty() && set.others.is_empty() => {
+                Some(set.texts.iter().map(String::as_str).collect())
+            }
+            _ => None,
+        }
+    }
+
     fn holds<'a, R: Row<'a>>(&self, row: R, path: &str) -> bool {
         // Places are asked of the row's position whatever field is named: rows have only one.
         let at = |accept: &dyn Fn(f64, f64) -> bool| match row.field("coords") {
@@ -470,7 +515,7 @@ impl Set {
 }
 
 /// Great-circle distance in metres (haversine).
-fn distance((lng_a, lat_a): (f64, f64), (lng_b, lat_b): (f64, f64)) -> f64 {
+pub(super) fn distance((lng_a, lat_a): (f64, f64), (lng_b, lat_b): (f64, f64)) -> f64 {
     let (phi_a, phi_b) = (lat_a.to_radians(), lat_b.to_radians());
     let half_phi = ((phi_b - phi_a) / 2.0).sin();
     let half_lambda = ((lng_b - lng_a).to_radians() / 2.0).sin();

@@ -2,7 +2,6 @@
 //! is on record, and a fault can hit before the token counts.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use axum::body::{Body, Bytes};
@@ -14,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::answers::{self, ApiError, ErrorMessage};
 use super::connection::Line;
 use super::faults::{Facts, FaultKind};
-use super::record::{RecordedRequest, TokenUse};
+use super::record::{RecordedRequest, TokenUse, WriteKind};
 use super::server::{App, Grant, now};
 
 /// Octets of a body that are read.
@@ -35,7 +34,7 @@ pub(super) struct Call {
 fn facts_of(method: &Method, path: &str) -> Facts {
     let below = path.strip_prefix(ROOT).unwrap_or(path).to_owned();
     let is_login = *method == Method::POST && below == "/users/login";
-    let is_write = *method == Method::PATCH || (*method == Method::POST && below.ends_with("/batch-update"));
+    let is_write = WriteKind::of(method.as_str(), path).is_some();
     Facts { is_read: *method == Method::GET, is_write, is_login, path: below }
 }
 
@@ -71,8 +70,8 @@ pub(super) async fn gate(
         token,
         status: None,
     });
-    if facts.is_write {
-        app.writes.fetch_add(1, Ordering::SeqCst);
+    if let Some(kind) = WriteKind::of(parts.method.as_str(), parts.uri.path()) {
+        app.record().count(kind, false);
     }
     flip_statuses(&app, &facts);
 
@@ -106,6 +105,7 @@ pub(super) async fn gate(
 }
 
 async fn serve(app: &App, facts: &Facts, grant: Option<&Grant>, request: Request, next: Next) -> Response {
+    let kind = WriteKind::of(request.method().as_str(), request.uri().path());
     let response = match grant {
         None if !facts.is_login => ApiError::unauthorized().into_response(),
         Some(grant) if grant.read_only && facts.is_write => {
@@ -113,8 +113,8 @@ async fn serve(app: &App, facts: &Facts, grant: Option<&Grant>, request: Request
         }
         _ => next.run(request).await,
     };
-    if facts.is_write && response.status().is_success() {
-        app.applied_writes.fetch_add(1, Ordering::SeqCst);
+    if let Some(kind) = kind.filter(|_| response.status().is_success()) {
+        app.record().count(kind, true);
     }
     response
 }
@@ -123,7 +123,7 @@ fn flip_statuses(app: &App, facts: &Facts) {
     let drawn = {
         let mut faults = app.faults();
         let clients = faults.draw(facts, |kind| match kind {
-            FaultKind::FlipStatuses { clients } => Some(*clients),
+            FaultKind::FlipStatuses { clients, every: None } => Some(*clients),
             _ => None,
         });
         clients.map(|clients| (clients, faults.random().fork()))

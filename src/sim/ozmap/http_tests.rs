@@ -7,7 +7,9 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::testing::{Caller, TOKEN, awkward, json_filter, options, start};
-use super::{LoginAccount, OzmapOptions, Population, SeedClient, SimError, SimulatedOzmap, TokenGrant, TokenUse};
+use super::{
+    LoginAccount, OzmapOptions, Population, SeedClient, SimError, SimulatedOzmap, TokenGrant, TokenUse, WriteKind,
+};
 
 #[tokio::test]
 async fn the_token_counts_raw_and_after_bearer_and_nothing_else_does() {
@@ -33,6 +35,7 @@ async fn the_token_counts_raw_and_after_bearer_and_nothing_else_does() {
     }
     assert_eq!(ozmap.status_of("A-100"), Some(0));
     assert_eq!((ozmap.writes(), ozmap.applied_writes()), (6, 0));
+    assert_eq!(ozmap.writes_of(WriteKind::ClientBatch).asked, 6);
     let uses: Vec<TokenUse> = ozmap.requests().iter().map(|request| request.token).collect();
     assert_eq!(uses[..3], [TokenUse::Accepted(1); 3]);
     assert_eq!(uses[3], TokenUse::Missing);
@@ -359,7 +362,8 @@ async fn unknown_things_are_404() {
         "/nothing",
         "/ftth-clients/65a0000000000000000fffff",
         "/properties/65a0000000000000000fffff",
-        "/properties/client/A-100/potency",
+        "/properties/client/nobody/potency",
+        "/boxes/65a0000000000000000fffff",
     ] {
         assert_eq!(caller.get(path).await.0, StatusCode::NOT_FOUND, "{path}");
     }

@@ -27,6 +27,24 @@ pub(super) enum IdKind {
     BoxType = 0x2b,
     Building = 0x3b,
     User = 0x4e,
+    Cable = 0x10,
+    Dio = 0x20,
+    Fusion = 0x21,
+    Connector = 0x22,
+    Passing = 0x23,
+    Shelf = 0x24,
+    Olt = 0x25,
+    Slot = 0x26,
+    Pon = 0x27,
+    Pop = 0x28,
+    Cord = 0x29,
+    SplitterPort = 0x2c,
+    CableType = 0x2d,
+    PendencyType = 0x50,
+    Pendency = 0x51,
+    Post = 0x52,
+    /// Kinds of splitters, fusions, OLTs …, which are named and not listed.
+    Type = 0x60,
 }
 
 impl ObjectId {
@@ -34,6 +52,18 @@ impl ObjectId {
     pub(super) fn of(kind: IdKind, sequence: u32) -> Self {
         let [a, b, c, d] = sequence.to_be_bytes();
         Self([0x65, 0xa0, 0, 0, 0, 0, 0, kind as u8, a, b, c, d])
+    }
+
+    /// Whether this is one of our identifiers for that kind of thing.
+    pub(super) fn is(self, kind: IdKind) -> bool {
+        let [.., octet, _, _, _, _] = self.0;
+        octet == kind as u8
+    }
+
+    /// Its sequence within its kind.
+    pub(super) fn sequence(self) -> u32 {
+        let [.., a, b, c, d] = self.0;
+        u32::from_be_bytes([a, b, c, d])
     }
 }
 

@@ -192,6 +192,11 @@ impl ClientPatch {
         }
     }
 
+    /// Whether it changes by what clients are found.
+    pub(super) fn renames(&self) -> bool {
+        self.code.is_some() || self.onu.is_some()
+    }
+
     /// Changes the client, tells whether anything is different.
     pub(super) fn apply(&self, client: &mut Client) -> bool {
         let mut patch = self.clone();

@@ -9,6 +9,7 @@ use super::fields::{Row, compare};
 use super::filter::{Filter, FilterRules, kind};
 use super::model::ObjectId;
 use super::render::Select;
+use super::rows::{Found, Rows, to_usize};
 
 /// Rows of a page when no `limit` is sent.
 const DEFAULT_LIMIT: usize = 25;
@@ -126,12 +127,9 @@ impl ListQuery {
         self.cursor.is_some() || self.page > 1
     }
 
-    /// The page of `rows`, which come in the order of their identifiers.
-    pub(super) fn page<'a, R: Row<'a>>(&self, rows: impl Iterator<Item = R> + Clone, spoil: Spoil) -> Page<R> {
-        let mut found: Vec<R> = rows.clone().filter(|row| self.filter.matches(*row)).collect();
-        if !self.sort.is_empty() {
-            found.sort_by(|left, right| self.order(*left, *right));
-        }
+    /// The page of `rows`.
+    pub(super) fn page<'a, C: Rows<'a>>(&self, rows: &C, spoil: Spoil) -> Page<C::Row> {
+        let found = self.found(rows);
         let total = found.len();
         let limit = self.limit.unwrap_or(total);
         let by_page = self.page.saturating_sub(1).saturating_mul(limit);
@@ -152,20 +150,68 @@ impl ListQuery {
             wanted -= missing;
         }
         let end = first.saturating_add(wanted).min(total);
-        let page: Vec<R> = found.get(first.min(end)..end).unwrap_or_default().to_vec();
+        let row_at = |index: usize| found.place(index).and_then(|place| rows.row(place));
+        let page: Vec<C::Row> = (first.min(end)..end).filter_map(row_at).collect();
         let has_next = end < total && limit > 0;
-        let next = found.get(..end).and_then(<[R]>::last).filter(|_| has_next).map(|row| row.id());
+        let next = end.checked_sub(1).filter(|_| has_next).and_then(row_at).map(Row::id);
         Page { rows: page, total, start, limit, next }
     }
 
-    /// The position behind the cursor's row; it may have stopped matching since.
-    fn behind<'a, R: Row<'a>>(&self, cursor: ObjectId, found: &[R], rows: impl Iterator<Item = R>) -> Option<usize> {
-        if let Some(position) = found.iter().position(|row| row.id() == cursor) {
-            return Some(position + 1);
+    /// Where the rows are that match, in the order of the sort. Nothing is scanned that an index knows, and a scan is
+    /// kept for the pages that follow.
+    fn found<'a, C: Rows<'a>>(&self, rows: &C) -> Found {
+        let by_id = self.is_by_id();
+        if by_id && self.filter.is_everything() && rows.shows_all() {
+            return Found::All(rows.len());
         }
-        let mut rows = rows;
-        let row = rows.find(|row| row.id() == cursor)?;
-        Some(found.partition_point(|other| self.order(*other, row) != Ordering::Greater))
+        let matches = |place: &u32| rows.row(to_usize(*place)).is_some_and(|row| self.filter.matches(row));
+        let known = self.filter.musts().find_map(|(path, test)| rows.candidates(path, test));
+        if let Some(mut places) = known {
+            places.sort_unstable();
+            places.dedup();
+            places.retain(matches);
+            self.sort_places(rows, by_id, &mut places);
+            return Found::Places(places.into());
+        }
+        let is_fixed = |path: &str| C::Row::is_fixed(path);
+        let fixed = self.filter.all_paths(&is_fixed) && self.sort.iter().all(|key| is_fixed(&key.property));
+        let scan = || {
+            let mut places: Vec<u32> = (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).filter(matches).collect();
+            self.sort_places(rows, by_id, &mut places);
+            places.into()
+        };
+        Found::Places(rows.scanned(&format!("{:?} {:?}", self.filter, self.sort), fixed, scan))
+    }
+
+    /// Whether the order is that of identifiers.
+    fn is_by_id(&self) -> bool {
+        match self.sort.first() {
+            None => true,
+            Some(key) => !key.descending && (key.property == "id" || key.property == "_id"),
+        }
+    }
+
+    fn sort_places<'a, C: Rows<'a>>(&self, rows: &C, by_id: bool, places: &mut [u32]) {
+        if by_id {
+            return;
+        }
+        places.sort_by(|left, right| match (rows.row(to_usize(*left)), rows.row(to_usize(*right))) {
+            (Some(left), Some(right)) => self.order(left, right),
+            _ => left.cmp(right),
+        });
+    }
+
+    /// The position behind the cursor's row; it may have stopped matching since.
+    fn behind<'a, C: Rows<'a>>(&self, cursor: ObjectId, found: &Found, rows: &C) -> Option<usize> {
+        let place = rows.place_of(cursor)?;
+        let row = rows.row(place)?;
+        Some(match found {
+            Found::All(_) => place + 1,
+            Found::Places(places) if self.is_by_id() => places.partition_point(|other| to_usize(*other) <= place),
+            Found::Places(places) => places.partition_point(|other| {
+                rows.row(to_usize(*other)).is_some_and(|other| self.order(other, row) != Ordering::Greater)
+            }),
+        })
     }
 
     fn order<'a, R: Row<'a>>(&self, left: R, right: R) -> Ordering {
@@ -203,6 +249,20 @@ impl ListQuery {
         }
         Value::Object(envelope)
     }
+}
+
+/// The identifiers of the rows that a filter leaves.
+pub(super) fn matching<'a, C: Rows<'a>>(rows: &C, filter: Filter) -> Vec<ObjectId> {
+    let query = ListQuery {
+        limit: None,
+        page: 1,
+        cursor: None,
+        filter,
+        sort: Vec::new(),
+        select: Select::default(),
+        carried: Vec::new(),
+    };
+    query.page(rows, Spoil::default()).rows.into_iter().map(Row::id).collect()
 }
 
 /// What the envelope says of the next page.

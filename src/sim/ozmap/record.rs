@@ -27,6 +27,71 @@ pub enum TokenUse {
     Missing,
 }
 
+/// What a request would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteKind {
+    /// `PATCH /ftth-clients/:id`.
+    ClientPatch,
+    /// `POST /ftth-clients/batch-update`.
+    ClientBatch,
+    /// `PATCH /properties/:id`.
+    PropertyPatch,
+    /// `POST /properties/batch-update`.
+    PropertyBatch,
+    /// `POST /pendencies`.
+    PendencyCreate,
+    /// `PATCH /pendencies/:id`.
+    PendencyPatch,
+    /// `POST /posts`.
+    PostCreate,
+    /// Any other PATCH, POST, PUT or DELETE but the login; there is no route for it.
+    Other,
+}
+
+impl WriteKind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ClientPatch,
+        Self::ClientBatch,
+        Self::PropertyPatch,
+        Self::PropertyBatch,
+        Self::PendencyCreate,
+        Self::PendencyPatch,
+        Self::PostCreate,
+        Self::Other,
+    ];
+
+    /// Of a request; `None` for one that changes nothing.
+    pub(super) fn of(method: &str, path: &str) -> Option<Self> {
+        let below = path.strip_prefix(super::gate::ROOT).unwrap_or(path);
+        let mut parts = below.trim_start_matches('/').split('/');
+        let (collection, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        match (method, collection, rest) {
+            ("GET" | "HEAD" | "OPTIONS", ..) | ("POST", "users", "login") => None,
+            ("PATCH", "ftth-clients", _) => Some(Self::ClientPatch),
+            ("POST", "ftth-clients", "batch-update") => Some(Self::ClientBatch),
+            ("PATCH", "properties", _) => Some(Self::PropertyPatch),
+            ("POST", "properties", "batch-update") => Some(Self::PropertyBatch),
+            ("POST", "pendencies", "") => Some(Self::PendencyCreate),
+            ("PATCH", "pendencies", _) => Some(Self::PendencyPatch),
+            ("POST", "posts", "") => Some(Self::PostCreate),
+            _ => Some(Self::Other),
+        }
+    }
+}
+
+/// How many writes of a kind came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct WriteCount {
+    /// Which kind.
+    pub kind: WriteKind,
+    /// Whatever became of them.
+    pub asked: u64,
+    /// Those that had their effect, also when the answer was spoilt on its way.
+    pub applied: u64,
+}
+
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecordedRequest {
@@ -54,10 +119,16 @@ fn millis<S: Serializer>(at: &Duration, serializer: S) -> Result<S::Ok, S::Error
 }
 
 impl RecordedRequest {
-    /// Whether it would change something: a PATCH or a batch.
+    /// What it would change; `None`: nothing.
+    #[must_use]
+    pub fn write(&self) -> Option<WriteKind> {
+        WriteKind::of(&self.method, &self.path)
+    }
+
+    /// Whether it would change something.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        self.method == "PATCH" || (self.method == "POST" && self.path.ends_with("/batch-update"))
+        self.write().is_some()
     }
 
     fn size(&self) -> usize {
@@ -73,6 +144,7 @@ pub(super) struct Record {
     most: usize,
     octets: usize,
     total: u64,
+    writes: [WriteCount; WriteKind::ALL.len()],
 }
 
 /// Cuts at a character, at most `most` octets.
@@ -86,7 +158,8 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 
 impl Record {
     pub(super) fn new(most: usize) -> Self {
-        Self { kept: VecDeque::new(), most, octets: 0, total: 0 }
+        let writes = WriteKind::ALL.map(|kind| WriteCount { kind, asked: 0, applied: 0 });
+        Self { kept: VecDeque::new(), most, octets: 0, total: 0, writes }
     }
 
     /// Keeps a request, whose number is set here and given back; the oldest ones make room.
@@ -102,6 +175,18 @@ impl Record {
             self.octets -= oldest.size();
         }
         self.total
+    }
+
+    /// Counts a write: that it came, or that it had its effect.
+    pub(super) fn count(&mut self, kind: WriteKind, applied: bool) {
+        if let Some(count) = self.writes.iter_mut().find(|count| count.kind == kind) {
+            *(if applied { &mut count.applied } else { &mut count.asked }) += 1;
+        }
+    }
+
+    /// How many writes of each kind came.
+    pub(super) fn writes(&self) -> [WriteCount; WriteKind::ALL.len()] {
+        self.writes
     }
 
     /// Notes the answer of a request.

@@ -3,8 +3,23 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::House;
-use super::model::{BoxType, Client, ObjectId, Onu, Property};
+use super::model::{BoxType, Client, IdKind, ObjectId, Onu, Property};
+use super::plant::Joint;
 use crate::model::Timestamp;
+
+/// The login of every simulated OLT, which rows and traces hand out as the real service does: whoever reads them must
+/// drop it, and tests look for these texts where they must not be.
+pub const OLT_USER: &str = "simulated-olt-user";
+/// The password beside [`OLT_USER`].
+pub const OLT_PASSWORD: &str = "simulated-olt-password";
+/// The SNMP community of every simulated OLT in its row.
+pub const OLT_COMMUNITY: &str = "simulated-olt-community";
+
+/// The identifier of a splitter's port, counted from 1: every splitter has room for 64.
+pub(super) fn port_id(splitter: &Joint, port: usize) -> ObjectId {
+    let port = u32::try_from(port).unwrap_or(u32::MAX);
+    ObjectId::of(IdKind::SplitterPort, splitter.id.sequence().saturating_mul(64).saturating_add(port))
+}
 
 /// How a row names its identifier: lists say `id`, `/properties/client/:code` says `_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +42,7 @@ fn text_of(id: ObjectId) -> Value {
     Value::String(id.to_string())
 }
 
-fn time(time: Timestamp) -> Value {
+pub(super) fn time(time: Timestamp) -> Value {
     let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(time.millis().min(253_402_300_799_999));
     Value::String(humantime::format_rfc3339_millis(at).to_string())
 }

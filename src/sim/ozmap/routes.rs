@@ -16,17 +16,19 @@ use super::faults::FaultKind;
 use super::fields::{House, Row};
 use super::filter::{DottedPaths, Filter, FilterRules, NestedArrays};
 use super::gate::{Call, ROOT, gate};
-use super::model::{BoxType, Client, ObjectId};
+use super::model::{Client, IdKind, ObjectId};
 use super::patch::{self, ClientPatch, PropertyPatch};
-use super::query::{ListQuery, NextUrl, QueryRules, Spoil};
+use super::query::{self, ListQuery, NextUrl, QueryRules, Spoil};
 use super::render::{self, IdKey};
+use super::routes_plant;
+use super::rows::{ClientRows, HouseRows, Rows};
 use super::server::{App, now};
 use super::store::{Store, WriteError};
 
 /// The largest `limit` that is granted unless a switch says otherwise.
 const LIMIT_CAP: usize = 1000;
 
-type Answer = Result<Response, ApiError>;
+pub(super) type Answer = Result<Response, ApiError>;
 
 /// The API.
 pub(super) fn router(app: Arc<App>) -> Router {
@@ -40,7 +42,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/properties/batch-update", post(batch_properties))
         .route("/properties/{id}", get(read_property).patch(patch_property))
         .route("/properties/client/{code}", get(properties_of_code))
-        .route("/box-types", get(list_box_types));
+        .merge(routes_plant::router());
     Router::new()
         .nest(ROOT, api)
         .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "there is no such route") })
@@ -50,7 +52,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
 
 impl App {
     /// Whether a switch is on for this request.
-    fn is_on(&self, call: &Call, wanted: &FaultKind) -> bool {
+    pub(super) fn is_on(&self, call: &Call, wanted: &FaultKind) -> bool {
         self.faults().draw(&call.facts, |kind| (kind == wanted).then_some(())).is_some()
     }
 
@@ -88,7 +90,7 @@ impl App {
     }
 
     /// Draws what is wrong with the page, before the store is locked.
-    fn spoil(&self, call: &Call, query: &ListQuery) -> Spoil {
+    pub(super) fn spoil(&self, call: &Call, query: &ListQuery) -> Spoil {
         let mut faults = self.faults();
         let total_by = faults.draw(&call.facts, |kind| match kind {
             FaultKind::WrongTotal { by } => Some(*by),
@@ -119,7 +121,7 @@ impl App {
     }
 
     /// Reads a list request.
-    fn read_list<'a, R: Row<'a>>(&self, call: &Call, uri: &Uri) -> Result<ListQuery, ApiError> {
+    pub(super) fn read_list<'a, R: Row<'a>>(&self, call: &Call, uri: &Uri) -> Result<ListQuery, ApiError> {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| ApiError::invalid(format!("query: {error}")))?;
         let body = if call.body.is_empty() || self.is_on(call, &FaultKind::GetBodyDropped) {
@@ -133,12 +135,12 @@ impl App {
 }
 
 /// The envelope around the rows of one page.
-fn answer_list<'a, R: Row<'a>>(
+pub(super) fn answer_list<'a, C: Rows<'a>>(
     call: &Call,
     query: &ListQuery,
     spoil: Spoil,
-    rows: impl Iterator<Item = R> + Clone,
-    render: impl Fn(R) -> Value,
+    rows: &C,
+    render: impl Fn(C::Row) -> Value,
 ) -> Response {
     let page = query.page(rows, spoil);
     let rendered = page.rows.iter().map(|row| query.select.trim(render(*row))).collect();
@@ -150,22 +152,22 @@ fn read_json(body: &[u8]) -> Result<Value, ApiError> {
 }
 
 /// The body of a request that changes something.
-fn json_body(call: &Call) -> Result<Value, ApiError> {
+pub(super) fn json_body(call: &Call) -> Result<Value, ApiError> {
     if !call.is_json {
         return Err(ApiError::invalid("Content-Type: application/json is expected"));
     }
     read_json(&call.body)
 }
 
-fn id_of(text: &str) -> Result<ObjectId, ApiError> {
+pub(super) fn id_of(text: &str) -> Result<ObjectId, ApiError> {
     text.parse().map_err(|error| ApiError::invalid(format!("id: {error}")))
 }
 
-fn ok(value: &Value) -> Response {
+pub(super) fn ok(value: &Value) -> Response {
     answers::json(StatusCode::OK, value)
 }
 
-fn no_content() -> Response {
+pub(super) fn no_content() -> Response {
     answers::empty(StatusCode::NO_CONTENT)
 }
 
@@ -189,15 +191,16 @@ async fn login(State(app): State<Arc<App>>, Extension(call): Extension<Call>) ->
     };
     let (login, password) = (field("login")?, field("password")?);
     let token = app.access().login(login, password).ok_or_else(ApiError::unauthorized)?;
-    Ok(ok(&json!({"login": login, "authorization": token.expose_secret()})))
+    let id = ObjectId::of(IdKind::User, 1);
+    Ok(ok(&json!({"id": id, "login": login, "authorization": token.expose_secret()})))
 }
 
 async fn list_clients(State(app): State<Arc<App>>, Extension(call): Extension<Call>, uri: Uri) -> Answer {
     let query = app.read_list::<&Client>(&call, &uri)?;
     let spoil = app.spoil(&call, &query);
     let store = app.store();
-    let rows = store.clients(call.grant.sight());
-    Ok(answer_list(&call, &query, spoil, rows, |row| render::client(row, IdKey::Id, false, true)))
+    let rows = ClientRows(&store, call.grant.sight());
+    Ok(answer_list(&call, &query, spoil, &rows, |row| render::client(row, IdKey::Id, false, true)))
 }
 
 async fn read_client(State(app): State<Arc<App>>, Extension(call): Extension<Call>, Path(id): Path<String>) -> Answer {
@@ -221,8 +224,8 @@ async fn list_properties(State(app): State<Arc<App>>, Extension(call): Extension
     let spoil = app.spoil(&call, &query);
     let with_names = !app.is_on(&call, &FaultKind::EmbeddedNamesOmitted);
     let store = app.store();
-    let rows = store.houses(call.grant.sight());
-    Ok(answer_list(&call, &query, spoil, rows, |row| render::house(row, IdKey::Id, with_names)))
+    let rows = HouseRows(&store, call.grant.sight());
+    Ok(answer_list(&call, &query, spoil, &rows, |row| render::house(row, IdKey::Id, with_names)))
 }
 
 async fn read_property(
@@ -272,13 +275,6 @@ async fn properties_of_code(
     }
 }
 
-async fn list_box_types(State(app): State<Arc<App>>, Extension(call): Extension<Call>, uri: Uri) -> Answer {
-    let query = app.read_list::<&BoxType>(&call, &uri)?;
-    let spoil = app.spoil(&call, &query);
-    let store = app.store();
-    Ok(answer_list(&call, &query, spoil, store.box_types.iter(), render::box_type))
-}
-
 /// A batch that was read: the update, and the filter that says which rows.
 struct Batch {
     update: Value,
@@ -306,8 +302,7 @@ async fn batch_clients(State(app): State<Arc<App>>, Extension(call): Extension<C
     let patch: ClientPatch = patch::client_patch(&batch.update).map_err(ApiError::invalid)?;
     let mut store = app.store();
     let store: &mut Store = &mut store;
-    let matched = store.clients(call.grant.sight()).filter(|row| batch.filter.matches(*row));
-    let ids: Vec<ObjectId> = matched.map(|row| row.id).collect();
+    let ids: Vec<ObjectId> = query::matching(&ClientRows(store, call.grant.sight()), batch.filter);
     for id in ids {
         store.patch_client(id, &patch, None, now(), batch.keep_time)?;
     }
@@ -319,8 +314,7 @@ async fn batch_properties(State(app): State<Arc<App>>, Extension(call): Extensio
     let patch: PropertyPatch = patch::property_patch(&batch.update).map_err(ApiError::invalid)?;
     let mut store = app.store();
     let store: &mut Store = &mut store;
-    let matched = store.houses(call.grant.sight()).filter(|row| batch.filter.matches(*row));
-    let ids: Vec<ObjectId> = matched.map(|row| row.property.id).collect();
+    let ids: Vec<ObjectId> = query::matching(&HouseRows(store, call.grant.sight()), batch.filter);
     for id in ids {
         store.patch_property(id, &patch, None, now(), batch.keep_time)?;
     }

@@ -4,19 +4,22 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::elements::PendencyType;
 use super::error::SimError;
+use super::grow::{Grower, Socket};
 use super::model::{BoxType, Client, Connection, IdKind, ObjectId, Onu, OnuData, PastClient, Project, Property};
-use super::store::Store;
-use crate::model::Timestamp;
+use super::plant::NewPlace;
+use super::store::{Contents, Store};
+use crate::model::{Dbm, Timestamp};
 
 /// Clients that one simulation holds at most.
 const MAX_CLIENTS: usize = 2_000_000;
 
-/// Clients on a splitter, and splitters of a box.
-const PORTS: usize = 16;
-
 /// 2026-01-05T12:00:00Z: when everything was made.
-const EPOCH: Timestamp = Timestamp::from_millis(1_767_614_400_000);
+pub(super) const EPOCH: Timestamp = Timestamp::from_millis(1_767_614_400_000);
+
+/// Longitude and latitude of a place in Florianópolis.
+const HOME: (f64, f64) = (-48.5273, -27.5786);
 
 /// Clients to begin with.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +42,9 @@ pub enum Population {
     /// | `NO-NAME` | no `name` |
     /// | `EXTERNAL` | `external_id`, `cpe`, `creatorData`, tags |
     /// | `NORTE-1` | in project `Norte`; all others are in `Centro` |
-    /// | `UNCONNECTED` | a house without drop and connection |
+    /// | `UNCONNECTED` | a house without drop and connection: no trace |
+    /// | `NO-PON` | a path that stops before the PON |
+    /// | `A-189` and others at the end | on a PON of which nobody entered the launch power |
     /// | (none) | a client without a code; a house without a client |
     ///
     /// and 90 ordinary ones, `A-100` to `A-189`, so that there are more than three pages of 25.
@@ -147,15 +152,16 @@ pub(super) fn build(populations: &[Population]) -> Result<Store, SimError> {
             }),
         }
     }
-    Ok(builder.store)
+    Ok(builder.finish())
 }
 
 struct Builder {
-    store: Store,
+    contents: Contents,
+    grower: Grower,
     clients: u32,
     properties: u32,
-    /// Houses that hang on a splitter so far.
-    connected: usize,
+    /// What physics gives the house that was made last.
+    arriving: Dbm,
     centro: ObjectId,
     norte: ObjectId,
     building: ObjectId,
@@ -164,15 +170,22 @@ struct Builder {
 impl Builder {
     fn new() -> Self {
         let (centro, norte) = (ObjectId::of(IdKind::Project, 1), ObjectId::of(IdKind::Project, 2));
-        let building = ObjectId::of(IdKind::Building, 1);
-        let mut store = Store::default();
-        store.projects.push(Project { id: centro, name: "Centro".to_owned() });
-        store.projects.push(Project { id: norte, name: "Norte".to_owned() });
-        store.box_names.insert(building, "Edifício Aurora".to_owned());
+        let mut grower = Grower::new(centro);
+        let building = grower.plant.add_place(NewPlace {
+            kind: IdKind::Building,
+            name: "Edifício Aurora".to_owned(),
+            coords: HOME,
+            level: 2,
+            project: centro,
+            box_type: None,
+        });
+        let mut contents = Contents::default();
+        contents.projects.push(Project { id: centro, name: "Centro".to_owned() });
+        contents.projects.push(Project { id: norte, name: "Norte".to_owned() });
         for (sequence, (code, description, level)) in
             [("CTO", "Caixa de atendimento", 2), ("CEO", "Caixa de emenda", 1)].into_iter().enumerate()
         {
-            store.box_types.push(BoxType {
+            contents.box_types.push(BoxType {
                 id: ObjectId::of(IdKind::BoxType, to_u32(sequence + 1)),
                 code: code.to_owned(),
                 prefix: code.to_owned(),
@@ -182,7 +195,17 @@ impl Builder {
                 created_at: EPOCH,
             });
         }
-        Self { store, clients: 0, properties: 0, connected: 0, centro, norte, building }
+        for (sequence, (name, color)) in [("Rompimento", "#ff0000"), ("Manutenção", "#ffdd00")].into_iter().enumerate()
+        {
+            let id = ObjectId::of(IdKind::PendencyType, to_u32(sequence + 1));
+            contents.pendency_types.push(PendencyType { id, name, color });
+        }
+        let arriving = Dbm::from_thousandths(0);
+        Self { contents, grower, clients: 0, properties: 0, arriving, centro, norte, building }
+    }
+
+    fn finish(self) -> Store {
+        Store::new(Contents { plant: self.grower.plant, ..self.contents })
     }
 
     /// The client of a list, not yet in the store.
@@ -210,19 +233,24 @@ impl Builder {
 
     /// A house for that client on the next free port, not yet in the store.
     fn house(&mut self, client: Option<&Client>) -> Property {
+        self.house_by(client, Grower::connect)
+    }
+
+    fn house_by(
+        &mut self,
+        client: Option<&Client>,
+        connect: impl FnOnce(&mut Grower, ObjectId, (f64, f64)) -> Socket,
+    ) -> Property {
         self.properties += 1;
         let sequence = self.properties;
-        let box_number = to_u32(self.connected / PORTS + 1);
-        let port = to_u32(self.connected % PORTS + 1);
-        if port == 1 {
-            self.store.box_names.insert(ObjectId::of(IdKind::Box, box_number), format!("CTO {box_number}"));
-        }
-        self.connected += 1;
-        // A grid of about 50 m, some hundred houses wide, north and east of a place in Florianópolis.
+        // A grid of about 20 m, some hundred houses wide, north and east of home.
         let (column, row) = (f64::from(sequence % 300), f64::from(sequence / 300));
-        let drop_id = ObjectId::of(IdKind::Drop, sequence);
+        let at = (micro(HOME.0 + column * 0.0002), micro(HOME.1 + row * 0.0002));
+        let id = ObjectId::of(IdKind::Property, sequence);
+        let socket = connect(&mut self.grower, id, at);
+        self.arriving = socket.arriving;
         Property {
-            id: ObjectId::of(IdKind::Property, sequence),
+            id,
             client: client.map(|client| client.id),
             past_clients: client
                 .map(|client| PastClient {
@@ -236,19 +264,19 @@ impl Builder {
             address: format!("Rua A, {sequence}"),
             observation: String::new(),
             tags: Vec::new(),
-            coords: Some((micro(-48.5273 + column * 0.0005), micro(-27.5786 + row * 0.0005))),
-            box_id: Some(ObjectId::of(IdKind::Box, box_number)),
+            coords: Some(at),
+            box_id: Some(socket.box_id),
             parent: None,
-            drop_id: Some(drop_id),
-            pole: Some(ObjectId::of(IdKind::Pole, box_number)),
+            drop_id: Some(socket.drop),
+            pole: Some(socket.pole),
             project: client.map_or(self.centro, |client| client.project),
             potency_read: None,
             connections: vec![Connection {
-                splitter: ObjectId::of(IdKind::Splitter, box_number),
+                splitter: socket.splitter,
                 name: "Splitter 1".to_owned(),
-                port,
+                port: socket.port,
                 implanted: true,
-                fiber: ObjectId::of(IdKind::Fiber, sequence),
+                fiber: socket.fiber,
             }],
             created_at: EPOCH,
             updated_at: EPOCH,
@@ -266,8 +294,8 @@ impl Builder {
         client(&mut made);
         let mut property = self.house(Some(&made));
         house(&mut property);
-        self.store.add_client(made);
-        self.store.add_property(property);
+        self.contents.clients.push(made);
+        self.contents.properties.push(property);
     }
 
     fn generated(&mut self, clients: usize, seed: u64) {
@@ -317,8 +345,13 @@ impl Builder {
                 reserved: random.u32(..100) == 0,
                 ..SeedClient::default()
             };
-            let power = -15.0 - f64::from(random.u32(..1200)) / 100.0;
-            self.with(&seed, |_| {}, |house| house.potency_read = Some(Some(power)));
+            let made = self.client(&seed);
+            let mut house = self.house(Some(&made));
+            // What an ONU reads of it: within a decibel, in hundredths.
+            let read = self.arriving.get() + random.f64() * 2.0 - 1.0;
+            house.potency_read = Some(Some((read * 100.0).round() / 100.0));
+            self.contents.clients.push(made);
+            self.contents.properties.push(house);
         }
     }
 
@@ -386,13 +419,13 @@ impl Builder {
 
     fn houses(&mut self) {
         let client = self.client(&SeedClient::new("NO-HOUSE", "Luíza Santos").serial("ZTEGC1B20009"));
-        self.store.add_client(client);
+        self.contents.clients.push(client);
         let client = self.client(&SeedClient::new("TWO-HOUSES", "João Pereira").serial("ZTEGC1B2000A"));
         for _ in 0..2 {
             let house = self.house(Some(&client));
-            self.store.add_property(house);
+            self.contents.properties.push(house);
         }
-        self.store.add_client(client);
+        self.contents.clients.push(client);
         let building = self.building;
         let apartment = |house: &mut Property| {
             house.coords = None;
@@ -403,11 +436,15 @@ impl Builder {
         };
         self.with(&SeedClient::new("APARTMENT", "Francisco Lima").serial("ZTEGC1B2000B"), |_| {}, apartment);
         let empty = self.house(None);
-        self.store.add_property(empty);
+        self.contents.properties.push(empty);
         let unconnected = |house: &mut Property| {
             house.connections.clear();
             house.drop_id = None;
         };
+        let client = self.client(&SeedClient::new("NO-PON", "Carlos Ramos").serial("ZTEGC1B20014"));
+        let house = self.house_by(Some(&client), Grower::connect_to_nowhere);
+        self.contents.clients.push(client);
+        self.contents.properties.push(house);
         self.with(&SeedClient::new("UNCONNECTED", "Antônia Ramos").serial("ZTEGC1B20013"), |_| {}, unconnected);
     }
 }

@@ -8,22 +8,23 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::connection::{FaultyListener, Line, stopped};
+use super::elements::Element;
 use super::error::SimError;
 use super::faults::{Fault, FaultCount, Faults};
 use super::model::ObjectId;
-use super::record::{Record, RecordedRequest, TokenUse};
+use super::record::{Record, RecordedRequest, TokenUse, WriteCount, WriteKind};
 use super::seed::{self, Population};
-use super::store::{ClientView, Sight, Store};
+use super::store::{ClientView, Sight, StatusChange, Store};
 use super::{control, routes};
 use crate::model::Timestamp;
 
@@ -116,8 +117,6 @@ pub(super) struct App {
     faults: Mutex<Faults>,
     record: Mutex<Record>,
     access: Mutex<Access>,
-    pub(super) writes: AtomicU64,
-    pub(super) applied_writes: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -126,8 +125,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl App {
+    /// The store, after what another integration has done meanwhile.
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
-        lock(&self.store)
+        let due = self.faults().due_flips(self.elapsed());
+        let mut store = lock(&self.store);
+        for (clients, mut random) in due {
+            store.flip_statuses(clients, &mut random, now());
+        }
+        store
+    }
+
+    /// Replaces all faults.
+    pub(super) fn set_faults(&self, faults: Vec<Fault>) {
+        let now = self.elapsed();
+        self.faults().set(faults, now);
     }
 
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -276,8 +287,6 @@ impl SimulatedOzmap {
             faults: Mutex::new(Faults::new(options.faults, options.seed)),
             record: Mutex::new(Record::new(options.record)),
             access: Mutex::new(access),
-            writes: AtomicU64::new(0),
-            applied_writes: AtomicU64::new(0),
         });
         let router = routes::router(Arc::clone(&app)).merge(control::router(Arc::clone(&app)));
         let (stop, told) = watch::channel(false);
@@ -322,21 +331,34 @@ impl SimulatedOzmap {
         self.app.record().total()
     }
 
-    /// How many PATCH and batch-update requests came, whatever became of them.
+    /// How many requests came that would change something, whatever became of them.
     #[must_use]
     pub fn writes(&self) -> u64 {
-        self.app.writes.load(Ordering::SeqCst)
+        self.write_counts().iter().map(|count| count.asked).sum()
     }
 
     /// How many of [`writes`](Self::writes) had their effect, also when the answer was spoilt on its way.
     #[must_use]
     pub fn applied_writes(&self) -> u64 {
-        self.app.applied_writes.load(Ordering::SeqCst)
+        self.write_counts().iter().map(|count| count.applied).sum()
+    }
+
+    /// The writes by kind, in the order of [`WriteKind::ALL`].
+    #[must_use]
+    pub fn write_counts(&self) -> [WriteCount; WriteKind::ALL.len()] {
+        self.app.record().writes()
+    }
+
+    /// The writes of one kind.
+    #[must_use]
+    pub fn writes_of(&self, kind: WriteKind) -> WriteCount {
+        let none = WriteCount { kind, asked: 0, applied: 0 };
+        self.write_counts().into_iter().find(|count| count.kind == kind).unwrap_or(none)
     }
 
     /// Replaces all faults; their counts start again.
     pub fn set_faults(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.app.faults().set(faults.into_iter().collect());
+        self.app.set_faults(faults.into_iter().collect());
     }
 
     /// The faults with how often each happened.
@@ -350,6 +372,31 @@ impl SimulatedOzmap {
     pub fn clients(&self) -> Vec<ClientView> {
         let store = self.app.store();
         store.clients(None).map(|client| store.view(client)).collect()
+    }
+
+    /// What every client shows, 0 for OK and 1 for ERROR, in the order of their identifiers: cheaper than
+    /// [`clients`](Self::clients).
+    #[must_use]
+    pub fn statuses(&self) -> Vec<(ObjectId, u8)> {
+        self.app.store().clients(None).map(|client| (client.id, client.status)).collect()
+    }
+
+    /// Every change of a status after the one of that number, oldest first, whoever did it; the last 200,000 are kept.
+    #[must_use]
+    pub fn changes_since(&self, number: u64) -> Vec<StatusChange> {
+        self.app.store().changes_since(number)
+    }
+
+    /// The pendencies as rows of `/pendencies` show them, in the order in which they were made.
+    #[must_use]
+    pub fn pendencies(&self) -> Vec<Value> {
+        self.app.store().pendencies.iter().map(|mark| Element::Mark(mark).render()).collect()
+    }
+
+    /// The posts as rows of `/posts` show them, in the order in which they were made.
+    #[must_use]
+    pub fn posts(&self) -> Vec<Value> {
+        self.app.store().posts.iter().map(|mark| Element::Mark(mark).render()).collect()
     }
 
     /// The clients with that code: codes are not unique.
@@ -375,6 +422,17 @@ impl SimulatedOzmap {
     /// Sets the status of every client with that code, as another integration would: `error` is ERROR. How many.
     pub fn set_status(&self, code: &str, error: bool) -> usize {
         self.app.store().set_status(code, u8::from(error), now())
+    }
+
+    /// The same for one client; whether there is such a client.
+    pub fn set_status_of(&self, client: ObjectId, error: bool) -> bool {
+        self.app.store().set_status_of(client, u8::from(error), now())
+    }
+
+    /// Turns the statuses of so many clients around, drawn with `seed`, as another integration would.
+    pub fn flip_statuses(&self, clients: usize, seed: u64) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        self.app.store().flip_statuses(clients, &mut random, now());
     }
 
     /// Stops it and waits until its connections are closed.

@@ -1,0 +1,298 @@
+//! Collections as a list request sees them: rows by place, in the order of their identifiers; indexes; and scans that
+//! are kept for the pages that follow.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::elements::Element;
+use super::fields::{House, Row};
+use super::filter::Test;
+use super::model::{Client, IdKind, ObjectId};
+use super::plant::JointKind;
+use super::store::{Sight, Store};
+
+/// Scans that are kept.
+const KEPT_SCANS: usize = 16;
+
+/// On every machine that this runs on, an index of 32 bits fits.
+pub(super) fn to_usize(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}
+
+/// Where the rows are that a request wants.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// All of so many.
+    All(usize),
+    Places(Arc<[u32]>),
+}
+
+impl Found {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::All(len) => *len,
+            Self::Places(places) => places.len(),
+        }
+    }
+
+    pub(super) fn place(&self, index: usize) -> Option<usize> {
+        match self {
+            Self::All(len) => (index < *len).then_some(index),
+            Self::Places(places) => places.get(index).map(|place| to_usize(*place)),
+        }
+    }
+}
+
+/// A collection as one token sees it.
+pub(super) trait Rows<'a> {
+    type Row: Row<'a>;
+
+    /// Rows, hidden ones included.
+    fn len(&self) -> usize;
+
+    /// Whether none is hidden.
+    fn shows_all(&self) -> bool;
+
+    /// The row at a place; `None` beyond the end, and when it is hidden.
+    fn row(&self, place: usize) -> Option<Self::Row>;
+
+    /// Where the row of that identifier is, hidden or not.
+    fn place_of(&self, id: ObjectId) -> Option<usize>;
+
+    /// Places of the only rows that can pass this test, when an index knows them; in any order.
+    fn candidates(&self, path: &str, test: &Test) -> Option<Vec<u32>>;
+
+    /// The outcome of a scan, from an earlier one when nothing can have changed it: `fixed` says that writes cannot.
+    fn scanned(&self, query: &str, fixed: bool, scan: impl FnOnce() -> Arc<[u32]>) -> Arc<[u32]>;
+}
+
+/// Outcomes of scans, the newest first.
+#[derive(Debug, Default)]
+pub(super) struct Scans(VecDeque<(String, u64, Arc<[u32]>)>);
+
+impl Scans {
+    fn of(&mut self, query: String, version: u64, scan: impl FnOnce() -> Arc<[u32]>) -> Arc<[u32]> {
+        let known = self.0.iter().position(|(kept, _, _)| *kept == query).and_then(|place| self.0.remove(place));
+        let found = match known {
+            Some((_, at, found)) if at == version => found,
+            _ => scan(),
+        };
+        self.0.push_front((query, version, Arc::clone(&found)));
+        self.0.truncate(KEPT_SCANS);
+        found
+    }
+}
+
+fn places(found: impl IntoIterator<Item = usize>) -> Vec<u32> {
+    found.into_iter().filter_map(|place| u32::try_from(place).ok()).collect()
+}
+
+/// What all collections do alike.
+fn scanned(
+    store: &Store,
+    sight: Sight<'_>,
+    collection: &str,
+    (query, version): (&str, u64),
+    scan: impl FnOnce() -> Arc<[u32]>,
+) -> Arc<[u32]> {
+    // The cell is borrowed nowhere else; where it were, a scan is right too.
+    match store.scans.try_borrow_mut() {
+        Ok(mut scans) => scans.of(format!("{collection} {sight:?} {query}"), version, scan),
+        Err(_) => scan(),
+    }
+}
+
+/// `/ftth-clients`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClientRows<'a>(pub(super) &'a Store, pub(super) Sight<'a>);
+
+impl<'a> Rows<'a> for ClientRows<'a> {
+    type Row = &'a Client;
+
+    fn len(&self) -> usize {
+        self.0.client_count()
+    }
+
+    fn shows_all(&self) -> bool {
+        self.1.is_none()
+    }
+
+    fn row(&self, place: usize) -> Option<&'a Client> {
+        self.0.client_at(place, self.1)
+    }
+
+    fn place_of(&self, id: ObjectId) -> Option<usize> {
+        self.0.client_place(id)
+    }
+
+    fn candidates(&self, path: &str, test: &Test) -> Option<Vec<u32>> {
+        match path {
+            "id" | "_id" => Some(places(test.ids()?.into_iter().filter_map(|id| self.place_of(id)))),
+            _ => self.0.clients_of_text(path, test),
+        }
+    }
+
+    fn scanned(&self, query: &str, fixed: bool, scan: impl FnOnce() -> Arc<[u32]>) -> Arc<[u32]> {
+        let version = if fixed { 0 } else { self.0.version() };
+        scanned(self.0, self.1, "clients", (query, version), scan)
+    }
+}
+
+/// `/properties`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HouseRows<'a>(pub(super) &'a Store, pub(super) Sight<'a>);
+
+impl<'a> Rows<'a> for HouseRows<'a> {
+    type Row = House<'a>;
+
+    fn len(&self) -> usize {
+        self.0.property_count()
+    }
+
+    fn shows_all(&self) -> bool {
+        self.1.is_none()
+    }
+
+    fn row(&self, place: usize) -> Option<House<'a>> {
+        self.0.house_at(place, self.1)
+    }
+
+    fn place_of(&self, id: ObjectId) -> Option<usize> {
+        self.0.property_place(id)
+    }
+
+    fn candidates(&self, path: &str, test: &Test) -> Option<Vec<u32>> {
+        let of_clients = |ids: Vec<ObjectId>| {
+            Some(places(ids.into_iter().flat_map(|id| self.0.property_places_of(id)).map(|place| to_usize(*place))))
+        };
+        match path {
+            "id" | "_id" => Some(places(test.ids()?.into_iter().filter_map(|id| self.place_of(id)))),
+            "client" | "client.id" | "client._id" => of_clients(test.ids()?),
+            _ => {
+                let clients = self.0.clients_of_text(path.strip_prefix("client.")?, test)?;
+                let ids = clients.into_iter().filter_map(|place| self.0.client_at(to_usize(place), None));
+                of_clients(ids.map(|client| client.id).collect())
+            }
+        }
+    }
+
+    fn scanned(&self, query: &str, fixed: bool, scan: impl FnOnce() -> Arc<[u32]>) -> Arc<[u32]> {
+        let version = if fixed { 0 } else { self.0.version() };
+        scanned(self.0, self.1, "properties", (query, version), scan)
+    }
+}
+
+/// Any of the other collections: the things of these kinds, whose octets ascend.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ElementRows<'a>(pub(super) &'a Store, pub(super) &'static [IdKind], pub(super) Sight<'a>);
+
+impl<'a> ElementRows<'a> {
+    fn count(&self, kind: IdKind) -> usize {
+        let store = self.0;
+        let plant = &store.plant;
+        match kind {
+            IdKind::Property => store.property_count(),
+            IdKind::Box => plant.boxes.len(),
+            IdKind::Building => plant.buildings.len(),
+            IdKind::Pop => plant.pops.len(),
+            IdKind::Cable => plant.cables.len(),
+            IdKind::Drop => plant.drops.len(),
+            IdKind::Fiber => plant.fibers.len(),
+            IdKind::Cord => plant.cords.len(),
+            IdKind::Shelf => plant.shelfs.len(),
+            IdKind::Olt => plant.olts.len(),
+            IdKind::Slot => plant.slots.len(),
+            IdKind::Pon => plant.pons.len(),
+            IdKind::Project => store.projects.len(),
+            IdKind::BoxType => store.box_types.len(),
+            IdKind::CableType => 1,
+            IdKind::PendencyType => store.pendency_types.len(),
+            IdKind::Pendency => store.pendencies.len(),
+            IdKind::Post => store.posts.len(),
+            _ => {
+                JointKind::ALL.iter().find(|joint| joint.id_kind() == kind).map_or(0, |kind| plant.joints(*kind).len())
+            }
+        }
+    }
+
+    fn element(&self, kind: IdKind, place: usize) -> Option<Element<'a>> {
+        let store = self.0;
+        let plant = &store.plant;
+        Some(match kind {
+            IdKind::Property => Element::House(store.house_at(place, None)?),
+            IdKind::Box => Element::Place(plant.boxes.get(place)?),
+            IdKind::Building => Element::Place(plant.buildings.get(place)?),
+            IdKind::Pop => Element::Place(plant.pops.get(place)?),
+            IdKind::Cable => Element::Cable(plant.cables.get(place)?),
+            IdKind::Drop => Element::Cable(plant.drops.get(place)?),
+            IdKind::Fiber => Element::Strand(plant.fibers.get(place)?),
+            IdKind::Cord => Element::Strand(plant.cords.get(place)?),
+            IdKind::Shelf => Element::Shelf(plant.shelfs.get(place)?),
+            IdKind::Olt => Element::Olt(plant.olts.get(place)?),
+            IdKind::Slot => Element::Slot(plant.slots.get(place)?),
+            IdKind::Pon => Element::Pon(plant.pons.get(place)?),
+            IdKind::Project => Element::Project(store.projects.get(place)?),
+            IdKind::BoxType => Element::BoxType(store.box_types.get(place)?),
+            IdKind::CableType => Element::CableType(ObjectId::of(IdKind::CableType, 1)),
+            IdKind::PendencyType => Element::PendencyType(store.pendency_types.get(place)?),
+            IdKind::Pendency => Element::Mark(store.pendencies.get(place)?),
+            IdKind::Post => Element::Mark(store.posts.get(place)?),
+            _ => {
+                let joint = JointKind::ALL.iter().find(|joint| joint.id_kind() == kind)?;
+                Element::Joint(plant.joints(*joint).get(place)?)
+            }
+        })
+    }
+}
+
+impl<'a> Rows<'a> for ElementRows<'a> {
+    type Row = Element<'a>;
+
+    fn len(&self) -> usize {
+        self.1.iter().map(|kind| self.count(*kind)).sum()
+    }
+
+    fn shows_all(&self) -> bool {
+        self.2.is_none()
+    }
+
+    fn row(&self, place: usize) -> Option<Element<'a>> {
+        let mut left = place;
+        for kind in self.1 {
+            let count = self.count(*kind);
+            if left < count {
+                let found = self.element(*kind, left)?;
+                let seen = self.2.is_none_or(|projects| found.project().is_none_or(|id| projects.contains(&id)));
+                return seen.then_some(found);
+            }
+            left -= count;
+        }
+        None
+    }
+
+    fn place_of(&self, id: ObjectId) -> Option<usize> {
+        let mut before = 0;
+        for kind in self.1 {
+            let count = self.count(*kind);
+            if id.is(*kind) {
+                // Within a kind, the sequence is the place, counted from 1.
+                let place = to_usize(id.sequence()).checked_sub(1).filter(|place| *place < count)?;
+                return self.element(*kind, place).filter(|found| found.id() == id).map(|_| before + place);
+            }
+            before += count;
+        }
+        None
+    }
+
+    fn candidates(&self, path: &str, test: &Test) -> Option<Vec<u32>> {
+        match path {
+            "id" | "_id" => Some(places(test.ids()?.into_iter().filter_map(|id| self.place_of(id)))),
+            _ => None,
+        }
+    }
+
+    fn scanned(&self, query: &str, fixed: bool, scan: impl FnOnce() -> Arc<[u32]>) -> Arc<[u32]> {
+        let version = if fixed { self.0.marks_version() } else { self.0.version() };
+        scanned(self.0, self.2, &format!("{:?}", self.1), (query, version), scan)
+    }
+}
