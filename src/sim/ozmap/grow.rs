@@ -134,7 +134,7 @@ impl Grower {
 
     /// A box and its splitter, on a cable from the PON's first splitter.
     fn add_cto(&mut self, index: u32, at: (f64, f64)) -> (ObjectId, ObjectId, Decibels) {
-        let (ceo, first, above) = match self.ceo.filter(|_| index % BOXES > 0) {
+        let (ceo, first, above) = match self.ceo.filter(|_| !index.is_multiple_of(BOXES)) {
             Some(ceo) => ceo,
             None => self.add_ceo(index / BOXES, at),
         };
@@ -194,7 +194,7 @@ impl Grower {
 
     /// The POP of a feeder: each OLT has its own.
     fn pop(&mut self, feeder: u32, at: (f64, f64)) -> ObjectId {
-        if let Some(pop) = self.pop.filter(|_| feeder % SLOT > 0) {
+        if let Some(pop) = self.pop.filter(|_| !feeder.is_multiple_of(SLOT)) {
             return pop;
         }
         let pop = self.plant.add_place(NewPlace {
@@ -212,13 +212,13 @@ impl Grower {
     /// A PON on a port of the patch panel; nobody entered the launch power of the second one.
     fn add_pon(&mut self, index: u32, fed: u32) {
         let Some((pop, dio)) = self.pop.zip(self.dio) else { return };
-        if index % (SLOT * SLOT) == 0 {
+        if index.is_multiple_of(SLOT * SLOT) {
             let number = index / (SLOT * SLOT) + 1;
             self.olt = Some(self.plant.add_olt(pop, format!("OLT-{number}"), format!("192.0.2.{}", number % 256)));
         }
         let Some(olt) = self.olt else { return };
         let narrow = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
-        if index % SLOT == 0 {
+        if index.is_multiple_of(SLOT) {
             self.slot = Some(self.plant.add_slot(olt, narrow(index / SLOT % SLOT + 1)));
         }
         let Some(slot) = self.slot else { return };
