@@ -1,6 +1,7 @@
 //! The cases, and the table that they print.
 
 mod children;
+mod restart;
 mod schedule;
 mod v3;
 
@@ -66,7 +67,7 @@ pub fn run(options: &Options) -> io::Result<()> {
     if options.smoke {
         (options.olts, options.onus, options.many_onus, options.cycles) = (4, 256, 512, 2);
     }
-    if !options.json && options.only.as_deref() != Some("schedule") {
+    if !options.json && !matches!(options.only.as_deref(), Some("schedule" | "restart")) {
         print_head();
     }
     for case in cases(&options) {
@@ -79,6 +80,9 @@ pub fn run(options: &Options) -> io::Result<()> {
     }
     if options.only.as_ref().is_none_or(|only| "schedule".contains(only.as_str())) {
         schedule::run(&options)?;
+    }
+    if options.only.as_ref().is_none_or(|only| "restart".contains(only.as_str())) {
+        restart::run(&options)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! product's own schedule.
 
 use std::io::{self, BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,9 @@ use crate::{agent, usage};
 
 /// How often the schedule is looked at; each OLT's newest lateness lasts for seconds.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether all ONUs are known.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// What to watch, and how often.
 #[derive(Debug, Clone, clap::Args)]
@@ -36,6 +39,12 @@ pub struct Options {
     /// Seconds between the lines that are printed
     #[arg(long, default_value_t = 60)]
     pub report_s: u64,
+    /// The database to keep what is held in, and to begin with
+    #[arg(long)]
+    pub store: Option<PathBuf>,
+    /// Print a first line as soon as so many ONUs are known, from the database or from the OLTs
+    #[arg(long)]
+    pub known: Option<u64>,
 }
 
 /// How the daemon stands at the end of a stretch of time. Counts are since the start, latenesses of the stretch.
@@ -87,6 +96,18 @@ pub fn run(options: &Options) -> io::Result<()> {
         let mut looks = tokio::time::interval(LOOK);
         let mut lateness = Lateness::default();
         let mut next = Duration::from_secs(options.report_s);
+        let stretch = |wall: Duration| Stretch {
+            wall_ns: u64::try_from(wall.as_nanos()).expect("a short time"),
+            cpu_ns: usage::cpu_ns() - cpu,
+            empty_rss_kib,
+            ..Stretch::default()
+        };
+        if let Some(known) = options.known {
+            while !ended.is_finished() && onus_on(daemon.board()) < known {
+                tokio::time::sleep(GLANCE).await;
+            }
+            print(stretch(start.elapsed()), daemon.board(), &Lateness::default())?;
+        }
         while !ended.is_finished() {
             looks.tick().await;
             note_lateness(daemon.board(), &mut lateness);
@@ -95,25 +116,30 @@ pub fn run(options: &Options) -> io::Result<()> {
                 continue;
             }
             next += Duration::from_secs(options.report_s);
-            let mut stretch = Stretch {
-                wall_ns: u64::try_from(wall.as_nanos()).expect("a short time"),
-                cpu_ns: usage::cpu_ns() - cpu,
-                empty_rss_kib,
-                ..Stretch::default()
-            };
-            stretch.fill(daemon.board(), &std::mem::take(&mut lateness));
-            let mut out = io::stdout();
-            writeln!(out, "{}", serde_json::to_string(&stretch)?)?;
-            out.flush()?;
+            print(stretch(wall), daemon.board(), &std::mem::take(&mut lateness))?;
         }
         daemon.stop().await;
         Ok(())
     })
 }
 
+fn print(mut stretch: Stretch, board: &Board, lateness: &Lateness) -> io::Result<()> {
+    stretch.fill(board, lateness);
+    let mut out = io::stdout();
+    writeln!(out, "{}", serde_json::to_string(&stretch)?)?;
+    out.flush()
+}
+
+fn onus_on(board: &Board) -> u64 {
+    board.olts().iter().map(|report| count(report.view.onu_count())).sum()
+}
+
 fn config(options: &Options) -> io::Result<Config> {
     use std::fmt::Write as _;
     let mut text = String::from("[snmp.credential.default]\nversion = \"2c\"\ncommunity = \"public\"\n");
+    if let Some(path) = &options.store {
+        let _ = writeln!(text, "[store]\npath = {:?}", path.display().to_string());
+    }
     for olt in 0..options.olts {
         let address = agent::address(olt, options.port);
         let _ = writeln!(
