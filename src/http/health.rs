@@ -14,20 +14,23 @@ struct Health {
     status: &'static str,
     /// What is missing.
     reasons: Vec<&'static str>,
+    /// What is wrong though we are ready.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// The process serves, or nobody would answer.
 pub(super) async fn alive() -> Response {
-    json(StatusCode::OK, &Health { status: "ok", reasons: Vec::new() })
+    json(StatusCode::OK, &Health { status: "ok", reasons: Vec::new(), warnings: Vec::new() })
 }
 
 /// Whether the schedule runs. That an OLT does not answer is the OLT's business.
 pub(super) async fn ready(State(shared): State<Shared>) -> Response {
-    let reasons = missing(&shared);
+    let (reasons, warnings) = (missing(&shared), warnings(&shared));
     if reasons.is_empty() {
-        json(StatusCode::OK, &Health { status: "ready", reasons })
+        json(StatusCode::OK, &Health { status: "ready", reasons, warnings })
     } else {
-        json(StatusCode::SERVICE_UNAVAILABLE, &Health { status: "unready", reasons })
+        json(StatusCode::SERVICE_UNAVAILABLE, &Health { status: "unready", reasons, warnings })
     }
 }
 
@@ -45,6 +48,11 @@ fn missing(shared: &Shared) -> Vec<&'static str> {
         reasons.push("no OLT has been looked at yet");
     }
     reasons
+}
+
+fn warnings(shared: &Shared) -> Vec<String> {
+    let store = shared.board.store().and_then(|store| store.keeper().status().failing);
+    store.map(|why| format!("the database cannot be written: {why}")).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -72,6 +80,24 @@ mod tests {
         let unready = server.json("/readyz", 503).await;
         assert_eq!(unready["reasons"], serde_json::json!(["the tasks that poll have ended"]));
         assert_eq!(server.json("/healthz", 200).await["status"], "ok");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_be_written_is_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("oltwatch.db");
+        let store = crate::store::Store::open(&path, crate::store::Keep::default()).unwrap();
+        let keeper = store.keeper();
+        let server = testing::start_with_store(vec![testing::silent("olt")], store).await;
+        assert_eq!(server.json("/readyz", 200).await, serde_json::json!({"status": "ready", "reasons": []}));
+        std::fs::remove_file(&path).unwrap();
+        keeper.rules("{}".to_owned());
+        while keeper.status().failing.is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let ready = server.json("/readyz", 200).await;
+        let warning = ready["warnings"][0].as_str().unwrap();
+        assert!(warning.contains("deleted or replaced while in use"), "{warning}");
     }
 
     #[tokio::test]

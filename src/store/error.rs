@@ -67,6 +67,15 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
+    /// The file was deleted or replaced under its writer.
+    #[error(
+        "{}: was deleted or replaced while in use: put it back and it is used again, or restart oltwatch for a new one",
+        path.display()
+    )]
+    Gone {
+        /// The path.
+        path: PathBuf,
+    },
     /// The system refuses the file.
     #[error("{}: cannot be {what}: {source}; its folder must exist, and it and its folder must be writable", path.display())]
     File {

@@ -85,6 +85,7 @@ impl Store {
             path: path.to_owned(),
             queue: Arc::clone(&queue),
             connection: Some(connection),
+            file: open::FileMark::of(path)?,
             identities: identity::Identities::default(),
             lock,
             keep,

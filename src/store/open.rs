@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -117,8 +117,27 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Which file stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileMark {
+    device: u64,
+    inode: u64,
+}
+
+impl FileMark {
+    /// The file that stands there now; an error when none does.
+    pub(super) fn of(path: &Path) -> Result<Self, StoreError> {
+        match fs::metadata(path) {
+            Ok(about) => Ok(Self { device: about.dev(), inode: about.ino() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::Gone { path: path.to_owned() }),
+            Err(source) => Err(StoreError::File { path: path.to_owned(), what: "looked at", source }),
+        }
+    }
+}
+
 /// A connection again for the writer, which was sure of the file before.
 pub(super) fn reopen_to_write(path: &Path) -> Result<Connection, StoreError> {
+    FileMark::of(path)?;
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let failed = |source| StoreError::of(path, "opening", source);
     if version_of(path, &connection, false)? != schema::VERSION {

@@ -183,6 +183,54 @@ fn a_full_disk_stops_nobody_and_nothing_newer_is_lost_when_it_ends() {
     assert_eq!(keeper.status().failing, None);
 }
 
+/// The system's answer of a disk that is broken.
+fn io_error() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_WRITE), None)
+}
+
+#[test]
+fn a_disk_that_fails_now_and_then_costs_nothing_that_is_held() {
+    let mut calls = 0;
+    let running = running_with(move |writer| {
+        writer.pause = Duration::from_millis(1);
+        writer.fault = Some(Box::new(move || {
+            calls += 1;
+            (calls % 3 != 0).then(io_error)
+        }));
+    });
+    let keeper = running.store.keeper();
+    for number in 1..=20 {
+        keeper.keep(&olt(), at(u64::from(number)), OltMemory::default(), vec![kept(number, None, b"held")], Vec::new());
+        assert!(running.store.flush(PATIENCE));
+    }
+    assert_eq!(running.memories().len(), 20);
+    assert!(keeper.status().errors > 20, "{:?}", keeper.status());
+}
+
+#[test]
+fn a_file_that_is_deleted_or_replaced_while_in_use_is_told_and_what_is_held_waits_for_it() {
+    let running = running_with(|writer| writer.pause = Duration::from_millis(5));
+    let keeper = running.store.keeper();
+    keeper.keep(&olt(), at(0), OltMemory::default(), vec![kept(1, None, b"one")], Vec::new());
+    assert!(running.store.flush(PATIENCE));
+    let away = running.path.with_extension("away");
+    let wal = |path: &Path| open::beside(path, "-wal");
+    std::fs::rename(&running.path, &away).unwrap();
+    std::fs::rename(wal(&running.path), wal(&away)).unwrap();
+    keeper.keep(&olt(), at(1), OltMemory::default(), vec![kept(2, None, b"two")], Vec::new());
+    assert!(!running.store.flush(Duration::from_millis(200)));
+    let failing = keeper.status().failing.unwrap();
+    assert!(failing.contains("was deleted or replaced while in use"), "{failing}");
+    std::fs::write(&running.path, b"somebody's letter").unwrap();
+    assert!(!running.store.flush(Duration::from_millis(200)));
+    assert_eq!(std::fs::read(&running.path).unwrap(), b"somebody's letter", "what is not ours is not touched");
+    std::fs::remove_file(&running.path).unwrap();
+    std::fs::rename(wal(&away), wal(&running.path)).unwrap();
+    std::fs::rename(&away, &running.path).unwrap();
+    assert_eq!(running.memories(), [(1, b"one".to_vec()), (2, b"two".to_vec())]);
+    assert_eq!(keeper.status().failing, None);
+}
+
 #[test]
 fn what_is_written_is_not_written_again_when_thinning_fails() {
     let mut left = 3;

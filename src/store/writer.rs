@@ -14,7 +14,7 @@ use super::history::upkeep::{self, Unpacked};
 use super::identity::{Identities, millis};
 use super::journal::{self, Request};
 use super::kept::{Change, Kept};
-use super::open::{self, Lock};
+use super::open::{self, FileMark, Lock};
 use super::queue::{Batch, Order, Queue};
 use crate::config::Keep;
 use crate::model::Timestamp;
@@ -38,6 +38,8 @@ pub(super) struct Writer {
     pub(super) queue: Arc<Queue>,
     /// None after a failure, until it is tried again.
     pub(super) connection: Option<Connection>,
+    /// The file that it is of.
+    pub(super) file: FileMark,
     pub(super) identities: Identities,
     pub(super) lock: Lock,
     pub(super) keep: Keep,
@@ -140,12 +142,20 @@ impl Writer {
         });
     }
 
+    /// Opens the file again after a failure. One that was deleted or replaced would take everything and keep nothing.
+    fn see_to_connection(&mut self) -> Result<(), StoreError> {
+        if self.connection.is_none() {
+            (self.connection, self.file) = (Some(open::reopen_to_write(&self.path)?), FileMark::of(&self.path)?);
+        } else if FileMark::of(&self.path)? != self.file {
+            return Err(StoreError::Gone { path: self.path.clone() });
+        }
+        Ok(())
+    }
+
     fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let path = self.path.clone();
         let failed = |source| StoreError::of(&path, "writing", source);
-        if self.connection.is_none() {
-            self.connection = Some(open::reopen_to_write(&self.path)?);
-        }
+        self.see_to_connection()?;
         // It was made above.
         let Some(connection) = &mut self.connection else { return Ok(()) };
         #[cfg(test)]
@@ -198,9 +208,7 @@ impl Writer {
     fn write_requests(&mut self, requests: &[Request]) -> Result<Vec<Vec<i64>>, StoreError> {
         let path = self.path.clone();
         let failed = |source| StoreError::of(&path, "writing the journal", source);
-        if self.connection.is_none() {
-            self.connection = Some(open::reopen_to_write(&self.path)?);
-        }
+        self.see_to_connection()?;
         // It was made above.
         let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
         #[cfg(test)]
