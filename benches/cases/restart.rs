@@ -36,7 +36,10 @@ pub fn run(options: &Options) -> io::Result<()> {
     let took = started.elapsed();
     second.stop()?;
     if options.json {
-        println!("{}", serde_json::json!({ "case": "restart", "onus": all, "took_ns": took.as_nanos(), "known": known }));
+        println!(
+            "{}",
+            serde_json::json!({ "case": "restart", "onus": all, "took_ns": took.as_nanos(), "known": known })
+        );
     } else {
         println!(
             "restart: {} of {all} ONUs known {:.2} s after the process was started, {} of them still up without a look; \
