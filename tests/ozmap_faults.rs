@@ -129,6 +129,7 @@ fn wishes(ozmap: &SimulatedOzmap, verdict: impl Fn(usize) -> Verdict) -> OltWish
         evidence: SweepKind::State,
         reason: Arc::from("a test"),
         rx: None,
+        incident: None,
     };
     OltWishes {
         olt: OltId::new("olt"),

@@ -79,7 +79,7 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Show what other thresholds would have meant for the levels that history holds
     Tune(TuneArgs),
-    /// Work on OZmap by hand; only push writes
+    /// Work on OZmap by hand; only push and revert write
     #[command(subcommand)]
     Ozmap(OzmapCommand),
     /// Say when somebody works on the network, so that nothing is made of what is seen then

@@ -34,11 +34,14 @@ pub(super) struct AddArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// The OLT's name; * stands for any text
-    #[arg(long, value_name = "NAME")]
-    olt: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "boxes")]
+    olt: Option<String>,
     /// The PON's name, such as "0/3/*"; without it the whole OLT
     #[arg(long, value_name = "NAME")]
     pon: Option<String>,
+    /// In place of an OLT: the id or name in OZmap of a box, whose clients are left as they are; * stands for any text
+    #[arg(long = "box", value_name = "NAME", conflicts_with_all = ["olt", "pon"])]
+    boxes: Option<String>,
     /// How long: 90m, 2h
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     length: Duration,
@@ -107,14 +110,13 @@ fn load_with_file(args: &ConfigArgs) -> Result<(crate::config::Config, PathBuf),
 
 fn add(args: &AddArgs, now: Timestamp) -> Result<(), CliError> {
     let (config, path) = load_with_file(&args.config)?;
-    let olt = Pattern::new(&args.olt);
-    if !config.olts.iter().any(|one| olt.fits(one.name.as_str())) {
-        let names: Vec<&str> = config.olts.iter().map(|one| one.name.as_str()).take(20).collect();
-        return Err(CliError::Usage(format!(
-            "--olt {:?}: no OLT has such a name; there are {}",
-            args.olt,
-            names.join(", ")
-        )));
+    let olt = args.olt.as_deref().map(|name| known_olt(&config, name)).transpose()?;
+    let boxes = args.boxes.as_deref().map(str::trim).map(Pattern::new);
+    if boxes.is_some() && config.ozmap.is_none() {
+        return Err(CliError::Usage("--box: without [ozmap] nothing is known of boxes".to_owned()));
+    }
+    if args.boxes.as_deref().is_some_and(|text| text.trim().is_empty()) {
+        return Err(CliError::Usage("--box: expected the id or name of a box".to_owned()));
     }
     if args.length > LONGEST {
         return Err(CliError::Usage(
@@ -131,9 +133,19 @@ fn add(args: &AddArgs, now: Timestamp) -> Result<(), CliError> {
         return Err(CliError::Usage(format!("--from: it would have ended at {until} already")));
     }
     let pon = args.pon.as_deref().map(Pattern::new);
-    let entry = Ordered { id: 0, olt: Some(olt), pon, from, until, reason: reason.to_owned() };
+    let entry = Ordered { id: 0, olt, pon, boxes, from, until, reason: reason.to_owned() };
     let added = maintenance::order(&path, entry, now)?;
     out::print(&format!("{}\n", line(&added)))
+}
+
+/// A pattern that fits the name of one OLT at least.
+pub(super) fn known_olt(config: &crate::config::Config, name: &str) -> Result<Pattern, CliError> {
+    let olt = Pattern::new(name);
+    if config.olts.iter().any(|one| olt.fits(one.name.as_str())) {
+        return Ok(olt);
+    }
+    let names: Vec<&str> = config.olts.iter().map(|one| one.name.as_str()).take(20).collect();
+    Err(CliError::Usage(format!("--olt {name:?}: no OLT has such a name; there are {}", names.join(", "))))
 }
 
 fn list(args: &ListArgs, now: Timestamp) -> Result<(), CliError> {
@@ -155,7 +167,7 @@ fn list(args: &ListArgs, now: Timestamp) -> Result<(), CliError> {
         text.push_str(&format!("{}: {state}\n", line(entry)));
     }
     for one in &config.maintenance {
-        let place = place(one.place.olt.as_ref(), one.place.pon.as_ref());
+        let place = place(one.place.olt.as_ref(), one.place.pon.as_ref(), one.boxes.as_ref());
         let state = match one.span.end_at(now) {
             Some(until) => format!("under way until {until}"),
             None => "not under way".to_owned(),
@@ -168,12 +180,15 @@ fn list(args: &ListArgs, now: Timestamp) -> Result<(), CliError> {
     out::print(&text)
 }
 
-fn place(olt: Option<&Pattern>, pon: Option<&Pattern>) -> String {
+fn place(olt: Option<&Pattern>, pon: Option<&Pattern>, boxes: Option<&Pattern>) -> String {
+    if let Some(boxes) = boxes {
+        return format!("box {boxes}");
+    }
     let olt = olt.map_or_else(|| "every OLT".to_owned(), ToString::to_string);
     pon.map_or_else(|| olt.clone(), |pon| format!("{olt} PON {pon}"))
 }
 
 fn line(entry: &Ordered) -> String {
-    let Ordered { id, olt, pon, from, until, reason } = entry;
-    format!("{id}: {} from {from} until {until}: {reason}", place(olt.as_ref(), pon.as_ref()))
+    let Ordered { id, olt, pon, boxes, from, until, reason } = entry;
+    format!("{id}: {} from {from} until {until}: {reason}", place(olt.as_ref(), pon.as_ref(), boxes.as_ref()))
 }

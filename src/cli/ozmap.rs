@@ -1,9 +1,11 @@
-//! `oltwatch ozmap`: OZmap by hand. Only `push` writes to it.
+//! `oltwatch ozmap`: OZmap by hand. Only `push` and `revert` write to it.
 
 mod check;
 mod clients;
 mod diff;
+mod follow;
 mod push;
+mod revert;
 mod unmatched;
 
 use clap::{Args, Subcommand};
@@ -30,8 +32,10 @@ pub(super) enum OzmapCommand {
     Unmatched(OzmapArgs),
     /// Read the OLTs once and list what would change in OZmap
     Diff(OzmapArgs),
-    /// Read the OLTs twice and write what both looks say, once
+    /// Read the OLTs twice and write what both looks say, once; or let a running daemon write what its brake holds
     Push(push::PushArgs),
+    /// Put back what was written since a time, from the journal; what others changed since is left
+    Revert(revert::RevertArgs),
 }
 
 /// What they all take.
@@ -58,7 +62,8 @@ pub(super) async fn run(command: &OzmapCommand, paper: Paper) -> Result<Outcome,
     | OzmapCommand::Clients(args)
     | OzmapCommand::Unmatched(args)
     | OzmapCommand::Diff(args)
-    | OzmapCommand::Push(push::PushArgs { args, .. })) = command;
+    | OzmapCommand::Push(push::PushArgs { args, .. })
+    | OzmapCommand::Revert(revert::RevertArgs { args, .. })) = command;
     let loaded = load::load(&args.config.config)?;
     let Some(ozmap) = loaded.config.ozmap.clone() else {
         return Err(CliError::NoOzmap { file: args.config.config.display().to_string() });
@@ -70,7 +75,8 @@ pub(super) async fn run(command: &OzmapCommand, paper: Paper) -> Result<Outcome,
         OzmapCommand::Clients(_) => clients::run(&desk).await,
         OzmapCommand::Unmatched(_) => unmatched::run(&desk).await,
         OzmapCommand::Diff(_) => diff::run(&desk).await,
-        OzmapCommand::Push(args) => push::run(&desk, args.approve, args.between).await,
+        OzmapCommand::Push(args) => push::run(&desk, args).await,
+        OzmapCommand::Revert(args) => revert::run(&desk, args).await,
     }
 }
 
@@ -109,6 +115,7 @@ fn wish(olt: &OltId, reading: &Reading, verdict: Verdict, reason: &str) -> Wish 
         evidence: SweepKind::State,
         reason: reason.into(),
         rx: reading.rx.ok(),
+        incident: None,
     }
 }
 

@@ -17,6 +17,10 @@ pub struct Maintenance {
     /// Which OLTs and PONs.
     #[serde(flatten)]
     pub place: AddressMatch,
+    /// Pattern on the id or name that a box has in OZmap: the clients behind it are meant, whatever their OLT. `place` names
+    /// nothing then.
+    #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<Pattern>,
     /// When.
     #[serde(flatten)]
     pub span: Span,
@@ -100,10 +104,34 @@ impl UnderWay {
     }
 }
 
+/// Maintenance under way on boxes of the plant, whose clients are held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BoxWork {
+    /// Which boxes: a pattern on id or name.
+    #[serde(rename = "box")]
+    pub boxes: Pattern,
+    /// Until when, as far as is known now.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is under way on boxes at this time.
+#[must_use]
+pub fn boxes_under_way<'a>(entries: impl IntoIterator<Item = &'a Maintenance>, now: Timestamp) -> Vec<BoxWork> {
+    let work = |one: &Maintenance| {
+        let until = one.span.end_at(now)?;
+        Some(BoxWork { boxes: one.boxes.clone()?, until, reason: one.reason.clone() })
+    };
+    entries.into_iter().filter_map(work).collect()
+}
+
 /// What is under way on this OLT at this time.
 #[must_use]
 pub fn under_way<'a>(entries: impl IntoIterator<Item = &'a Maintenance>, olt: &str, now: Timestamp) -> Vec<UnderWay> {
-    let here = entries.into_iter().filter(|one| one.place.olt.as_ref().is_none_or(|pattern| pattern.fits(olt)));
+    let here =
+        |one: &&Maintenance| one.boxes.is_none() && one.place.olt.as_ref().is_none_or(|pattern| pattern.fits(olt));
+    let here = entries.into_iter().filter(here);
     here.filter_map(|one| {
         let until = one.span.end_at(now)?;
         Some(UnderWay { pon: one.place.pon.clone(), until, reason: one.reason.clone() })

@@ -20,8 +20,8 @@ mod tests;
 pub use error::{ConfigError, Problem};
 pub use load::LONGEST_CONFIG;
 pub use model::{
-    Alert, AlertKind, Auth, AuthProtocol, BrakeRule, Config, Credential, Http, Incident, Keep, KeyExtension, MatchBy,
-    Olt, Ozmap, OzmapMode, Places, Privacy, PrivacyProtocol, Profile, Secret, Snmp, SnmpVersion, StatusMap, Store,
-    Trap,
+    Alert, AlertKind, Auth, AuthProtocol, BrakeRule, Config, Credential, ForeignPolicy, Http, Incident, Keep,
+    KeyExtension, MatchBy, Olt, Ozmap, OzmapMode, Places, Privacy, PrivacyProtocol, Profile, Secret, Snmp, SnmpVersion,
+    StatusMap, Store, Trap,
 };
 pub use thresholds::{AddressMatch, Baselines, FlapRule, Pattern, ThresholdRule, Thresholds, Window};

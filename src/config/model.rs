@@ -11,7 +11,7 @@ use super::maintenance::Maintenance;
 use super::thresholds::Thresholds;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{OltId, Verdict};
+use crate::model::{Decibels, OltId, Verdict};
 
 /// Everything that the file says, with defaults filled in.
 #[derive(Debug, Clone)]
@@ -126,6 +126,12 @@ pub struct Ozmap {
     pub code_pattern: Option<regex::Regex>,
     /// Whether the measured power is written to the property.
     pub write_power: bool,
+    /// A power is written only when it differs by at least this from what OZmap shows.
+    pub power_dead_band: Decibels,
+    /// What is done about a status that somebody else has set.
+    pub foreign: ForeignPolicy,
+    /// A status that others change is set again at most this often.
+    pub foreign_every: Duration,
     /// When a flood of ERRORs is held.
     pub brake: BrakeRule,
     /// What a client shows for each truth and level.
@@ -139,6 +145,36 @@ pub struct BrakeRule {
     pub share: f64,
     /// But no fewer clients than this.
     pub least: usize,
+}
+
+/// `ozmap.foreign`: what is done about a status that another integration or a person has set, where it is not what the ONU's
+/// truth asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForeignPolicy {
+    /// It is set again, at most every `foreign_every`.
+    Ours,
+    /// It is left until it and the truth agree.
+    Theirs,
+    /// ERROR is set again, and an ERROR of others is left.
+    OnlyError,
+    /// As [`ForeignPolicy::OnlyError`], and an ERROR is cleared only where we set it, whenever the other one came.
+    OnlyClearOurs,
+}
+
+impl ForeignPolicy {
+    /// Every policy with its word in the configuration.
+    pub const WORDS: &'static [(&'static str, Self)] = &[
+        ("ours", Self::Ours),
+        ("theirs", Self::Theirs),
+        ("only-error", Self::OnlyError),
+        ("only-clear-ours", Self::OnlyClearOurs),
+    ];
+
+    /// Its word in the configuration.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, policy)| *policy == self).map_or("", |(word, _)| *word)
+    }
 }
 
 /// `ozmap.mode`.

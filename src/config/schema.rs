@@ -49,6 +49,9 @@ pub(super) const OZMAP: Shape = Shape {
         "match",
         "code_pattern",
         "write_power",
+        "power_dead_band_db",
+        "foreign",
+        "foreign_every",
         "brake_share",
         "brake_least",
         "status",
@@ -126,7 +129,7 @@ pub(super) const CLASS: Shape = Shape {
 pub(super) const MAINTENANCE: Shape = Shape {
     header: "[[maintenance]]",
     path: "maintenance",
-    keys: &["olt", "pon", "from", "until", "weekly", "utc_offset", "reason"],
+    keys: &["olt", "pon", "box", "from", "until", "weekly", "utc_offset", "reason"],
 };
 
 pub(super) const BASELINE: Shape = Shape { header: "[baseline]", path: "baseline", keys: &["step_db", "decline_db"] };

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   oltwatch maintenance ──atomic replace──► FILE ──read every 5 s──► watch ──► every JudgeTask
+//!   oltwatch ozmap push --approve ──────────► FILE ──────────────────► Pusher (boxes, approvals)
 //! ```
 //!
 //! The daemon never writes it. A file that cannot be read changes nothing: it is told once, and what was known goes on. A
@@ -12,14 +13,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::config::maintenance::{Maintenance, Span};
+use crate::config::maintenance::{BoxWork, Maintenance, Span, boxes_under_way};
 use crate::config::{AddressMatch, Pattern};
 use crate::model::Timestamp;
+use crate::ozmap::Pusher;
 
 /// The format that is written and read here.
 const FORMAT: u32 = 1;
@@ -27,6 +29,8 @@ const FORMAT: u32 = 1;
 const LONGEST: u64 = 1024 * 1024;
 /// How often the daemon looks.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// An approval that is older than this was seen by every daemon that runs.
+const KEEP_APPROVALS: Duration = Duration::from_secs(3600);
 /// Entries that ended longer ago than this are dropped by the next command.
 const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -77,6 +81,9 @@ pub struct Ordered {
     /// Pattern on the PON's name; none is every PON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pon: Option<Pattern>,
+    /// Pattern on a box's id or name in OZmap, in place of OLT and PON.
+    #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<Pattern>,
     /// Its beginning.
     pub from: Timestamp,
     /// Its end.
@@ -87,8 +94,8 @@ pub struct Ordered {
 
 impl From<&Ordered> for Maintenance {
     fn from(ordered: &Ordered) -> Self {
-        let Ordered { olt, pon, from, until, reason, .. } = ordered.clone();
-        Self { place: AddressMatch { olt, pon }, span: Span::Once { from, until }, reason }
+        let Ordered { olt, pon, boxes, from, until, reason, .. } = ordered.clone();
+        Self { place: AddressMatch { olt, pon }, boxes, span: Span::Once { from, until }, reason }
     }
 }
 
@@ -100,11 +107,25 @@ struct Book {
     /// The number that the next entry gets.
     next_id: u32,
     entries: Vec<Ordered>,
+    /// What a person lets through that the brake holds, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    approvals: Vec<Approval>,
+}
+
+/// A person's word that what the brake holds may be written. It is for what is held at that time, and for nothing later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Pattern on the OLT's name; none is every OLT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub olt: Option<Pattern>,
+    /// When it was given.
+    pub at: Timestamp,
 }
 
 impl Book {
     const fn empty() -> Self {
-        Self { oltwatch_maintenance: FORMAT, next_id: 1, entries: Vec::new() }
+        Self { oltwatch_maintenance: FORMAT, next_id: 1, entries: Vec::new(), approvals: Vec::new() }
     }
 }
 
@@ -114,6 +135,15 @@ impl Book {
 /// [`MaintenanceError`] when it cannot be read.
 pub fn ordered(path: &Path) -> Result<Vec<Ordered>, MaintenanceError> {
     read(path).map(|book| book.entries)
+}
+
+/// All maintenance that a configuration and its file of commands say.
+///
+/// # Errors
+/// [`MaintenanceError`] when the file cannot be read.
+pub fn calendar(of_config: &[Maintenance], path: Option<&Path>) -> Result<Vec<Maintenance>, MaintenanceError> {
+    let by_command = path.map(ordered).transpose()?.unwrap_or_default();
+    Ok(of_config.iter().cloned().chain(by_command.iter().map(Maintenance::from)).collect())
 }
 
 /// Adds an entry, and gives it with its number. `now` tells which old ones may go.
@@ -142,6 +172,18 @@ pub fn end(path: &Path, id: u32, now: Timestamp) -> Result<Ordered, MaintenanceE
         let ended = entry.clone();
         book.entries.retain(|entry| entry.id != id || entry.from < entry.until);
         Ok(ended)
+    })
+}
+
+/// Lets through what the brake of a running daemon holds now.
+///
+/// # Errors
+/// [`MaintenanceError`] when the file cannot be read or replaced; it is unchanged then.
+pub fn approve(path: &Path, olt: Option<Pattern>, now: Timestamp) -> Result<(), MaintenanceError> {
+    change(path, |book| {
+        book.approvals.retain(|old| now.since(old.at) <= KEEP_APPROVALS);
+        book.approvals.push(Approval { olt, at: now });
+        Ok(())
     })
 }
 
@@ -206,6 +248,12 @@ pub(super) struct Keeper {
     path: Option<PathBuf>,
     of_config: Vec<Maintenance>,
     known: Vec<Ordered>,
+    /// Boxes and approvals are its business.
+    pusher: Option<Pusher>,
+    /// What it was told of boxes.
+    boxes: Vec<BoxWork>,
+    /// Approvals up to this time were passed on, or are older than this process.
+    approved: Timestamp,
     /// What was told of the file last, so that it is told once.
     complaint: Option<String>,
     calendar: watch::Sender<Arc<Vec<Maintenance>>>,
@@ -213,10 +261,16 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Reads the file once, so that no judge begins without it. Blocks for a small file.
-    pub(super) fn new(of_config: Vec<Maintenance>, path: Option<PathBuf>) -> (Self, Calendar) {
+    pub(super) fn new(
+        of_config: Vec<Maintenance>,
+        path: Option<PathBuf>,
+        pusher: Option<Pusher>,
+        now: Timestamp,
+    ) -> (Self, Calendar) {
         let (calendar, receiver) = watch::channel(Arc::new(of_config.clone()));
-        let mut keeper = Self { path, of_config, known: Vec::new(), complaint: None, calendar };
-        keeper.look();
+        let (known, boxes) = (Vec::new(), Vec::new());
+        let mut keeper = Self { path, of_config, known, pusher, boxes, approved: now, complaint: None, calendar };
+        keeper.look(now);
         (keeper, receiver)
     }
 
@@ -225,17 +279,34 @@ impl Keeper {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = tick.tick() => self.look(),
+                _ = tick.tick() => self.look(Timestamp::from(SystemTime::now())),
                 _ = shutdown.wait_for(|stop| *stop) => return,
             }
         }
     }
 
-    fn look(&mut self) {
+    fn look(&mut self, now: Timestamp) {
+        self.read_file();
+        let Some(pusher) = &self.pusher else { return };
+        let boxes = boxes_under_way(self.calendar.borrow().iter(), now);
+        if boxes != self.boxes {
+            pusher.maintain_boxes(boxes.clone());
+            self.boxes = boxes;
+        }
+    }
+
+    fn read_file(&mut self) {
         let Some(path) = &self.path else { return };
-        match ordered(path) {
-            Ok(entries) => {
+        match read(path) {
+            Ok(Book { entries, approvals, .. }) => {
                 self.complaint = None;
+                let seen = self.approved;
+                for approval in approvals.into_iter().filter(|one| one.at > seen) {
+                    self.approved = self.approved.max(approval.at);
+                    if let Some(pusher) = &self.pusher {
+                        pusher.approve(approval.olt);
+                    }
+                }
                 if entries != self.known {
                     tracing::info!(file = %path.display(), entries = entries.len(), "maintenance by command has changed");
                     self.known = entries;
@@ -267,6 +338,7 @@ mod tests {
             id: 0,
             olt: Some(Pattern::new(olt)),
             pon: None,
+            boxes: None,
             from: at(from),
             until: at(until),
             reason: "splitters".to_owned(),
@@ -292,6 +364,19 @@ mod tests {
     }
 
     #[test]
+    fn an_approval_stands_beside_the_entries_and_is_forgotten_after_an_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("o.maintenance");
+        order(&path, entry("a", 0, 7200), at(0)).unwrap();
+        approve(&path, Some(Pattern::new("olt-*")), at(10)).unwrap();
+        approve(&path, None, at(20)).unwrap();
+        let book = read(&path).unwrap();
+        assert_eq!((book.entries.len(), book.approvals.len(), book.approvals[1].at), (1, 2, at(20)));
+        approve(&path, None, at(3620)).unwrap();
+        assert_eq!(read(&path).unwrap().approvals.iter().map(|one| one.at).collect::<Vec<_>>(), [at(20), at(3620)]);
+    }
+
+    #[test]
     fn a_file_that_is_something_else_is_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("o.maintenance");
@@ -311,14 +396,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("o.maintenance");
         order(&path, entry("a", 0, 60), at(0)).unwrap();
-        let (mut keeper, calendar) = Keeper::new(Vec::new(), Some(path.clone()));
+        let (mut keeper, calendar) = Keeper::new(Vec::new(), Some(path.clone()), None, at(0));
         assert_eq!(calendar.borrow().len(), 1);
         fs::write(&path, "{").unwrap();
-        keeper.look();
+        keeper.look(at(5));
         assert_eq!(calendar.borrow().len(), 1);
         assert!(keeper.complaint.is_some());
         fs::remove_file(&path).unwrap();
-        keeper.look();
+        keeper.look(at(10));
         assert_eq!(calendar.borrow().len(), 0);
     }
 }

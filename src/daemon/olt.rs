@@ -281,6 +281,8 @@ fn wishes(report: &OltReport, looks: Looks) -> OltWishes {
         evidence: if standing.truth == Truth::Up { SweepKind::Optics } else { SweepKind::State },
         reason: if standing.verdict == Verdict::Hold { Arc::from("") } else { standing.reason.to_string().into() },
         rx: report.view.onu(&standing.key).and_then(|reading| reading.rx.ok()),
+        // Nothing explains losses yet.
+        incident: None,
     };
     OltWishes {
         olt: report.olt.clone(),

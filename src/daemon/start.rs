@@ -145,7 +145,10 @@ impl Daemon {
         };
         let (shutdown, stopped) = watch::channel(false);
         let pusher = match &config.ozmap {
-            Some(ozmap) => Some(Pusher::spawn(&Client::new(ozmap)?, ozmap, stopped.clone())),
+            Some(ozmap) => {
+                let journal = store.as_ref().map(|store| store.journal());
+                Some(Pusher::spawn_journaled(&Client::new(ozmap)?, ozmap, journal, stopped.clone()))
+            }
             None => None,
         };
         let rules = rules_of(config);
@@ -161,7 +164,12 @@ impl Daemon {
             Some(store) => Engine::with_engine_file(limits, &store.path.with_extension("engines")),
             None => Engine::new(limits),
         };
-        let (keeper, calendar) = maintenance::Keeper::new(config.maintenance.clone(), config.maintenance_file.clone());
+        let (keeper, calendar) = maintenance::Keeper::new(
+            config.maintenance.clone(),
+            config.maintenance_file.clone(),
+            pusher.clone(),
+            Timestamp::from(SystemTime::now()),
+        );
         tokio::spawn(keeper.run(stopped.clone()));
         let mut plans = Vec::new();
         let mut receivers = Vec::new();

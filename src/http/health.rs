@@ -14,7 +14,7 @@ struct Health {
     status: &'static str,
     /// What is missing.
     reasons: Vec<&'static str>,
-    /// What is wrong though we are ready.
+    /// What is wrong though we are ready: the database, or why statuses are not written to OZmap.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -52,11 +52,14 @@ fn missing(shared: &Shared) -> Vec<&'static str> {
 
 fn warnings(shared: &Shared) -> Vec<String> {
     let store = shared.board.store().and_then(|store| store.keeper().status().failing);
-    store.map(|why| format!("the database cannot be written: {why}")).into_iter().collect()
+    let store = store.map(|why| format!("the database cannot be written: {why}"));
+    let obstacles = shared.board.push().map(|push| push.obstacles()).unwrap_or_default();
+    store.into_iter().chain(obstacles).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::server::Limits;
     use super::super::testing;
     use crate::daemon::OltReport;
     use crate::model::OltId;
@@ -98,6 +101,17 @@ mod tests {
         let ready = server.json("/readyz", 200).await;
         let warning = ready["warnings"][0].as_str().unwrap();
         assert!(warning.contains("deleted or replaced while in use"), "{warning}");
+    }
+
+    #[tokio::test]
+    async fn what_keeps_statuses_from_being_written_is_told_and_is_no_unreadiness() {
+        let mut push = testing::push();
+        push.journal.failing = Some("disk full".to_owned());
+        let server = testing::start(vec![testing::town()], Some(push), None, Limits::USUAL).await;
+        let ready = server.json("/readyz", 200).await;
+        assert_eq!(ready["status"], "ready");
+        assert_eq!(ready["warnings"][0], "nothing is written to OZmap: the token was refused");
+        assert!(ready["warnings"][1].as_str().unwrap().contains("disk full"), "{ready}");
     }
 
     #[tokio::test]

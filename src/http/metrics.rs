@@ -321,6 +321,13 @@ fn ozmap(text: &mut Exposition, push: &PushSnapshot, now: Timestamp) {
     let pending = [("status", push.pending.into()), ("power", push.pending_powers.into())];
     by_word(text, &names::OZMAP_PENDING, &mut pending.into_iter());
     text.single(&names::OZMAP_HELD, push.held);
+    let left = [("maintenance", push.maintained.into()), ("foreign", push.foreign.contested.into())];
+    by_word(text, &names::OZMAP_HELD_FOR, &mut left.into_iter());
+    text.single(&names::OZMAP_FLIPS, push.foreign.flips);
+    text.single(&names::OZMAP_UNSEEN, push.unseen);
+    if push.journal.kept {
+        text.single(&names::OZMAP_JOURNAL_FAILING, push.journal.failing.is_some());
+    }
     text.single(&names::OZMAP_ASIDE, push.aside);
     let written = &push.written;
     let kinds = [
@@ -444,6 +451,10 @@ mod tests {
             "oltwatch_ozmap_directory_age_seconds 90",
             "oltwatch_ozmap_matched_onus{key=\"serial\"} 2",
             "oltwatch_ozmap_pending_changes{what=\"power\"} 8",
+            "oltwatch_ozmap_left{why=\"maintenance\"} 5",
+            "oltwatch_ozmap_foreign_changes_total 9",
+            "oltwatch_ozmap_unseen 2",
+            "oltwatch_ozmap_journal_failing 0",
             "oltwatch_ozmap_written_total{what=\"error\"} 22",
             "oltwatch_ozmap_failed_writes_total{outcome=\"refused\"} 4",
             "oltwatch_ozmap_writing_halted 1",

@@ -157,10 +157,17 @@ metrics! {
     OZMAP_PENDING = Gauge "oltwatch_ozmap_pending_changes" ["what"]
         "Changes of status and power that wait to be written; in a dry run, that would be written.";
     OZMAP_HELD = Gauge "oltwatch_ozmap_held" [] "Statuses of ERROR that the brake holds until a second sweep says the same.";
+    OZMAP_HELD_FOR = Gauge "oltwatch_ozmap_left" ["why"]
+        "Statuses that differ and are left as they are: maintenance of their box, or because others set them (foreign).";
+    OZMAP_FLIPS = Counter "oltwatch_ozmap_foreign_changes_total" [] "Statuses that others changed in OZmap.";
+    OZMAP_UNSEEN = Gauge "oltwatch_ozmap_unseen" []
+        "Statuses that were written, or perhaps were, and that OZmap was not seen to show yet.";
+    OZMAP_JOURNAL_FAILING = Gauge "oltwatch_ozmap_journal_failing" []
+        "1 while nothing is written to OZmap because the journal cannot be written, else 0. Absent without [store].";
     OZMAP_ASIDE = Gauge "oltwatch_ozmap_aside" []
         "Clients and properties that OZmap refuses or that keep failing, left aside until the next read.";
     OZMAP_WRITTEN = Counter "oltwatch_ozmap_written_total" ["what"]
-        "What was written: clients set to ok or error, powers, and clients whose batch could not be verified.";
+        "What was written: clients set to ok or error and seen to show it, powers, and clients that did not show what was written.";
     OZMAP_FAILED = Counter "oltwatch_ozmap_failed_writes_total" ["outcome"] "Writes that failed, by outcome.";
     OZMAP_WOULD_WRITE = Counter "oltwatch_ozmap_would_write_total" [] "Statuses that a dry run would have written.";
     OZMAP_HALTED = Gauge "oltwatch_ozmap_writing_halted" [] "1 while nothing is written because OZmap refuses the token, else 0.";

@@ -13,7 +13,9 @@ use crate::model::{
     Cause, Completeness, Dbm, Decibels, Gap, Level, OltId, OnuId, OnuKey, OnuState, PonId, PonReading, PonState,
     Reading, Sweep, SweepKind, Timestamp, Truth, Unread, Verdict,
 };
-use crate::ozmap::{DirectoryView, Halted, LastError, MatchView, Owner, PushSnapshot, ReadReport, Written};
+use crate::ozmap::{
+    DirectoryView, ForeignView, Halted, JournalView, LastError, MatchView, Owner, PushSnapshot, ReadReport, Written,
+};
 use crate::poll::{Identity, Intervals, Lateness, Status, View};
 use crate::signal::Reason;
 use crate::snmp::{Counters, Oid};
@@ -214,6 +216,11 @@ pub(super) fn push() -> PushSnapshot {
         },
         held: 0,
         braked: Vec::new(),
+        maintained: 5,
+        boxes: Vec::new(),
+        foreign: ForeignView { policy: "ours", flips: 9, contested: 6, listed: Vec::new() },
+        unseen: 2,
+        journal: JournalView { kept: true, failing: None },
         pending: 7,
         pending_changes: Vec::new(),
         pending_powers: 8,

@@ -2,14 +2,16 @@
 //!
 //! Whatever makes many clients of an OLT red in one round and is not true (a firmware that changed a column, a wrong
 //! profile, a mistake of ours) is seldom still there in the next sweep, or somebody sees the warning. Whatever is true is
-//! written one sweep later.
+//! written one sweep later. What a confirmed incident explains does not wait.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::desired::Change;
+use super::desired::{Candidate, Change, OltWishes};
 use super::ids::{ClientId, Status};
+use super::matching::Matches;
 use crate::config::BrakeRule;
 use crate::model::{OltId, SweepKind, Timestamp};
 
@@ -23,7 +25,7 @@ pub struct Looks {
 }
 
 impl Looks {
-    const fn of(self, kind: SweepKind) -> u64 {
+    pub(super) const fn of(self, kind: SweepKind) -> u64 {
         match kind {
             SweepKind::Optics => self.optics,
             SweepKind::State | SweepKind::Inventory => self.state,
@@ -38,6 +40,19 @@ pub struct OltAtHand {
     pub looks: Looks,
     /// ONUs of it that have a client.
     pub matched: usize,
+}
+
+/// What the brake has to know of each OLT.
+#[must_use]
+pub fn at_hand(olts: &[Arc<OltWishes>], onus: &[Candidate<'_>], matches: &Matches) -> BTreeMap<OltId, OltAtHand> {
+    let one = |olt: &Arc<OltWishes>| (olt.olt.clone(), OltAtHand { looks: olt.looks, matched: 0 });
+    let mut at_hand: BTreeMap<OltId, OltAtHand> = olts.iter().map(one).collect();
+    for onu in matches.matched.iter().filter_map(|one| onus.get(one.onu)) {
+        if let Some(olt) = at_hand.get_mut(&onu.wish.identity.onu.olt) {
+            olt.matched += 1;
+        }
+    }
+    at_hand
 }
 
 /// An OLT whose ERRORs are held.
@@ -97,7 +112,18 @@ impl Brake {
         Self { rule, olts: BTreeMap::new() }
     }
 
-    /// Divides a plan: what may be written, in its order, and what is held, by OLT. OKs always pass.
+    /// Lets through what is held now on the OLTs that fit; says of how many clients that is.
+    pub fn approve(&mut self, fits: impl Fn(&OltId) -> bool) -> usize {
+        let mut approved = 0;
+        for (_, brake) in self.olts.iter_mut().filter(|(olt, _)| fits(olt)) {
+            approved += brake.held.len();
+            brake.passed.extend(std::mem::take(&mut brake.held).into_keys());
+        }
+        approved
+    }
+
+    /// Divides a plan: what may be written, in its order, and what is held, by OLT. OKs always pass, and so does what an
+    /// incident explains.
     pub fn divide(
         &mut self,
         changes: Vec<Change>,
@@ -105,7 +131,8 @@ impl Brake {
         now: Timestamp,
     ) -> (Vec<Change>, Vec<Braked>) {
         let mut wanted: BTreeMap<&OltId, Vec<&Change>> = BTreeMap::new();
-        for change in changes.iter().filter(|change| change.to == Status::Error) {
+        let unexplained = |change: &&Change| change.to == Status::Error && change.incident.is_none();
+        for change in changes.iter().filter(unexplained) {
             wanted.entry(&change.onu.olt).or_default().push(change);
         }
         // An OLT without any ERROR to write has nothing to remember.
@@ -116,7 +143,7 @@ impl Brake {
         }
         let (mut through, mut held) = (Vec::with_capacity(changes.len()), BTreeMap::<OltId, Vec<Change>>::new());
         for change in changes {
-            let brake = self.olts.get(&change.onu.olt).filter(|_| change.to == Status::Error);
+            let brake = self.olts.get(&change.onu.olt).filter(|_| unexplained(&&change));
             if brake.is_some_and(|brake| brake.held.contains_key(&change.client)) {
                 held.entry(change.onu.olt.clone()).or_default().push(change);
             } else {
@@ -172,8 +199,6 @@ impl OltBrake {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -195,6 +220,7 @@ mod tests {
             from: None,
             to,
             reason: Arc::from("test"),
+            incident: None,
             evidence: by,
             onu,
             pon: None,
@@ -272,6 +298,26 @@ mod tests {
         changes.push(other);
         let (through, held) = brake.divide(changes, &olt(100, 1, 1), NOW);
         assert_eq!((through.len(), held.len(), held[0].clients, held[0].of), (51, 1, 40, 100));
+    }
+
+    #[test]
+    fn what_an_incident_explains_passes_also_when_it_was_held_before() {
+        let mut brake = Brake::new(RULE);
+        assert_eq!(divide(&mut brake, errors(0..40), &olt(100, 1, 1)), (0, 40));
+        let explained = |change: Change| Change { incident: Some(Arc::from("cut")), ..change };
+        let mut changes: Vec<Change> = errors(0..30).into_iter().map(explained).collect();
+        changes.extend(errors(30..40));
+        assert_eq!(divide(&mut brake, changes, &olt(100, 1, 1)), (30, 10));
+    }
+
+    #[test]
+    fn an_approval_is_for_what_is_held_and_not_for_what_comes() {
+        let mut brake = Brake::new(RULE);
+        assert_eq!(divide(&mut brake, errors(0..40), &olt(100, 1, 1)), (0, 40));
+        assert_eq!(brake.approve(|olt| olt.as_str() == "b"), 0);
+        assert_eq!(brake.approve(|olt| olt.as_str() == "a"), 40);
+        assert_eq!(divide(&mut brake, errors(0..40), &olt(100, 1, 1)), (40, 0));
+        assert_eq!(divide(&mut brake, errors(0..70), &olt(100, 1, 1)), (40, 30));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What has to change in OZmap. Pure: what signal decided on one side, what OZmap shows on the other.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -9,12 +10,8 @@ use serde::Serialize;
 use super::brake::Looks;
 use super::directory::Directory;
 use super::ids::{ClientId, PropertyId, Status};
-use super::matching::{Matches, OnuIdentity, key_word};
+use super::matching::{Match, Matches, OnuIdentity, key_word};
 use crate::model::{Dbm, Decibels, OltId, OnuId, PonId, SweepKind, Verdict};
-
-/// A power is written only when it differs by at least this from what OZmap shows: less is the noise of a good link,
-/// and every write is a request.
-pub const POWER_DEAD_BAND: Decibels = Decibels::from_thousandths(500);
 
 /// What signal decided for one ONU.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +26,8 @@ pub struct Wish {
     pub reason: Arc<str>,
     /// The received power, while it is known.
     pub rx: Option<Dbm>,
+    /// The confirmed incident that explains a loss: such an ERROR goes first, and no brake holds it.
+    pub incident: Option<Arc<str>>,
 }
 
 /// All ONUs of one OLT; replaces what was said of that OLT before.
@@ -91,6 +90,9 @@ pub struct Change {
     pub to: Status,
     /// Why.
     pub reason: Arc<str>,
+    /// The incident that explains it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Arc<str>>,
     /// The kind of sweep whose readings say so.
     #[serde(skip)]
     pub evidence: SweepKind,
@@ -102,6 +104,15 @@ pub struct Change {
     pub number: Option<u32>,
     /// The key that ONU and client share.
     pub matched_by: &'static str,
+}
+
+impl Change {
+    /// What is written first: ERROR before OK, what an incident explains before what none does, then as clients are sorted.
+    #[must_use]
+    pub fn order(&self, other: &Self) -> Ordering {
+        let urgency = |change: &Self| (change.to, change.incident.is_some());
+        urgency(other).cmp(&urgency(self)).then(self.client.cmp(&other.client))
+    }
 }
 
 /// A property whose power is to change.
@@ -118,7 +129,7 @@ pub struct PowerChange {
 }
 
 /// The statuses that have to change: only matched ONUs of OLTs with a complete sweep, only differences, nothing on
-/// `hold`. ERROR before OK, then in the clients' order.
+/// `hold`. ERROR before OK, what an incident explains before what none does, then in the clients' order.
 ///
 /// `onus` is the list that `matches` was made from.
 #[must_use]
@@ -138,6 +149,7 @@ pub fn plan(onus: &[Candidate<'_>], matches: &Matches, directory: &Directory, sh
                 from,
                 to,
                 reason: onu.wish.reason.clone(),
+                incident: onu.wish.incident.clone().filter(|_| to == Status::Error),
                 evidence: onu.wish.evidence,
                 onu: onu.wish.identity.onu.clone(),
                 pon: onu.wish.identity.pon,
@@ -146,18 +158,19 @@ pub fn plan(onus: &[Candidate<'_>], matches: &Matches, directory: &Directory, sh
             })
         })
         .collect();
-    changes.sort_by(|a, b| b.to.cmp(&a.to).then(a.client.cmp(&b.client)));
+    changes.sort_by(Change::order);
     changes
 }
 
-/// The powers that have to change: only measured ones, only beyond [`POWER_DEAD_BAND`], only where the client has one
-/// property. In the clients' order.
+/// The powers that have to change: only measured ones, only where they differ by the dead band or more (less is the noise of a
+/// good link, and every write is a request), only where the client has one property. In the clients' order.
 #[must_use]
 pub fn plan_powers(
     onus: &[Candidate<'_>],
     matches: &Matches,
     directory: &Directory,
     shown: &Shown,
+    dead_band: Decibels,
 ) -> Vec<PowerChange> {
     let mut changes: Vec<PowerChange> = matches
         .matched
@@ -169,13 +182,32 @@ pub fn plan_powers(
             let from = shown.powers.get(&client.property).copied().or(client.potency_read);
             let differs = from.is_none_or(|from| {
                 let difference = (to - from).thousandths();
-                difference.saturating_abs() >= POWER_DEAD_BAND.thousandths()
+                difference.saturating_abs() >= dead_band.thousandths()
             });
             differs.then_some(PowerChange { property: client.property, client: client.id, from, to })
         })
         .collect();
     changes.sort_by_key(|change| change.client);
     changes
+}
+
+/// Clients among these whose ONU asks for what OZmap shows.
+#[must_use]
+pub fn agreeing(
+    of: &BTreeSet<ClientId>,
+    onus: &[Candidate<'_>],
+    matches: &Matches,
+    directory: &Directory,
+    shown: &Shown,
+) -> Vec<ClientId> {
+    let agrees = |one: &Match| {
+        let onu = onus.get(one.onu).filter(|onu| onu.complete && of.contains(&one.client))?;
+        let to = Status::wanted(onu.wish.verdict)?;
+        let here = shown.statuses.get(&one.client).copied();
+        let here = here.unwrap_or_else(|| directory.client(one.client).and_then(|client| client.status));
+        (here == Some(to)).then_some(one.client)
+    };
+    if of.is_empty() { Vec::new() } else { matches.matched.iter().filter_map(agrees).collect() }
 }
 
 #[cfg(test)]
@@ -194,6 +226,7 @@ mod tests {
             evidence: SweepKind::State,
             reason: Arc::from("test"),
             rx: rx.map(|rx| Dbm::new(rx).unwrap()),
+            incident: None,
         }
     }
 
@@ -215,6 +248,7 @@ mod tests {
         vec![OltWishes { olt: OltId::new("a"), complete, looks: Looks::default(), wishes }]
     }
 
+    const BAND: Decibels = Decibels::from_thousandths(500);
     const OK: Option<Status> = Some(Status::Ok);
     const ERROR: Option<Status> = Some(Status::Error);
 
@@ -238,6 +272,17 @@ mod tests {
     }
 
     #[test]
+    fn what_an_incident_explains_goes_first() {
+        let directory = clients(&[OK, OK, ERROR]);
+        let explained = Wish { incident: Some(Arc::from("cut")), ..wish(2, Verdict::Error, None) };
+        let recovered = Wish { incident: Some(Arc::from("cut")), ..wish(3, Verdict::Ok, None) };
+        let olts = olt(true, vec![wish(1, Verdict::Error, None), explained, recovered]);
+        let order =
+            [(client_id(2), OK, Status::Error), (client_id(1), OK, Status::Error), (client_id(3), ERROR, Status::Ok)];
+        assert_eq!(changes(&olts, &directory, &Shown::default()), order);
+    }
+
+    #[test]
     fn what_was_written_since_the_read_counts_as_shown() {
         let directory = clients(&[OK, OK]);
         let wishes = olt(true, vec![wish(1, Verdict::Error, None), wish(2, Verdict::Ok, None)]);
@@ -256,7 +301,7 @@ mod tests {
         assert_eq!(changes(&early, &directory, &Shown::default()), []);
         let onus = candidates(&early);
         let matches = match_onus(&onus, &directory, ORDER, None);
-        assert_eq!(plan_powers(&onus, &matches, &directory, &Shown::default()), []);
+        assert_eq!(plan_powers(&onus, &matches, &directory, &Shown::default(), BAND), []);
     }
 
     #[test]
@@ -308,11 +353,13 @@ mod tests {
         );
         let onus = candidates(&wishes);
         let matches = match_onus(&onus, &directory, ORDER, None);
-        let planned = plan_powers(&onus, &matches, &directory, &Shown::default());
+        let planned = plan_powers(&onus, &matches, &directory, &Shown::default(), BAND);
         let planned: Vec<_> = planned.iter().map(|change| (change.client, change.to.get())).collect();
         assert_eq!(planned, [(client_id(2), -20.5), (client_id(3), -21.37)]);
         let mut shown = Shown::default();
         shown.powers.insert(directory.client(client_id(3)).unwrap().property, Dbm::new(-21.0).unwrap());
-        assert_eq!(plan_powers(&onus, &matches, &directory, &shown).len(), 1);
+        assert_eq!(plan_powers(&onus, &matches, &directory, &shown, BAND).len(), 1);
+        let wide = Decibels::from_thousandths(600);
+        assert_eq!(plan_powers(&onus, &matches, &directory, &shown, wide), []);
     }
 }

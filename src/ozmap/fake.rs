@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{Method, Response, Uri, header};
 use serde_json::{Value, json};
 
-use crate::config::{BrakeRule, MatchBy, Ozmap, OzmapMode, Secret, StatusMap};
+use crate::config::{BrakeRule, ForeignPolicy, MatchBy, Ozmap, OzmapMode, Secret, StatusMap};
 use crate::ozmap::Timing;
 
 pub(super) const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJmYWtlIjoxfQ.fake-signature";
@@ -61,6 +61,8 @@ pub(super) struct World {
     pub heals: bool,
     /// Clients that a batch leaves as they are.
     pub batch_skips: HashSet<String>,
+    /// Clients that a PATCH leaves as they are, though it is answered well.
+    pub patch_skips: HashSet<String>,
     pub no_authenticated: bool,
 }
 
@@ -75,6 +77,10 @@ impl World {
 
     pub(super) fn lines(&self, begin: &str) -> Vec<String> {
         self.log.iter().map(|seen| seen.line.clone()).filter(|line| line.starts_with(begin)).collect()
+    }
+
+    pub(super) fn bodies(&self, begin: &str) -> Vec<Value> {
+        self.log.iter().filter(|seen| seen.line.starts_with(begin)).map(|seen| seen.body.clone()).collect()
     }
 
     fn set(&mut self, id: &str, status: &Value) -> bool {
@@ -145,6 +151,9 @@ impl World {
             }
             ("PATCH", ["ftth-clients", id]) => {
                 let status = seen.body["status"].clone();
+                if self.patch_skips.contains(*id) {
+                    return reply(204);
+                }
                 reply(if self.set(id, &status) { 204 } else { 404 })
             }
             ("PATCH", ["properties", id]) => {
@@ -214,6 +223,9 @@ impl Fake {
             match_by: vec![MatchBy::Serial, MatchBy::Mac, MatchBy::Code],
             code_pattern: None,
             write_power: false,
+            power_dead_band: crate::model::Decibels::from_thousandths(500),
+            foreign: ForeignPolicy::Ours,
+            foreign_every: Duration::ZERO,
             brake: BrakeRule { share: 1.0, least: usize::MAX },
             status: StatusMap::default(),
         }

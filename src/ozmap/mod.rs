@@ -8,16 +8,21 @@
 //! * `http`, `limit`, `answer`: one client, one rate, typed errors ([`OzmapError`] says what to do next);
 //! * `lenient`, `rows`: OZmap's JSON into rows; nothing but named fields survives;
 //! * `read`, `push`: the requests;
-//! * `directory`, `matching`, `owners`, `desired`, `brake`, `queue`: pure;
+//! * `directory`, `matching`, `owners`, `desired`, `gates` (`boxes`, `foreign`, `brake`), `queue`, `revert`: pure;
+//! * `ledger`: what is being written, and the journal in which it stands first;
 //! * `task`, `pusher`: the task that owns the directory and the desired states, and the [`Pusher`] that leads to it.
 
 mod answer;
+mod boxes;
 mod brake;
 mod desired;
 mod directory;
 mod error;
+mod foreign;
+mod gates;
 mod http;
 mod ids;
+mod ledger;
 mod lenient;
 mod limit;
 mod matching;
@@ -26,23 +31,27 @@ mod push;
 mod pusher;
 mod queue;
 mod read;
+mod revert;
 mod rows;
 mod snapshot;
 mod task;
 
-pub use brake::{Brake, Braked, Looks, OltAtHand};
-pub use desired::{
-    Candidate, Change, OltWishes, POWER_DEAD_BAND, PowerChange, Shown, Wish, candidates, plan, plan_powers,
-};
+pub use boxes::{BoxHeld, BoxNames, Boxes};
+pub use brake::{Brake, Braked, Looks, OltAtHand, at_hand};
+pub use desired::{Candidate, Change, OltWishes, PowerChange, Shown, Wish, agreeing, candidates, plan, plan_powers};
 pub use directory::{ClientEntry, Directory, Found, ReadReport};
 pub use error::{Call, Excerpt, OzmapError, Remedy};
+pub use foreign::{Contested, Flip, Foreign, ForeignView};
+pub use gates::{Gates, Passed};
 pub use http::Client;
 pub use ids::{ClientId, ElementId, ParseIdError, PropertyId, Status};
+pub use ledger::JournalView;
 pub use limit::Timing;
 pub use matching::{Ambiguity, Match, Matches, OnuIdentity, code_in, key_word, match_onus};
 pub use owners::{Owner, Owners};
 pub use push::{Batch, IdList};
 pub use pusher::Pusher;
+pub use revert::{PutBack, Verdict as RevertVerdict, put_back, written_clients};
 pub use snapshot::{
     AmbiguityLine, ClientLine, DirectoryView, Halted, LISTED, LastError, MatchView, OnuLine, PushSnapshot,
     ReadProgress, Written,

@@ -81,6 +81,7 @@ mod tests {
                 evidence: crate::model::SweepKind::State,
                 reason: "".into(),
                 rx: None,
+                incident: None,
             })
             .collect();
         let onus: Vec<Candidate<'_>> = wishes.iter().map(|wish| Candidate { wish, complete: true }).collect();

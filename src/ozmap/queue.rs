@@ -1,6 +1,6 @@
 //! What the pusher writes next, and what it leaves alone for a while. Pure: the time is an argument.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -134,6 +134,24 @@ impl Queue {
             .map_or(Next::Idle, Next::Wait)
     }
 
+    /// It waits again, unless something newer does for the same client.
+    pub(super) fn put_back(&mut self, change: Change) {
+        if !self.changes.iter().any(|other| other.client == change.client) {
+            self.changes.push(change);
+            self.changes.sort_by(Change::order);
+        }
+    }
+
+    /// What waits for these clients.
+    pub(super) fn of(&self, clients: &HashSet<ClientId>) -> Vec<Change> {
+        self.changes.iter().filter(|change| clients.contains(&change.client)).cloned().collect()
+    }
+
+    /// OZmap took these, and it is to be seen whether it shows them.
+    pub(super) fn taken(&mut self, clients: &HashSet<ClientId>, status: Status) {
+        self.changes.retain(|change| change.to != status || !clients.contains(&change.client));
+    }
+
     /// The clients show these statuses now.
     pub(super) fn done(&mut self, shown: &HashMap<ClientId, Status>) {
         self.changes.retain(|change| shown.get(&change.client) != Some(&change.to));
@@ -209,6 +227,7 @@ mod tests {
             to,
             evidence: crate::model::SweepKind::State,
             reason: Arc::from("test"),
+            incident: None,
             onu: identity.onu,
             pon: None,
             number: None,

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::boxes::BoxHeld;
 use super::brake::Braked;
 use super::desired::{Candidate, Change};
 use super::directory::{ClientEntry, Directory, ReadReport};
+use super::foreign::ForeignView;
 use super::ids::ClientId;
+use super::ledger::JournalView;
 use super::matching::{Ambiguity, Matches, OnuIdentity, key_word};
 use super::owners::Owners;
 use crate::model::{Mac, OltId, PonId, Serial, Timestamp};
@@ -174,13 +177,13 @@ pub struct ReadProgress {
 /// What was written, in clients, since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Written {
-    /// Clients set to OK.
+    /// Clients set to OK, and seen to show it.
     pub ok: u64,
-    /// Clients set to ERROR.
+    /// Clients set to ERROR, and seen to show it.
     pub error: u64,
     /// Properties whose power was set.
     pub powers: u64,
-    /// Clients in batches that were taken but could not be seen to have changed them.
+    /// Clients whose write was taken, but that were seen to show something else.
     pub unverified: u64,
     /// Writes that failed, by outcome.
     pub failed: BTreeMap<&'static str, u64>,
@@ -229,6 +232,16 @@ pub struct PushSnapshot {
     pub held: usize,
     /// The OLTs that they are of.
     pub braked: Vec<Braked>,
+    /// Statuses that work on boxes holds.
+    pub maintained: usize,
+    /// The boxes that are worked on.
+    pub boxes: Vec<BoxHeld>,
+    /// Statuses that others set.
+    pub foreign: ForeignView,
+    /// Statuses that were written, or perhaps were, and that OZmap was not seen to show yet.
+    pub unseen: usize,
+    /// The journal of what is written.
+    pub journal: JournalView,
     /// Statuses that wait to be written; in a dry run, that would be.
     pub pending: usize,
     /// The first of them.
@@ -250,6 +263,24 @@ pub struct PushSnapshot {
 }
 
 impl PushSnapshot {
+    /// What keeps statuses from being written at present, in words; empty when nothing does.
+    #[must_use]
+    pub fn obstacles(&self) -> Vec<String> {
+        let mut obstacles = Vec::new();
+        if let Some(halted) = &self.halted {
+            obstacles.push(format!("nothing is written to OZmap: {}", halted.why));
+        }
+        if let Some(why) = &self.journal.failing {
+            obstacles.push(format!("nothing is written to OZmap, as the journal cannot be written: {why}"));
+        }
+        for one in &self.braked {
+            let (clients, of, olt) = (one.clients, one.of, &one.olt);
+            obstacles
+                .push(format!("the brake holds {clients} of {of} clients of {olt} that would turn to ERROR at once"));
+        }
+        obstacles
+    }
+
     /// How old the directory is; `None` before the first read.
     #[must_use]
     pub fn directory_age(&self, now: Timestamp) -> Option<Duration> {

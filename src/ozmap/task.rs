@@ -7,12 +7,15 @@
 //!   reader task ──Directory (oneshot)──────► pusher ──PATCH, batch, read back──► OZmap
 //!        ▲ └─────progress (watch)─────────────┘ │ │
 //!        └──────spawned every full_read─────────┘ └──PushSnapshot (watch)──► http, cli
+//!                                               │
+//!                                               └──intents, endings (waits until they are on the disk)──► store
 //! ```
 //!
-//! One write is in flight at a time, and one page of a read. A write is tried once and goes back to the queue when it
-//! fails, so that by the next try a newer verdict may have taken its place.
+//! A plan passes the gates (`gates`) into the queue (`queue`). One write is in flight at a time, and one page of a read. A
+//! write stands in the journal first (`ledger`), is tried once and goes back to the queue when it fails, so that by the next try a
+//! newer verdict may have taken its place. What OZmap took is read back: a batch at once, single ones together when no more wait.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -22,25 +25,33 @@ use tokio::time::Instant;
 
 mod writes;
 
-use super::brake::{Brake, Braked, OltAtHand};
-use super::desired::{Candidate, Change, OltWishes, Shown, candidates, plan, plan_powers};
+use super::brake::{OltAtHand, at_hand};
+use super::desired::{Change, OltWishes, Shown, agreeing, candidates, plan, plan_powers};
 use super::directory::Directory;
 use super::error::{OzmapError, Remedy};
+use super::foreign::{self, Flip, ForeignView};
+use super::gates::{Gates, Passed};
 use super::http::Client;
 use super::ids::{ClientId, Status};
+use super::ledger::{Ledger, Sent};
 use super::limit::StopSignal;
-use super::matching::{Matches, match_onus};
-use super::pusher::{Letter, Mailbox};
+use super::matching::match_onus;
+use super::push::IdList;
+use super::pusher::{Letter, Mailbox, Orders};
 use super::queue::{Item, Next, Operation, Queue};
 use super::snapshot::{DirectoryView, Halted, LISTED, LastError, MatchView, PushSnapshot, ReadProgress, Written};
 use crate::config::{Ozmap, OzmapMode};
 use crate::model::{OltId, Timestamp};
+use crate::store::journal::Origin;
 
 /// Planning may take this part of the time: after one that took a second, the next one waits four.
 const PLANNING_PAUSE: u32 = 4;
 
 /// Failures of single items in a row before the host as a whole gets a rest.
 const STREAK: u32 = 3;
+
+/// Writes that are read back in one request: keeps its URL short enough for every proxy.
+const READ_BACK_AT_ONCE: usize = 150;
 
 /// A read of the directory under way.
 struct Reading {
@@ -57,6 +68,15 @@ impl Drop for Reading {
         // Nothing is lost with a read that nobody waits for.
         self.task.abort();
     }
+}
+
+/// What was known before a read of the directory, to find what others changed.
+struct Before {
+    directory: Option<Arc<Directory>>,
+    written: Arc<Shown>,
+    recalled: HashMap<ClientId, Status>,
+    /// Of these nobody knew what came of our own write.
+    unsure: BTreeSet<ClientId>,
 }
 
 /// Writing is stopped until a check of the token succeeds.
@@ -83,8 +103,20 @@ pub(super) struct Task {
     /// When each of `shown` was written, so that a read that began later takes over.
     shown_at: HashMap<Item, Duration>,
     queue: Queue,
-    brake: Brake,
-    braked: Vec<Braked>,
+    /// What is being written, and the journal.
+    pub(super) ledger: Ledger,
+    /// What an earlier process left open was read back, or it was tried.
+    read_back_first: bool,
+    not_read_back_before: Duration,
+    read_back_failures: u32,
+    gates: Gates,
+    passed: Passed,
+    /// The last directory's statuses have not been compared with what was known before.
+    before: Option<Before>,
+    /// What others set is set again then.
+    next_contest: Option<Duration>,
+    /// It only puts back what was written: nothing is read but what it writes, and nothing is planned.
+    puts_back: bool,
     dirty: bool,
     next_plan: Duration,
     announced: HashMap<ClientId, Status>,
@@ -99,12 +131,17 @@ pub(super) struct Task {
     matching: MatchView,
     written: Written,
     last_error: Option<LastError>,
+    #[cfg(test)]
+    pub(super) steps: Option<Arc<tests::crashes::Steps>>,
 }
 
 /// What the loop does next.
 enum Step {
     Check,
+    Recall,
     Write(Operation),
+    ReadBack(IdList),
+    Acknowledge,
     Wait(Option<Duration>),
 }
 
@@ -117,8 +154,15 @@ impl Task {
         Self {
             client: client.until(stop.clone()),
             queue: Queue::new(config.batch_above, config.batch_size),
-            brake: Brake::new(config.brake),
-            braked: Vec::new(),
+            ledger: Ledger::new(None, Origin::Push),
+            read_back_first: false,
+            not_read_back_before: Duration::ZERO,
+            read_back_failures: 0,
+            gates: Gates::new(config),
+            passed: Passed::default(),
+            before: None,
+            next_contest: None,
+            puts_back: false,
             config: config.clone(),
             stop,
             mailbox,
@@ -140,7 +184,15 @@ impl Task {
             matching: MatchView::default(),
             written: Written::default(),
             last_error: None,
+            #[cfg(test)]
+            steps: None,
         }
+    }
+
+    /// Nothing but this is written.
+    pub(super) fn put_back(&mut self, changes: Vec<Change>) {
+        self.puts_back = true;
+        self.queue.replace(changes, Vec::new());
     }
 
     fn now(&self) -> Duration {
@@ -150,19 +202,29 @@ impl Task {
     pub(super) async fn run(mut self, publish: watch::Sender<Arc<PushSnapshot>>) {
         let mode = mode_word(self.config.mode);
         tracing::info!(host = self.client.host(), mode, "pushing to OZmap begins");
+        if !self.ledger.view().kept && self.config.mode == OzmapMode::Write {
+            tracing::warn!(
+                "without [store] there is no journal: what is written cannot be put back, and after a crash it is not known"
+            );
+        }
         while !self.stop.given() {
             self.take_letters();
+            self.take_orders();
             self.take_directory();
             self.begin_read_when_due();
             self.replan_when_due().await;
             publish.send_replace(Arc::new(self.snapshot()));
             match self.next_step() {
                 Step::Check => self.check().await,
+                Step::Recall => self.recall().await,
                 Step::Write(operation) => self.perform(operation).await,
+                Step::ReadBack(clients) => self.read_back(&clients).await,
+                Step::Acknowledge => self.acknowledge().await,
                 Step::Wait(until) => self.wait(until).await,
             }
         }
         self.reading = None;
+        self.acknowledge().await;
         publish.send_replace(Arc::new(self.snapshot()));
         tracing::info!(pending = self.queue.changes().len(), "pushing to OZmap has stopped");
     }
@@ -197,7 +259,8 @@ impl Task {
                 Letter::Forget => self.dirty |= self.olts.remove(&olt).is_some(),
                 Letter::Wishes(wishes) => {
                     // Another look may be what the brake waits for.
-                    let awaited = self.braked.iter().any(|braked| braked.olt == olt);
+                    let awaited =
+                        self.gates.boxes.awaits_looks() || self.passed.braked.iter().any(|braked| braked.olt == olt);
                     let old = self.olts.insert(olt, wishes.clone());
                     self.dirty |= old.is_none_or(|old| {
                         !same(&old, &wishes, self.config.write_power) || (awaited && old.looks != wishes.looks)
@@ -207,9 +270,38 @@ impl Task {
         }
     }
 
+    fn take_orders(&mut self) {
+        let Orders { approvals, boxes, names } = self.mailbox.take_orders();
+        for olts in approvals {
+            let clients = self.gates.brake.approve(|olt| olts.as_ref().is_none_or(|olts| olts.fits(olt.as_str())));
+            let olts = olts.map_or_else(|| "all".to_owned(), |olts| olts.to_string());
+            tracing::warn!(olts, clients, "a person lets through what the brake holds");
+            self.dirty |= clients > 0;
+        }
+        if let Some(under_way) = boxes {
+            for work in &under_way {
+                tracing::info!(boxes = %work.boxes, until = %work.until, reason = work.reason, "maintenance of boxes: their clients are left as they are");
+            }
+            let looks = self.olts.iter().map(|(olt, wishes)| (olt.clone(), wishes.looks)).collect();
+            self.gates.boxes.set(under_way, &looks);
+            self.dirty = true;
+        }
+        if let Some(names) = names {
+            self.gates.boxes.name(names);
+            self.dirty = true;
+        }
+    }
+
+    /// Whether what an earlier process left open was read back as far as is possible now.
+    fn begins_with_knowledge(&self) -> bool {
+        (self.ledger.is_recalled() && (self.read_back_first || self.ledger.unseen().is_empty()))
+            || self.ledger.is_failing()
+    }
+
     fn begin_read_when_due(&mut self) {
         let now = self.now();
-        if self.reading.is_some() || self.halt.is_some() || now < self.next_read {
+        let wanted = !self.puts_back && self.begins_with_knowledge();
+        if !wanted || self.reading.is_some() || self.halt.is_some() || now < self.next_read {
             return;
         }
         let (sender, progress) = watch::channel(ReadProgress { clients: 0, total: None });
@@ -278,7 +370,20 @@ impl Task {
                 "the list of OZmap's properties was not as it should be"
             );
         }
-        self.directory = Some(Arc::new(directory));
+        let directory = Arc::new(directory);
+        let older = self.directory.replace(directory.clone());
+        // Several reads may pass before the next plan: what the first of them is compared with counts.
+        if self.before.is_none() {
+            self.before = Some(Before {
+                directory: older,
+                written: self.shown.clone(),
+                recalled: self.gates.foreign.take_recalled(),
+                unsure: BTreeSet::new(),
+            });
+        }
+        if let Some(before) = &mut self.before {
+            before.unsure.extend(self.ledger.unseen().keys());
+        }
         self.read_failures = 0;
         self.next_read = self.now() + self.config.full_read;
         // What was written while the pages were read may not be in them; what was written before, is.
@@ -287,35 +392,66 @@ impl Task {
         shown.statuses.retain(|client, _| self.shown_at.contains_key(&Item::Client(*client)));
         shown.powers.retain(|property, _| self.shown_at.contains_key(&Item::Property(*property)));
         self.queue.forget_troubles();
+        // Whatever was sent before the read began is seen now.
+        let sent = |sent: Sent| match sent {
+            Sent::Taken(at) | Sent::Perhaps(at) => at,
+        };
+        let seen = self.ledger.unseen().iter().filter(|(_, unseen)| sent(unseen.sent) < began);
+        let seen: Vec<ClientId> = seen.map(|(client, _)| *client).collect();
+        for client in seen {
+            self.settle(client, directory.client(client).map(|client| client.status));
+        }
         self.dirty = true;
     }
 
     async fn replan_when_due(&mut self) {
         let Some(directory) = self.directory.clone() else { return };
+        self.dirty |= self.next_contest.is_some_and(|at| at <= self.now());
         if !self.dirty || self.now() < self.next_plan {
             return;
         }
         self.dirty = false;
+        self.next_contest = None;
         let olts: Vec<Arc<OltWishes>> = self.olts.values().cloned().collect();
         let (shown, order) = (self.shown.clone(), self.config.match_by.clone());
         let (pattern, write_power) = (self.config.code_pattern.clone(), self.config.write_power);
+        let (dead_band, before) = (self.config.power_dead_band, self.before.take());
+        let mut standing = self.gates.foreign.standing();
+        let known = directory.clone();
         let began = self.now();
         // Large fleets take long enough to hold up other tasks of this thread.
         let planned = tokio::task::spawn_blocking(move || {
             let onus = candidates(&olts);
             let matches = match_onus(&onus, &directory, &order, pattern.as_ref());
-            let changes = plan(&onus, &matches, &directory, &shown);
-            let powers = if write_power { plan_powers(&onus, &matches, &directory, &shown) } else { Vec::new() };
-            (changes, powers, MatchView::new(&onus, &matches, &directory, LISTED), at_hand(&olts, &onus, &matches))
+            let flips = before.map_or_else(Vec::new, |before| before.compare(&directory));
+            standing.extend(flips.iter().map(|flip| flip.client));
+            let agreeing = agreeing(&standing, &onus, &matches, &directory, &shown);
+            Planned {
+                changes: plan(&onus, &matches, &directory, &shown),
+                powers: match write_power {
+                    true => plan_powers(&onus, &matches, &directory, &shown, dead_band),
+                    false => Vec::new(),
+                },
+                matching: MatchView::new(&onus, &matches, &directory, LISTED),
+                at_hand: at_hand(&olts, &onus, &matches),
+                flips,
+                agreeing,
+            }
         })
         .await;
         let took = self.now().saturating_sub(began);
         self.next_plan = self.now() + took * PLANNING_PAUSE;
         match planned {
-            Ok((changes, powers, matching, at_hand)) => {
+            Ok(Planned { changes, powers, matching, at_hand, flips, agreeing }) => {
                 self.matching = matching;
-                let (changes, braked) = self.brake.divide(changes, &at_hand, now_utc());
-                self.tell_braked(braked);
+                let (now, at) = (self.now(), now_utc());
+                self.gates.foreign.noticed(&flips, at);
+                self.gates.foreign.agreed(&agreeing, now);
+                let mut passed = self.gates.pass(changes, &known, &at_hand, now, at);
+                let changes = std::mem::take(&mut passed.through);
+                let due = passed.contested.iter().filter_map(|one| one.again_at).min();
+                self.next_contest = due.map(|due| now + due.since(at));
+                self.tell(passed, &flips);
                 self.announce(&changes);
                 self.queue.replace(changes, powers);
             }
@@ -323,20 +459,32 @@ impl Task {
         }
     }
 
-    /// Says once for each OLT that its ERRORs are held, and that they are no longer.
-    fn tell_braked(&mut self, braked: Vec<Braked>) {
-        for one in &braked {
-            if !self.braked.iter().any(|before| before.olt == one.olt) {
+    /// Says what others changed, once; and for each OLT that its ERRORs are held, and that they are no longer.
+    fn tell(&mut self, passed: Passed, flips: &[Flip]) {
+        if !flips.is_empty() {
+            tracing::warn!(
+                clients = flips.len(),
+                left = passed.contested.len(),
+                policy = self.config.foreign.word(),
+                "somebody else changed statuses in OZmap"
+            );
+            for flip in flips {
+                tracing::debug!(client = %flip.client, shows = flip.shows.map(Status::word), "changed by others");
+            }
+        }
+        let (old, braked) = (&self.passed.braked, &passed.braked);
+        for one in braked {
+            if !old.iter().any(|before| before.olt == one.olt) {
                 tracing::warn!(olt = %one.olt, clients = one.clients, of = one.of,
                     "many clients would turn to ERROR at once: they are held until a second sweep says the same");
             }
         }
-        for before in &self.braked {
+        for before in old {
             if !braked.iter().any(|one| one.olt == before.olt) {
                 tracing::warn!(olt = %before.olt, "the brake is released");
             }
         }
-        self.braked = braked;
+        self.passed = passed;
     }
 
     /// Says what is new in a plan, once.
@@ -369,27 +517,54 @@ impl Task {
             }
             wake.push(halt.next_check);
         } else {
-            if self.reading.is_none() {
-                wake.push(self.next_read);
-            }
-            if self.config.mode == OzmapMode::Write && self.directory.is_some() {
-                // A closed gate is waited for here rather than in a request, whose status would grow old meanwhile.
-                let rest = self.rest_until.max(now + self.client.closed_for());
-                if rest > now {
-                    wake.push(rest);
-                } else {
-                    match self.queue.next(now) {
-                        Next::Write(operation) => return Step::Write(operation),
-                        Next::Wait(until) => wake.push(until),
-                        Next::Idle => {}
-                    }
+            match self.next_of_writes(now, &mut wake) {
+                Some(step) => return step,
+                None if self.reading.is_none() && !self.puts_back && self.begins_with_knowledge() => {
+                    wake.push(self.next_read);
                 }
+                None => {}
             }
         }
-        if self.dirty && self.directory.is_some() {
-            wake.push(self.next_plan);
+        if self.directory.is_some() {
+            wake.extend(self.dirty.then_some(self.next_plan));
+            wake.extend(self.next_contest.map(|at| at.max(self.next_plan)));
         }
         Step::Wait(wake.into_iter().min())
+    }
+
+    /// What writing needs next, if it may go on; else when to look again.
+    fn next_of_writes(&self, now: Duration, wake: &mut Vec<Duration>) -> Option<Step> {
+        // A closed gate is waited for here rather than in a request, whose status would grow old meanwhile.
+        let rest = self.rest_until.max(now + self.client.closed_for());
+        let journal = self.ledger.ready(now);
+        if let Err(until) = journal {
+            wake.push(until);
+        } else if !self.ledger.is_recalled() {
+            return Some(Step::Recall);
+        }
+        let may_write = self.puts_back || (self.config.mode == OzmapMode::Write && self.directory.is_some());
+        if rest > now {
+            wake.push(rest);
+        } else {
+            let many = self.ledger.count_taken() >= READ_BACK_AT_ONCE;
+            if may_write && journal.is_ok() && !many {
+                match self.queue.next(now) {
+                    // Powers come after everything else.
+                    Next::Write(Operation::Power(_)) if self.ledger.count_taken() > 0 => {}
+                    Next::Write(operation) => return Some(Step::Write(operation)),
+                    Next::Wait(until) => wake.push(until),
+                    Next::Idle => {}
+                }
+            }
+            let waiting = self.queue.changes().iter().filter(|_| may_write);
+            if let Some(clients) = self.ledger.to_read_back(waiting, READ_BACK_AT_ONCE) {
+                if self.not_read_back_before <= now {
+                    return Some(Step::ReadBack(clients));
+                }
+                wake.push(self.not_read_back_before);
+            }
+        }
+        (journal.is_ok() && self.ledger.has_endings()).then_some(Step::Acknowledge)
     }
 
     pub(super) fn snapshot(&self) -> PushSnapshot {
@@ -409,8 +584,18 @@ impl Task {
             olts: self.olts.len(),
             complete_olts: self.olts.values().filter(|olt| olt.complete).count(),
             matching: self.matching.clone(),
-            held: self.braked.iter().map(|braked| braked.clients).sum(),
-            braked: self.braked.iter().map(|braked| braked.listed(LISTED)).collect(),
+            held: self.passed.braked.iter().map(|braked| braked.clients).sum(),
+            braked: self.passed.braked.iter().map(|braked| braked.listed(LISTED)).collect(),
+            maintained: self.passed.boxed.iter().map(|held| held.clients).sum(),
+            boxes: self.passed.boxed.iter().map(|held| held.listed(LISTED)).collect(),
+            foreign: ForeignView {
+                policy: self.config.foreign.word(),
+                flips: self.gates.foreign.flips(),
+                contested: self.passed.contested.len(),
+                listed: self.passed.contested.iter().take(LISTED).cloned().collect(),
+            },
+            unseen: self.ledger.unseen().len(),
+            journal: self.ledger.view(),
             pending: self.queue.changes().len(),
             pending_changes: self.queue.changes().iter().take(LISTED).cloned().collect(),
             pending_powers: self.queue.powers(),
@@ -424,23 +609,27 @@ impl Task {
     }
 }
 
+/// What comes of a plan.
+struct Planned {
+    changes: Vec<Change>,
+    powers: Vec<super::desired::PowerChange>,
+    matching: MatchView,
+    at_hand: BTreeMap<OltId, OltAtHand>,
+    flips: Vec<Flip>,
+    agreeing: Vec<ClientId>,
+}
+
+impl Before {
+    fn compare(&self, now: &Directory) -> Vec<Flip> {
+        foreign::flips(now, self.directory.as_deref(), &self.written, &self.recalled, &self.unsure)
+    }
+}
+
 const fn mode_word(mode: OzmapMode) -> &'static str {
     match mode {
         OzmapMode::DryRun => "dry-run",
         OzmapMode::Write => "write",
     }
-}
-
-/// What the brake has to know of each OLT.
-fn at_hand(olts: &[Arc<OltWishes>], onus: &[Candidate<'_>], matches: &Matches) -> BTreeMap<OltId, OltAtHand> {
-    let one = |olt: &Arc<OltWishes>| (olt.olt.clone(), OltAtHand { looks: olt.looks, matched: 0 });
-    let mut at_hand: BTreeMap<OltId, OltAtHand> = olts.iter().map(one).collect();
-    for onu in matches.matched.iter().filter_map(|one| onus.get(one.onu)) {
-        if let Some(olt) = at_hand.get_mut(&onu.wish.identity.onu.olt) {
-            olt.matched += 1;
-        }
-    }
-    at_hand
 }
 
 /// Whether two wishes of an OLT lead to the same plan.

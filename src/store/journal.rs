@@ -3,16 +3,16 @@
 //! An intent is on the disk when [`Journal::write`] has answered; only then may the request go out. Its ending follows when OZmap was
 //! seen to show it, or not to. So a process that is killed at any instant knows afterwards what it may have written.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 use tokio::sync::oneshot;
 
-use super::identity::millis;
+use super::identity::{millis, parse_key};
 use super::queue::Queue;
 use super::{StoreError, open};
-use crate::model::Timestamp;
+use crate::model::{OltId, OnuId, OnuKey, Timestamp};
 
 /// Rows that are deleted in one transaction, so that nobody waits long for it.
 const THINNED_AT_ONCE: u32 = 5_000;
@@ -35,10 +35,8 @@ pub struct Intent {
     pub wanted: u8,
     /// Who wants it.
     pub origin: Origin,
-    /// The OLT behind it.
-    pub olt: String,
-    /// The ONU behind it, by its key.
-    pub onu: String,
+    /// The ONU behind it.
+    pub onu: OnuId,
     /// Why.
     pub why: String,
     /// The incident that explains it.
@@ -125,11 +123,18 @@ pub(super) struct Request {
 #[derive(Debug, Clone)]
 pub struct Journal {
     queue: Arc<Queue>,
+    path: PathBuf,
 }
 
 impl Journal {
-    pub(super) const fn new(queue: Arc<Queue>) -> Self {
-        Self { queue }
+    pub(super) const fn new(queue: Arc<Queue>, path: PathBuf) -> Self {
+        Self { queue, path }
+    }
+
+    /// The database that it stands in.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes down endings of earlier intents, then new intents, in one transaction, and answers when it is on the disk: with the
@@ -177,8 +182,8 @@ pub(super) fn write(connection: &Connection, request: &Request) -> rusqlite::Res
                 intent.wanted,
                 at,
                 origin,
-                intent.olt,
-                intent.onu,
+                intent.onu.olt.as_str(),
+                intent.onu.key.to_string(),
                 why,
                 intent.incident
             ])
@@ -215,8 +220,10 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
             was: row.get(2)?,
             wanted: row.get(3)?,
             origin: if row.get::<_, i64>(7)? == 2 { Origin::Revert } else { Origin::Push },
-            olt: row.get(8)?,
-            onu: row.get(9)?,
+            onu: OnuId {
+                olt: OltId::new(&row.get::<_, String>(8)?),
+                key: parse_key(&row.get::<_, String>(9)?).unwrap_or_else(|| OnuKey::new(&[])),
+            },
             why: row.get(10)?,
             incident: row.get(11)?,
         },
@@ -280,8 +287,7 @@ mod tests {
             was,
             wanted,
             origin: Origin::Push,
-            olt: "a".to_owned(),
-            onu: "1.2".to_owned(),
+            onu: OnuId { olt: OltId::new("a"), key: OnuKey::new(&[1, 2]) },
             why: "light lost".to_owned(),
             incident: None,
         }

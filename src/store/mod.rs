@@ -118,7 +118,7 @@ impl Store {
     /// Where is written down what is about to be written to OZmap.
     #[must_use]
     pub fn journal(&self) -> Journal {
-        Journal::new(Arc::clone(&self.queue))
+        Journal::new(Arc::clone(&self.queue), self.path.clone())
     }
 
     /// What was kept of an OLT. Blocks.

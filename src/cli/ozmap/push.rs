@@ -1,21 +1,27 @@
-//! `oltwatch ozmap push --once`: makes OZmap show what two looks at everything agree on, and ends.
+//! `oltwatch ozmap push --once`: makes OZmap show what two looks at everything agree on, and ends. Without `--once`, `--approve`
+//! lets a running daemon write what its brake holds.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::follow::follow;
 use super::{Desk, OzmapArgs, print_csv, print_json};
 use crate::cli::args::{Format, duration};
 use crate::cli::error::CliError;
 use crate::cli::look::{Looked, look_at};
+use crate::cli::maintenance::known_olt;
 use crate::cli::poll::tell_failures;
 use crate::cli::stop::{on_signal, stopped};
 use crate::cli::{Outcome, out};
+use crate::config::maintenance::{Maintenance, boxes_under_way};
 use crate::config::{BrakeRule, OzmapMode, Thresholds};
-use crate::model::SweepKind;
+use crate::daemon::maintenance;
+use crate::model::{SweepKind, Timestamp};
 use crate::ozmap::{Braked, Looks, OltWishes, PushSnapshot, Pusher, Written};
+use crate::store::{Store, StoreError};
 
 /// `ozmap push`.
 #[derive(Debug, Args)]
@@ -23,11 +29,15 @@ pub(in crate::cli) struct PushArgs {
     #[command(flatten)]
     pub(super) args: OzmapArgs,
     /// Push once and end; `oltwatch run` pushes for as long as it runs
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "approve")]
     pub(super) once: bool,
-    /// Also write what the brake would hold: many clients of one OLT that turn to ERROR at once
+    /// Also write what the brake would hold: many clients of one OLT that turn to ERROR at once. Without --once, tell a
+    /// running daemon to write what it holds now; it knows within seconds
     #[arg(long)]
     pub(super) approve: bool,
+    /// Only what is held of this OLT; * stands for any text
+    #[arg(long, value_name = "NAME", requires = "approve", conflicts_with = "once")]
+    pub(super) olt: Option<String>,
     /// How long to wait between the two looks: an ONU that restarts is back by then
     #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
     pub(super) between: Duration,
@@ -41,12 +51,20 @@ struct Result<'a> {
     /// Clients that the brake holds.
     held: usize,
     braked: &'a [Braked],
+    /// Clients whose boxes are worked on.
+    maintained: usize,
+    /// Clients that others set.
+    foreign: usize,
     /// Clients that OZmap refuses or whose writes keep failing.
     not_written: usize,
     last_error: Option<&'a str>,
 }
 
-pub(super) async fn run(desk: &Desk, approve: bool, between: Duration) -> std::result::Result<Outcome, CliError> {
+pub(super) async fn run(desk: &Desk, args: &PushArgs) -> std::result::Result<Outcome, CliError> {
+    let &PushArgs { approve, between, .. } = args;
+    if !args.once {
+        return approve_of_daemon(desk, args.olt.as_deref());
+    }
     if desk.ozmap.mode == OzmapMode::DryRun {
         return Err(CliError::Failed(
             "[ozmap] mode is \"dry-run\", so nothing is written; \"ozmap diff\" shows what would be. \
@@ -54,9 +72,11 @@ pub(super) async fn run(desk: &Desk, approve: bool, between: Duration) -> std::r
                 .to_owned(),
         ));
     }
+    let store = open_store(desk)?;
+    let calendar = super::diff::calendar(desk)?;
     let mut stop = on_signal()?;
     let looked = tokio::select! {
-        looked = look_twice(desk, between) => looked,
+        looked = look_twice(desk, between, &calendar) => looked,
         () = stopped(&mut stop) => return Ok(Outcome::Failed),
     };
     let mut ozmap = desk.ozmap.clone();
@@ -64,54 +84,60 @@ pub(super) async fn run(desk: &Desk, approve: bool, between: Duration) -> std::r
         ozmap.brake = BrakeRule { share: 1.0, least: usize::MAX };
     }
     let (_shutdown, ends) = watch::channel(false);
-    let pusher = Pusher::spawn(&desk.client, &ozmap, ends);
+    let journal = store.as_ref().map(Store::journal);
+    let pusher = Pusher::spawn_journaled(&desk.client, &ozmap, journal, ends);
+    pusher.maintain_boxes(boxes_under_way(&calendar, Timestamp::from(SystemTime::now())));
     // All of it is there before the directory is, so the first plan is of everything.
     let count = looked.len();
     for (wishes, _) in &looked {
         pusher.submit(wishes.clone());
     }
-    let mut snapshots = pusher.subscribe();
-    let mut told = None;
-    loop {
-        let now = snapshots.borrow_and_update().clone();
-        if now.last_error != told {
-            if let Some(error) = &now.last_error {
-                out::note(&format!("warning: {}", error.message));
-            }
-            told.clone_from(&now.last_error);
-        }
-        if is_over(&now, count) {
-            break;
-        }
-        tokio::select! {
-            changed = snapshots.changed() => if changed.is_err() {
-                break;
-            },
-            () = stopped(&mut stop) => {
-                out::note("stopped: the write in hand is finished");
-                break;
-            }
-        }
+    let end = follow(&pusher, &mut stop, |now| is_over(now, count)).await;
+    if let Some(store) = store {
+        tokio::task::block_in_place(|| store.close());
     }
-    pusher.stop().await;
-    let end = pusher.snapshot();
     let looks: Vec<Looked> = looked.into_iter().map(|(_, looked)| looked).collect();
     show(desk, &end, &looks)?;
-    let all = end.directory.is_some() && end.halted.is_none() && end.pending == 0 && end.held == 0;
+    let all = end.directory.is_some() && end.halted.is_none() && end.pending + end.unseen == 0 && end.held == 0;
     match (tell_failures(&looks, false), all) {
         (Outcome::Done, true) => Ok(Outcome::Done),
         _ => Ok(Outcome::Failed),
     }
 }
 
+/// The database, for its journal.
+fn open_store(desk: &Desk) -> std::result::Result<Option<Store>, CliError> {
+    let Some(store) = &desk.loaded.config.store else { return Ok(None) };
+    match Store::open(&store.path, store.keep) {
+        Ok(store) => Ok(Some(store)),
+        Err(error @ StoreError::InUse { .. }) => Err(CliError::Failed(format!(
+            "{error}\nA daemon that runs pushes by itself; \"ozmap push --approve\" without --once lets it write what its brake holds"
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells a daemon that runs.
+fn approve_of_daemon(desk: &Desk, olt: Option<&str>) -> std::result::Result<Outcome, CliError> {
+    let config = &desk.loaded.config;
+    let olt = olt.map(|olt| known_olt(config, olt)).transpose()?;
+    let Some(path) = &config.maintenance_file else {
+        return Err(CliError::Failed("the configuration has no place at which a daemon looks for commands".to_owned()));
+    };
+    maintenance::approve(path, olt.clone(), Timestamp::from(SystemTime::now()))?;
+    let of = olt.map_or_else(|| "every OLT".to_owned(), |olt| olt.to_string());
+    out::print(&format!("a daemon that runs writes within seconds what its brake holds now of {of}\n"))?;
+    Ok(Outcome::Done)
+}
+
 /// Whether there is nothing left that waiting would bring.
 fn is_over(now: &PushSnapshot, olts: usize) -> bool {
     let planned = now.directory.is_some() && now.olts == olts;
-    now.halted.is_some() || (planned && now.pending + now.pending_powers <= now.aside)
+    now.halted.is_some() || (planned && now.pending + now.unseen + now.pending_powers <= now.aside)
 }
 
 /// Two looks at every OLT, and what they agree on.
-async fn look_twice(desk: &Desk, between: Duration) -> Vec<(OltWishes, Looked)> {
+async fn look_twice(desk: &Desk, between: Duration, calendar: &[Maintenance]) -> Vec<(OltWishes, Looked)> {
     let (config, library) = (&desk.loaded.config, &desk.loaded.library);
     let look = async |kinds: &[SweepKind]| look_at(&config.olts, &config.snmp, library, kinds).await;
     let first = look(&[SweepKind::Inventory, SweepKind::State, SweepKind::Optics]).await;
@@ -133,7 +159,7 @@ async fn look_twice(desk: &Desk, between: Duration) -> Vec<(OltWishes, Looked)> 
                 }
             }
             let complete = first.is_complete();
-            let mut wishes = super::diff::judge(&first, &thresholds, &desk.ozmap.status);
+            let mut wishes = super::diff::judge(&first, &thresholds, &desk.ozmap.status, calendar);
             // One of the two broke off: what it did not read is not agreed on.
             wishes.complete &= complete;
             wishes.looks = Looks { state: 2, optics: 2 };
@@ -163,13 +189,21 @@ fn show(desk: &Desk, end: &PushSnapshot, looked: &[Looked]) -> std::result::Resu
             written: &end.written,
             held: end.held,
             braked: &end.braked,
-            not_written: end.pending,
+            maintained: end.maintained,
+            foreign: end.foreign.contested,
+            not_written: end.pending + end.unseen,
             last_error,
         }),
         Format::Csv => print_csv(
             ["set_to_error", "set_to_ok", "powers", "held", "not_written"],
-            [[end.written.error, end.written.ok, end.written.powers, end.held as u64, end.pending as u64]
-                .map(|count| count.to_string())],
+            [[
+                end.written.error,
+                end.written.ok,
+                end.written.powers,
+                end.held as u64,
+                (end.pending + end.unseen) as u64,
+            ]
+            .map(|count| count.to_string())],
         ),
         Format::Table => {
             let mut text = format!("{} set to error, {} to ok", end.written.error, end.written.ok);
@@ -182,6 +216,16 @@ fn show(desk: &Desk, end: &PushSnapshot, looked: &[Looked]) -> std::result::Resu
             }
             if end.pending > 0 {
                 text.push_str(&format!("{} not written\n", end.pending));
+            }
+            if end.unseen > 0 {
+                text.push_str(&format!("{} written, but not seen in OZmap yet\n", end.unseen));
+            }
+            if end.maintained > 0 {
+                text.push_str(&format!("{} held as their boxes are worked on\n", end.maintained));
+            }
+            if end.foreign.contested > 0 {
+                let (left, policy) = (end.foreign.contested, end.foreign.policy);
+                text.push_str(&format!("{left} left as others set them (foreign = \"{policy}\")\n"));
             }
             for one in &end.braked {
                 text.push_str(&format!(

@@ -5,6 +5,7 @@ use crate::config::maintenance::{Maintenance, Span, parse_moment, parse_offset, 
 use crate::config::model::Olt;
 use crate::config::reader::Section;
 use crate::config::schema::MAINTENANCE;
+use crate::config::{AddressMatch, Pattern};
 
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 200;
@@ -15,7 +16,10 @@ pub(in crate::config) fn maintenance(root: &Section<'_>, olts: &[Olt]) -> Vec<Ma
 }
 
 fn one(section: &Section<'_>, olts: &[Olt]) -> Option<Maintenance> {
-    let place = place_of(section, olts);
+    let (place, boxes) = match section.at("box") {
+        Some(_) => (AddressMatch { olt: None, pon: None }, Some(boxes(section)?)),
+        None => (place_of(section, olts), None),
+    };
     section.require("reason", "why, for those who see it");
     let reason = section.text("reason", "why, in at most 200 characters", |text| {
         let fits =
@@ -23,7 +27,20 @@ fn one(section: &Section<'_>, olts: &[Olt]) -> Option<Maintenance> {
         if fits { Ok(text.trim().to_owned()) } else { Err(String::new()) }
     });
     let span = if section.at("weekly").is_some() { weekly(section) } else { once(section) };
-    Some(Maintenance { place, span: span?, reason: reason?.value })
+    Some(Maintenance { place, boxes, span: span?, reason: reason?.value })
+}
+
+fn boxes(section: &Section<'_>) -> Option<Pattern> {
+    for key in ["olt", "pon"] {
+        if section.at(key).is_some() {
+            section.wrong(key, "\"box\" is given already; expected either that, or olt and pon");
+        }
+    }
+    let expected = "the id or name of a box in OZmap, with * for any text, such as \"CTO 12*\"";
+    let boxes = section.text("box", expected, |text| {
+        if text.trim() == text && !text.is_empty() { Ok(Pattern::new(text)) } else { Err(String::new()) }
+    })?;
+    Some(boxes.value)
 }
 
 fn weekly(section: &Section<'_>) -> Option<Span> {

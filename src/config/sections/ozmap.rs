@@ -5,11 +5,11 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::address;
-use crate::config::model::{BrakeRule, MatchBy, Ozmap, OzmapMode, StatusMap};
+use crate::config::model::{BrakeRule, ForeignPolicy, MatchBy, Ozmap, OzmapMode, StatusMap};
 use crate::config::reader::{Section, alternatives, did_you_mean};
 use crate::config::schema::{OZMAP, STATUS};
 use crate::config::secret::Wanted;
-use crate::model::Verdict;
+use crate::model::{Decibels, Verdict};
 
 const TOKEN: Wanted = Wanted { stem: "token", inline: true, what: "OZmap's API key", least: 1, header: true };
 
@@ -39,6 +39,11 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
         regex::Regex::new(pattern).map_err(|error| format!("; {}", one_line(&error)))
     });
     let write_power = section.flag("write_power");
+    let dead_band = section
+        .number("power_dead_band_db", "a number of dB from 0.1 to 10", |db| (0.1..=10.0).contains(&db))
+        .and_then(|db| Decibels::new(db.value).ok());
+    let foreign = section.word("foreign", ForeignPolicy::WORDS);
+    let foreign_every = section.duration("foreign_every");
     let share = section.number("brake_share", "a share from 0 to 1, such as 0.1", |share| (0.0..=1.0).contains(&share));
     let least = section.whole("brake_least", 1..=1_000_000);
     let status = section.section("status", &STATUS);
@@ -57,6 +62,9 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
         match_by: match_by.unwrap_or_else(|| MATCH_BY.iter().map(|(_, key)| *key).collect()),
         code_pattern: code_pattern.map(|at| at.value),
         write_power: write_power.unwrap_or(false),
+        power_dead_band: dead_band.unwrap_or(Decibels::from_thousandths(500)),
+        foreign: foreign.map_or(ForeignPolicy::Ours, |at| at.value),
+        foreign_every: foreign_every.unwrap_or(Duration::from_secs(10 * 60)),
         brake: BrakeRule { share: share.map_or(0.1, |at| at.value), least: size(least, 20) },
         status: status.unwrap_or_default(),
     })

@@ -113,6 +113,7 @@ fn every_value_that_it_shows_is_valid() {
                         | "community_file"
                         | "auth_file"
                         | "privacy_file"
+                        | "box"
                         | "weekly"
                         | "utc_offset"
                 )

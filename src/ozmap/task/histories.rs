@@ -24,6 +24,7 @@ fn wish(n: usize, verdict: Verdict) -> Wish {
         evidence: SweepKind::State,
         reason: Arc::from("test"),
         rx: None,
+        incident: None,
     }
 }
 
@@ -109,7 +110,7 @@ async fn history(seed: u64) {
     };
     more_reads().await;
     let mut snapshots = pusher.subscribe();
-    let settled = snapshots.wait_for(|snapshot| snapshot.pending == 0);
+    let settled = snapshots.wait_for(|snapshot| snapshot.pending + snapshot.unseen == 0);
     tokio::time::timeout(Duration::from_secs(60), settled).await.unwrap().unwrap();
     let writes = count("P");
     more_reads().await;

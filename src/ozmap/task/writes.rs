@@ -1,15 +1,18 @@
-//! The pusher's writes: sending them, reading batches back, and what a failure means for the next ones.
+//! The pusher's writes: writing them down, sending them, reading them back, and what a failure means for the next ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Halt, STREAK, Task, now_utc};
 use crate::ozmap::desired::PowerChange;
 use crate::ozmap::error::{OzmapError, Remedy};
 use crate::ozmap::ids::{ClientId, Status};
-use crate::ozmap::push::Batch;
+use crate::ozmap::ledger::Sent;
+use crate::ozmap::push::{Batch, IdList};
 use crate::ozmap::queue::{Item, Operation};
 use crate::ozmap::snapshot::LastError;
+use crate::store::journal::Ending;
 
 impl Task {
     pub(super) async fn check(&mut self) {
@@ -30,43 +33,144 @@ impl Task {
         }
     }
 
+    /// Takes in what an earlier process left open.
+    pub(super) async fn recall(&mut self) {
+        let (now, timing) = (self.now(), *self.client.timing());
+        let shown = self.ledger.recall(now, &timing).await;
+        let shown = shown
+            .into_iter()
+            .filter_map(|one| Some((ClientId::from_octets(one.client), Status::from_number(i64::from(one.status))?)));
+        self.gates.foreign.recall(shown);
+    }
+
+    pub(super) async fn acknowledge(&mut self) {
+        self.step().await;
+        let timing = *self.client.timing();
+        self.ledger.acknowledge(now_utc(), self.now(), &timing).await;
+    }
+
     pub(super) async fn perform(&mut self, operation: Operation) {
         match operation {
-            Operation::Single(client, status) => match self.client.patch_status(client, status, 1).await {
-                Ok(()) => self.succeeded(&HashMap::from([(client, status)])),
-                Err(error) => self.failed(&error, Item::Client(client)),
-            },
+            Operation::Single(client, status) => {
+                let clients = HashSet::from([client]);
+                if !self.write_down(&clients, false).await {
+                    return;
+                }
+                match self.client.patch_status(client, status, 1).await {
+                    Ok(()) => self.taken(&clients, status),
+                    // It may have been carried out all the same. As long as it is wanted it goes again, else it is read back.
+                    Err(error) => {
+                        if error.remedy() == Remedy::SkipItem {
+                            self.ledger.end(client, Ending::Refused);
+                        }
+                        self.failed(&error, Item::Client(client));
+                    }
+                }
+                self.step().await;
+            }
             Operation::Batch(batch) => self.perform_batch(&batch).await,
             Operation::Power(change) => self.perform_power(change).await,
         }
     }
 
     async fn perform_batch(&mut self, batch: &Batch) {
-        if let Err(error) = self.client.post_batch(batch, 1).await {
-            self.batch_failed(&error, batch);
+        let clients: HashSet<ClientId> = batch.ids().iter().collect();
+        if !self.write_down(&clients, true).await {
             return;
         }
-        let shown = match self.client.statuses(batch.ids(), 1).await {
+        match self.client.post_batch(batch, 1).await {
+            Ok(()) => self.taken(&clients, batch.status()),
+            Err(error) => return self.batch_failed(&error, batch),
+        }
+        self.step().await;
+        self.read_back(batch.ids()).await;
+    }
+
+    /// The intent stands in the journal, or nothing is sent.
+    async fn write_down(&mut self, clients: &HashSet<ClientId>, in_batch: bool) -> bool {
+        self.step().await;
+        let (changes, now, timing) = (self.queue.of(clients), self.now(), *self.client.timing());
+        let written = self.ledger.intend(changes, in_batch, now_utc(), now, &timing).await;
+        self.step().await;
+        written
+    }
+
+    /// OZmap took it: it counts as shown until it is seen.
+    fn taken(&mut self, clients: &HashSet<ClientId>, status: Status) {
+        self.streak = 0;
+        self.denials = 0;
+        let now = self.now();
+        self.ledger.taken(clients.iter().copied(), now);
+        self.queue.taken(clients, status);
+        for client in clients {
+            self.know(*client, Some(status), now);
+        }
+    }
+
+    fn know(&mut self, client: ClientId, status: Option<Status>, now: Duration) {
+        Arc::make_mut(&mut self.shown).statuses.insert(client, status);
+        self.shown_at.insert(Item::Client(client), now);
+    }
+
+    /// Sees what came of writes.
+    pub(super) async fn read_back(&mut self, clients: &IdList) {
+        let read = self.client.statuses(clients, 1).await;
+        self.read_back_first = true;
+        let shown = match read {
             Ok(shown) => shown,
             Err(error) => {
-                self.batch_failed(&error, batch);
+                // The next read of the directory sees it too.
+                self.read_back_failures = self.read_back_failures.saturating_add(1);
+                self.not_read_back_before = self.now() + self.client.timing().ceiling(self.read_back_failures);
+                self.rest(&error, "what was written to OZmap could not be read back");
                 return;
             }
         };
-        let mut done = HashMap::new();
-        for id in batch.ids().iter() {
-            if shown.get(&id).copied().flatten() == Some(batch.status()) {
-                done.insert(id, batch.status());
-            } else {
-                self.written.unverified += 1;
-                self.queue.unverified(id);
-            }
+        self.read_back_failures = 0;
+        let mut left = 0;
+        for client in clients.iter() {
+            left += usize::from(!self.settle(client, shown.get(&client).copied()));
         }
-        let left = batch.ids().len() - done.len();
         if left > 0 {
-            tracing::warn!(clients = left, "a batch was taken, but OZmap does not show it for some: they go again");
+            tracing::warn!(clients = left, "OZmap does not show what was written for some: they are planned anew");
         }
-        self.succeeded(&done);
+        self.step().await;
+    }
+
+    /// OZmap shows this; `None`: it does not know the client. True when it is what was written.
+    pub(super) fn settle(&mut self, client: ClientId, shows: Option<Option<Status>>) -> bool {
+        let Some(to) = self.ledger.unseen().get(&client).map(|unseen| unseen.to) else { return true };
+        let now = self.now();
+        self.know(client, shows.flatten(), now);
+        if shows.flatten() == Some(to) {
+            let unseen = self.ledger.end(client, Ending::Shown);
+            let ours = unseen.as_ref().is_some_and(|unseen| unseen.change.is_some());
+            // What nobody knew to be carried out was not planned with.
+            self.dirty |= unseen.is_some_and(|unseen| !matches!(unseen.sent, Sent::Taken(_)));
+            self.gates.foreign.written(client, to, now);
+            match to {
+                Status::Ok => self.written.ok += u64::from(ours),
+                Status::Error => self.written.error += u64::from(ours),
+            }
+            tracing::debug!(%client, status = %to, "written");
+            self.queue.done(&HashMap::from([(client, to)]));
+            if self.queue.changes().is_empty() && self.ledger.unseen().is_empty() {
+                tracing::info!(oks = self.written.ok, errors = self.written.error, "OZmap shows what it should");
+            }
+            return true;
+        }
+        let Some(unseen) = self.ledger.end(client, Ending::Other) else { return true };
+        self.dirty = true;
+        if let (Sent::Taken(_), Some(change)) = (unseen.sent, unseen.change) {
+            self.written.unverified += 1;
+            let timing = *self.client.timing();
+            match unseen.in_batch {
+                true => self.queue.unverified(client),
+                false => self.queue.failed(Item::Client(client), now, &timing),
+            }
+            self.queue.put_back(change);
+        }
+        false
     }
 
     async fn perform_power(&mut self, change: PowerChange) {
@@ -83,29 +187,6 @@ impl Task {
         }
     }
 
-    fn succeeded(&mut self, done: &HashMap<ClientId, Status>) {
-        if done.is_empty() {
-            return;
-        }
-        self.streak = 0;
-        self.denials = 0;
-        let now = self.now();
-        let shown = Arc::make_mut(&mut self.shown);
-        for (client, status) in done {
-            shown.statuses.insert(*client, Some(*status));
-            self.shown_at.insert(Item::Client(*client), now);
-            match status {
-                Status::Ok => self.written.ok += 1,
-                Status::Error => self.written.error += 1,
-            }
-            tracing::debug!(%client, %status, "written");
-        }
-        self.queue.done(done);
-        if self.queue.changes().is_empty() {
-            tracing::info!(oks = self.written.ok, errors = self.written.error, "OZmap shows what it should");
-        }
-    }
-
     fn batch_failed(&mut self, error: &OzmapError, batch: &Batch) {
         for id in batch.ids().iter() {
             match error.remedy() {
@@ -119,7 +200,7 @@ impl Task {
                 Remedy::Retry | Remedy::FixSetup => self.queue.unverified(id),
             }
         }
-        self.rest(error);
+        self.rest(error, "a write to OZmap failed");
     }
 
     fn failed(&mut self, error: &OzmapError, item: Item) {
@@ -133,11 +214,11 @@ impl Task {
             Remedy::Retry => self.queue.failed(item, now, self.client.timing()),
             _ => {}
         }
-        self.rest(error);
+        self.rest(error, "a write to OZmap failed");
     }
 
-    /// After a failed write: how long the host is left alone, and what is said of it.
-    fn rest(&mut self, error: &OzmapError) {
+    /// After a failure: how long the host is left alone, and what is said of it.
+    fn rest(&mut self, error: &OzmapError, what: &str) {
         let timing = *self.client.timing();
         let now = self.now();
         match error.remedy() {
@@ -159,7 +240,7 @@ impl Task {
             }
         }
         *self.written.failed.entry(error.outcome()).or_default() += 1;
-        tracing::warn!(%error, streak = self.streak, "a write to OZmap failed");
+        tracing::warn!(%error, streak = self.streak, "{what}");
         self.note(error);
     }
 
@@ -170,6 +251,18 @@ impl Task {
         let since = self.halt.as_ref().map_or_else(now_utc, |halt| halt.since);
         self.halt = Some(Halt { since, why: error.to_string(), next_check });
     }
+
+    /// A place at which tests kill the process.
+    #[cfg(test)]
+    async fn step(&self) {
+        if let Some(steps) = &self.steps {
+            steps.pass().await;
+        }
+    }
+
+    #[cfg(not(test))]
+    #[allow(clippy::unused_async)] // As above.
+    async fn step(&self) {}
 
     pub(super) fn note(&mut self, error: &OzmapError) {
         self.last_error = Some(LastError { at: now_utc(), message: error.to_string() });
