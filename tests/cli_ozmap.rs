@@ -139,3 +139,69 @@ fn push_writes_what_two_looks_say_and_only_when_it_may() {
     assert!(approved.stdout.starts_with("6 set to error, 0 to ok"), "{approved:?}");
     assert!(writes() > before);
 }
+
+#[test]
+fn what_was_pushed_is_put_back_from_the_journal_but_for_what_others_changed_since() {
+    let folder = tempfile::tempdir().unwrap();
+    let (olt, ozmap) = (Running::huawei(2, 3, &[]), Running::ozmap(&["--clients", "6"]));
+    let set = |code: &str, status: u8| {
+        let set = ozmap.http(&format!("POST /_sim/clients/{code}/status"), &format!("{{\"status\": {status}}}"));
+        assert!(set.starts_with("HTTP/1.1 204"), "{set}");
+    };
+    set("10002", 1);
+    let section =
+        |mode: &str| format!("{}mode = \"{mode}\"\n[store]\npath = \"o.db\"\n", ozmap_section(&ozmap.address));
+    let ozmap_command = |section: &str, arguments: &[&str]| {
+        let path = config(folder.path(), &[("olt-a", &olt.address)], section);
+        run(&[&["ozmap"], arguments, &["-c", path.to_str().unwrap()]].concat())
+    };
+    let write = section("write");
+    let nothing = ozmap_command(&write, &["revert", "--since", "1h", "--dry-run"]);
+    assert!(nothing.code == 1 && nothing.stderr.contains("there is no such file"), "{nothing:?}");
+
+    let flood = format!("{write}[thresholds]\nsensitivity_dbm = -9.0\noverload_dbm = -8.0\nweak_margin_db = 0.1\n");
+    let push = ["push", "--once", "--approve", "--between", "10ms"];
+    let pushed = ozmap_command(&flood, &push);
+    assert!(pushed.code == 0 && pushed.stdout.starts_with("5 set to error, 0 to ok"), "{pushed:?}");
+    set("10003", 0);
+    // What others changed is told by diff too, and left where the policy says so.
+    let theirs = flood.replace("[store]", "foreign = \"theirs\"\n[store]");
+    let diff = ozmap_command(&theirs, &["diff"]);
+    assert!(diff.stdout.contains("0 of 6 matched clients would change"), "{diff:?}");
+    assert!(diff.stdout.contains("left as others set them (foreign = \"theirs\"): 1 clients"), "{diff:?}");
+    let csv = ozmap_command(&theirs, &["diff", "--format", "csv"]).stdout;
+    assert!(csv.lines().any(|line| line.contains(",10003,") && line.contains(",others,")), "{csv}");
+
+    let dry = ozmap_command(&write, &["revert", "--since", "1h", "--dry-run"]);
+    assert_eq!(dry.code, 0, "{dry:?}");
+    assert!(dry.stdout.contains("4 would be put back; 0 left as others changed them since, 1 need nothing"), "{dry:?}");
+    // It writes whatever mode says: somebody asked for it by name.
+    let back = ozmap_command(&section("dry-run"), &["revert", "--since", "1h"]);
+    assert!(back.code == 0 && back.stdout.contains("4 put back"), "{back:?}");
+    assert!(back.stderr.contains("mode = \"dry-run\""), "{back:?}");
+    let again = ozmap_command(&write, &["revert", "--since", "1h", "--format", "json"]).json();
+    assert_eq!((&again["written"]["ok"], &again["not_written"]), (&0.into(), &0.into()), "{again}");
+    let diff = ozmap_command(&write, &["diff"]);
+    assert!(diff.stdout.starts_with("0 of 6") || diff.stdout.contains("1 of 6"), "as it was before: {diff:?}");
+}
+
+#[test]
+fn work_on_a_box_holds_its_clients_and_an_approval_is_for_a_daemon() {
+    let scene = scene("6", &[]);
+    scene.ozmap.http("POST /_sim/clients/10002/status", "{\"status\": 1}");
+    assert!(scene.run(&["diff"]).stdout.contains("1 of 6 matched clients would change"));
+    let add = |more: &[&str]| {
+        run(&[&["maintenance", "add", "--for", "1h", "--reason", "splitter", "-c", &scene.config], more].concat())
+    };
+    assert_eq!(add(&[]).code, 2, "neither OLT nor box");
+    assert_eq!(add(&["--box", "*", "--olt", "olt-a"]).code, 2, "both");
+    let added = add(&["--box", "*"]);
+    assert!(added.code == 0 && added.stdout.contains("box *"), "{added:?}");
+    let held = scene.run(&["diff"]);
+    assert!(held.stdout.contains("0 of 6 matched clients would change"), "{held:?}");
+    assert!(held.stdout.contains("held as box * is worked on: 1 clients"), "{held:?}");
+
+    assert_eq!(scene.run(&["push", "--approve", "--olt", "nowhere"]).code, 2);
+    let told = scene.run(&["push", "--approve", "--olt", "olt-*"]);
+    assert!(told.code == 0 && told.stdout.contains("what its brake holds now of olt-*"), "{told:?}");
+}
