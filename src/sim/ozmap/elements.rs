@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::fields::{Field, FieldKind, House, Row};
 use super::marks::Mark;
 use super::model::{BoxType, IdKind, ObjectId, Project};
-use super::plant::{Cable, Joint, JointKind, Olt, Place, Pon, Shelf, Slot, Strand};
+use super::plant::{Cable, Joint, JointKind, Olt, Place, PlaceKind, Pon, Shelf, Slot, Strand};
 use super::render::{self, IdKey, OLT_COMMUNITY, OLT_PASSWORD, OLT_USER, port_id};
 use super::seed::EPOCH;
 
@@ -167,10 +167,10 @@ impl Place {
     fn field(&self, key: &str) -> Field<'_> {
         match key {
             "name" => Field::Text(&self.name),
-            "kind" => Field::Text(match self.id {
-                id if id.is(IdKind::Pop) => "Pop",
-                id if id.is(IdKind::Building) => "Building",
-                _ => "Box",
+            "kind" => Field::Text(match self.kind {
+                PlaceKind::Pop => "Pop",
+                PlaceKind::Building => "Building",
+                PlaceKind::Box => "Box",
             }),
             "coords" => Field::Point(self.coords.0, self.coords.1),
             "lng" => Field::Number(self.coords.0),
@@ -198,7 +198,9 @@ impl Cable {
             "name" => self.name.as_deref().map_or(Field::Missing, Field::Text),
             "boxA" => Field::Id(self.ends[0]),
             "boxB" => Field::Id(self.ends[1]),
-            "poles" | "tags" | "ducts" => none(),
+            "poles" => Field::Object,
+            "poles.id" => Field::Many(self.poles.iter().map(|pole| Field::Id(*pole)).collect()),
+            "tags" | "ducts" => none(),
             "fiberNumber" => Field::Number(f64::from(self.fibers)),
             "looseNumber" => Field::Number(f64::from(self.fibers.div_ceil(12))),
             // Kilometres, as in the trace: assumed.
@@ -217,7 +219,7 @@ impl Cable {
 
 impl Strand {
     fn field(&self, key: &str) -> Field<'_> {
-        let is_fiber = self.id.is(IdKind::Fiber);
+        let is_fiber = !self.is_cord();
         match key {
             "kind" => Field::Text(if is_fiber { "Fiber" } else { "Cord" }),
             "name" => Field::Text(if is_fiber { self.name() } else { "" }),
@@ -357,6 +359,7 @@ impl<'a> Element<'a> {
             (Self::Olt(_), _) => json!({"community": OLT_COMMUNITY, "version": "2c", "filter": "", "port": 161,
                                         "enabled": true}),
             (Self::Project(_), _) => json!({"type": {"cableType": ObjectId::of(IdKind::CableType, 1)}, "maxSize": 0.3}),
+            (Self::Cable(cable), _) => cable.poles.iter().map(|pole| json!({"id": pole, "reserve": 0})).collect(),
             (Self::Mark(mark), _) => mark.nested(key),
             _ => Value::Null,
         }
@@ -482,6 +485,7 @@ impl<'a> Row<'a> for Element<'a> {
     fn kind_of(path: &str) -> FieldKind {
         match path {
             "boxType"
+            | "poles.id"
             | "boxA"
             | "boxB"
             | "connectors"

@@ -30,6 +30,9 @@ pub enum SimError {
         /// The names that there are, with commas.
         known: String,
     },
+    /// Identifiers of a generated plant's things are places in its tables, so two would collide.
+    #[error("simulated OZmap: at most one generated plant is expected, found more")]
+    TwoPlants,
     /// More clients than the simulation holds.
     #[error("simulated OZmap: {asked} clients were asked for, at most {most} are held")]
     TooManyClients {

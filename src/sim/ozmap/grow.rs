@@ -9,7 +9,7 @@
 use super::elements::BASE_LOSS;
 use super::filter::distance;
 use super::model::{IdKind, ObjectId};
-use super::plant::{JointKind, NewPlace, Plant};
+use super::plant::{JointKind, NewPlace, PlaceKind, Plant};
 use crate::model::{Dbm, Decibels, Metres};
 
 /// Clients on a splitter of a box.
@@ -81,8 +81,8 @@ struct Laid {
 }
 
 impl Grower {
-    pub(super) fn new(project: ObjectId) -> Self {
-        let plant = Plant::default();
+    /// Continues a plant.
+    pub(super) fn new(plant: Plant, project: ObjectId) -> Self {
         Self {
             plant,
             project,
@@ -107,28 +107,32 @@ impl Grower {
         };
         let place = self.plant.place(cto).map_or((at, cto), |place| (place.coords, place.pole));
         let (length, drop_loss) = along(place.0, at);
-        let (drop, fiber) = self.plant.add_cable(None, [cto, house], length, drop_loss, 1);
+        let drop = self.plant.add_cable(None, [cto, house], length, drop_loss, 1);
+        let fiber = self.plant.add_strand(drop, 1);
         self.plant.lead_out(splitter, usize::try_from(port).unwrap_or(1), fiber);
         let arriving = LAUNCH - sum(&[loss, SPLITTER_16, drop_loss]);
         Socket { box_id: cto, pole: place.1, splitter, port, drop, fiber, arriving }
     }
 
     fn closure(&mut self, name: String, level: u8, at: (f64, f64)) -> ObjectId {
-        let kind = if level == 2 { 1 } else { 2 };
         self.plant.add_place(NewPlace {
-            kind: IdKind::Box,
+            kind: PlaceKind::Box,
             name,
             coords: at,
             level,
             project: self.project,
-            box_type: Some(ObjectId::of(IdKind::BoxType, kind)),
+            pole: None,
         })
     }
 
     fn lay(&mut self, name: String, from: ObjectId, to: ObjectId, fibers: u16) -> Laid {
         let at = |id| self.plant.place(id).map_or((0.0, 0.0), |place| place.coords);
         let (length, loss) = along(at(from), at(to));
-        let (_, fiber) = self.plant.add_cable(Some(name), [from, to], length, loss, fibers);
+        let cable = self.plant.add_cable(Some(name), [from, to], length, loss, fibers);
+        let fiber = self.plant.add_strand(cable, 1);
+        for number in 2..=fibers {
+            self.plant.add_strand(cable, number);
+        }
         Laid { to, fiber, loss }
     }
 
@@ -159,7 +163,7 @@ impl Grower {
         let ceo = self.closure(format!("CEO P{}", pon + 1), 1, (at.0, at.1 + 0.0004));
         let laid = self.lay(format!("CABO P{}", pon + 1), hub, ceo, 1);
         let fusion = self.plant.add_joint(JointKind::Fusion, hub, "", &[FUSION]);
-        self.plant.lead_in(ObjectId::of(IdKind::Fiber, first.sequence() + fed), fusion, 1);
+        self.plant.lead_in(ObjectId::of(IdKind::Strand, first.sequence() + fed), fusion, 1);
         self.plant.lead_out(fusion, 1, laid.fiber);
         let splitter = self.plant.add_joint(JointKind::Splitter, laid.to, "Splitter 1", &[SPLITTER_4; 4]);
         self.plant.lead_in(laid.fiber, splitter, 1);
@@ -180,7 +184,7 @@ impl Grower {
         let far = self.lay(format!("CABO {number:02}B"), near.to, hub, FEEDER);
         let dio = self.plant.add_joint(JointKind::Dio, pop, format!("DIO {number}"), &[PATCH; FEEDER as usize]);
         for fiber in 0..u32::from(FEEDER) {
-            let of = |first: ObjectId| ObjectId::of(IdKind::Fiber, first.sequence() + fiber);
+            let of = |first: ObjectId| ObjectId::of(IdKind::Strand, first.sequence() + fiber);
             self.plant.lead_out(dio, usize::try_from(fiber + 1).unwrap_or(1), of(near.fiber));
             let passing = self.plant.add_joint(JointKind::Passing, passed, "", &[NOTHING]);
             self.plant.lead_in(of(near.fiber), passing, 1);
@@ -198,12 +202,12 @@ impl Grower {
             return pop;
         }
         let pop = self.plant.add_place(NewPlace {
-            kind: IdKind::Pop,
+            kind: PlaceKind::Pop,
             name: format!("POP {}", feeder / SLOT + 1),
             coords: (at.0 - 0.005, at.1 - 0.005),
             level: 0,
             project: self.project,
-            box_type: None,
+            pole: None,
         });
         self.pop = Some(pop);
         pop
@@ -224,7 +228,7 @@ impl Grower {
         let Some(slot) = self.slot else { return };
         let potency = if index == 1 { Dbm::from_thousandths(0) } else { LAUNCH };
         let pon = self.plant.add_pon(slot, narrow(index % SLOT + 1), potency, 64);
-        let cord = self.plant.add_cord(pop);
+        let cord = self.plant.add_strand(pop, 1);
         self.plant.plug(pon, cord);
         self.plant.lead_in(cord, dio, usize::try_from(fed + 1).unwrap_or(1));
     }
@@ -238,7 +242,8 @@ impl Grower {
         self.plant.lead_in(laid.fiber, splitter, 1);
         let place = self.plant.place(cto).map_or((at, cto), |place| (place.coords, place.pole));
         let (length, loss) = along(place.0, at);
-        let (drop, fiber) = self.plant.add_cable(None, [cto, house], length, loss, 1);
+        let drop = self.plant.add_cable(None, [cto, house], length, loss, 1);
+        let fiber = self.plant.add_strand(drop, 1);
         self.plant.lead_out(splitter, 1, fiber);
         let arriving = LAUNCH - sum(&[laid.loss, SPLITTER_16, loss]);
         Socket { box_id: cto, pole: place.1, splitter, port: 1, drop, fiber, arriving }

@@ -80,6 +80,7 @@ mod rows;
 mod seed;
 mod server;
 mod store;
+mod town;
 mod trace;
 
 #[cfg(test)]
@@ -92,6 +93,8 @@ mod http_tests;
 mod plant_tests;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod town_tests;
 
 pub use error::SimError;
 pub use fault_names::{FAULTS, FaultHelp, ParseFaultError};

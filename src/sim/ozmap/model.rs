@@ -7,44 +7,49 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::model::Timestamp;
+use crate::sim::plant::Entity;
 
 /// An OZmap identifier: 24 lower-case hex characters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId([u8; 12]);
 
-/// What an [`ObjectId`] of ours names; one octet of it, so that identifiers of two kinds never meet.
+/// What an [`ObjectId`] of ours names; one octet of it, so that identifiers of two kinds never meet. From 0x80 on they
+/// are those of [`crate::sim::plant::Entity`], and the sequence is the place in the table, from 0 on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IdKind {
     Client = 0x00,
     Property = 0x01,
     Onu = 0x0a,
-    Box = 0x0b,
-    Splitter = 0x0c,
-    Drop = 0x0d,
-    Pole = 0x0e,
+    PlantOnu = 0x0b,
     Project = 0x0f,
-    Fiber = 0x1f,
     BoxType = 0x2b,
-    Building = 0x3b,
-    User = 0x4e,
-    Cable = 0x10,
-    Dio = 0x20,
-    Fusion = 0x21,
-    Connector = 0x22,
-    Passing = 0x23,
-    Shelf = 0x24,
-    Olt = 0x25,
-    Slot = 0x26,
-    Pon = 0x27,
-    Pop = 0x28,
-    Cord = 0x29,
     SplitterPort = 0x2c,
     CableType = 0x2d,
+    User = 0x4e,
     PendencyType = 0x50,
     Pendency = 0x51,
     Post = 0x52,
     /// Kinds of splitters, fusions, OLTs …, which are named and not listed.
     Type = 0x60,
+    Place = 0x80,
+    Cable = 0x81,
+    Drop = 0x82,
+    Strand = 0x83,
+    Joint = 0x84,
+    Splitter = 0x85,
+    Dio = 0x86,
+    Olt = 0x87,
+    Shelf = 0x88,
+    Slot = 0x89,
+    Pon = 0x8a,
+    Pole = 0x8b,
+    PlantProperty = 0x8d,
+}
+
+impl From<Entity> for ObjectId {
+    fn from(entity: Entity) -> Self {
+        Self(entity.octets())
+    }
 }
 
 impl ObjectId {

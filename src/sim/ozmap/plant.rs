@@ -16,10 +16,19 @@ const MAX_STEPS: usize = 1000;
 /// The most fibres of one cable.
 const MAX_FIBERS: usize = 576;
 
-/// A box, a building or a POP; its identifier says which.
+/// What a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PlaceKind {
+    Box,
+    Building,
+    Pop,
+}
+
+/// A box, a building or a POP.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) id: ObjectId,
+    pub(super) kind: PlaceKind,
     pub(super) name: String,
     /// Longitude and latitude, degrees.
     pub(super) coords: (f64, f64),
@@ -43,15 +52,17 @@ pub(super) struct Cable {
     pub(super) loss: Decibels,
     pub(super) fibers: u16,
     pub(super) project: ObjectId,
+    /// Those on which it hangs, from its first end to the other; empty where nobody drew them.
+    pub(super) poles: Box<[ObjectId]>,
 }
 
-/// A fibre of a cable, or a cord in a place; its identifier says which.
+/// A fibre of a cable, or a cord in a place.
 #[derive(Debug)]
 pub(super) struct Strand {
     pub(super) id: ObjectId,
     /// Within its cable, counted from 1.
     pub(super) number: u16,
-    /// The cable, or the place of a cord.
+    /// The cable or drop, or the place of a cord.
     pub(super) parent: ObjectId,
     /// The joints at its ends.
     pub(super) ends: [Option<ObjectId>; 2],
@@ -59,6 +70,11 @@ pub(super) struct Strand {
 }
 
 impl Strand {
+    /// Whether it is a cord.
+    pub(super) fn is_cord(&self) -> bool {
+        self.parent.is(IdKind::Place)
+    }
+
     /// `L1-F6`: tubes of twelve fibres.
     pub(super) fn name(&self) -> &'static str {
         static NAMES: LazyLock<Vec<String>> =
@@ -83,18 +99,17 @@ pub(super) enum JointKind {
     Fusion,
     Connector,
     Passing,
+    /// There in truth and in no row: nobody entered it.
+    Undocumented,
 }
 
 impl JointKind {
-    pub(super) const ALL: [Self; 5] = [Self::Splitter, Self::Dio, Self::Fusion, Self::Connector, Self::Passing];
-
-    pub(super) fn id_kind(self) -> IdKind {
+    /// The table in which it is.
+    fn table(self) -> IdKind {
         match self {
             Self::Splitter => IdKind::Splitter,
             Self::Dio => IdKind::Dio,
-            Self::Fusion => IdKind::Fusion,
-            Self::Connector => IdKind::Connector,
-            Self::Passing => IdKind::Passing,
+            Self::Fusion | Self::Connector | Self::Passing | Self::Undocumented => IdKind::Joint,
         }
     }
 
@@ -106,6 +121,7 @@ impl JointKind {
             Self::Fusion => "Fusion",
             Self::Connector => "Connector",
             Self::Passing => "Passing",
+            Self::Undocumented => "",
         }
     }
 }
@@ -194,23 +210,18 @@ pub(super) struct Pon {
     pub(super) strand: Option<ObjectId>,
 }
 
-/// All of it. Each list is in the order of its identifiers, whose sequence is the place in the list, counted from 1.
+/// All of it. Each table is in the order of its identifiers, whose sequence is the place in the table.
 #[derive(Debug, Default)]
 pub(super) struct Plant {
-    pub(super) boxes: Vec<Place>,
-    pub(super) buildings: Vec<Place>,
-    pub(super) pops: Vec<Place>,
+    pub(super) places: Vec<Place>,
     pub(super) cables: Vec<Cable>,
     pub(super) drops: Vec<Cable>,
-    pub(super) fibers: Vec<Strand>,
-    pub(super) cords: Vec<Strand>,
-    splitters: Vec<Joint>,
-    dios: Vec<Joint>,
-    fusions: Vec<Joint>,
-    connectors: Vec<Joint>,
-    passings: Vec<Joint>,
-    pub(super) shelfs: Vec<Shelf>,
+    pub(super) strands: Vec<Strand>,
+    pub(super) joints: Vec<Joint>,
+    pub(super) splitters: Vec<Joint>,
+    pub(super) dios: Vec<Joint>,
     pub(super) olts: Vec<Olt>,
+    pub(super) shelfs: Vec<Shelf>,
     pub(super) slots: Vec<Slot>,
     pub(super) pons: Vec<Pon>,
 }
@@ -224,62 +235,58 @@ pub(super) enum Step<'a> {
     Pon(&'a Pon),
 }
 
-/// The identifier that the next row of a list gets.
+/// The identifier that the next row of a table gets.
 pub(super) fn next_id<T>(rows: &[T], kind: IdKind) -> ObjectId {
-    ObjectId::of(kind, u32::try_from(rows.len() + 1).unwrap_or(u32::MAX))
+    ObjectId::of(kind, u32::try_from(rows.len()).unwrap_or(u32::MAX))
 }
 
-fn by_sequence<T>(rows: &[T], id: ObjectId) -> Option<&T> {
-    rows.get(usize::try_from(id.sequence()).ok()?.checked_sub(1)?)
+fn by_sequence<T>(rows: &[T], id: ObjectId, kind: IdKind) -> Option<&T> {
+    if !id.is(kind) {
+        return None;
+    }
+    rows.get(usize::try_from(id.sequence()).ok()?)
 }
 
-fn by_sequence_mut<T>(rows: &mut [T], id: ObjectId) -> Option<&mut T> {
-    rows.get_mut(usize::try_from(id.sequence()).ok()?.checked_sub(1)?)
+fn by_sequence_mut<T>(rows: &mut [T], id: ObjectId, kind: IdKind) -> Option<&mut T> {
+    if !id.is(kind) {
+        return None;
+    }
+    rows.get_mut(usize::try_from(id.sequence()).ok()?)
 }
 
-/// Where a place is added.
+/// A place that is added.
 #[derive(Debug, Clone)]
 pub(super) struct NewPlace {
-    pub(super) kind: IdKind,
+    pub(super) kind: PlaceKind,
     pub(super) name: String,
     pub(super) coords: (f64, f64),
     pub(super) level: u8,
     pub(super) project: ObjectId,
-    pub(super) box_type: Option<ObjectId>,
+    pub(super) pole: Option<ObjectId>,
 }
 
 impl Plant {
     /// Adds a box, a building or a POP.
     pub(super) fn add_place(&mut self, new: NewPlace) -> ObjectId {
-        let rows = self.places_mut(new.kind);
-        let id = next_id(rows, new.kind);
-        let pole = ObjectId::of(IdKind::Pole, id.sequence());
-        let NewPlace { name, coords, level, project, box_type, .. } = new;
-        rows.push(Place { id, name, coords, level, project, box_type, pole, cables: Vec::new() });
+        let id = next_id(&self.places, IdKind::Place);
+        let NewPlace { kind, name, coords, level, project, pole } = new;
+        let pole = pole.unwrap_or(ObjectId::of(IdKind::Pole, id.sequence()));
+        // CTOs are of the first kind of box, closures of the second.
+        let box_type = (kind == PlaceKind::Box).then(|| ObjectId::of(IdKind::BoxType, if level == 2 { 1 } else { 2 }));
+        self.places.push(Place { id, kind, name, coords, level, project, box_type, pole, cables: Vec::new() });
         id
-    }
-
-    fn places_mut(&mut self, kind: IdKind) -> &mut Vec<Place> {
-        match kind {
-            IdKind::Pop => &mut self.pops,
-            IdKind::Building => &mut self.buildings,
-            _ => &mut self.boxes,
-        }
     }
 
     /// A box, a building or a POP by its identifier.
     pub(super) fn place(&self, id: ObjectId) -> Option<&Place> {
-        let rows = match id {
-            id if id.is(IdKind::Box) => &self.boxes,
-            id if id.is(IdKind::Building) => &self.buildings,
-            id if id.is(IdKind::Pop) => &self.pops,
-            _ => return None,
-        };
-        by_sequence(rows, id)
+        by_sequence(&self.places, id, IdKind::Place)
     }
 
-    /// Adds a cable (with a name) or a drop (without) and its fibres; the cable and its first fibre, whose next ones
-    /// follow.
+    fn project_of(&self, place: ObjectId) -> ObjectId {
+        self.place(place).map_or(ObjectId::of(IdKind::Project, 1), |place| place.project)
+    }
+
+    /// Adds a cable (with a name) or a drop (without), and no fibres.
     pub(super) fn add_cable(
         &mut self,
         name: Option<String>,
@@ -287,38 +294,34 @@ impl Plant {
         length: Metres,
         loss: Decibels,
         fibers: u16,
-    ) -> (ObjectId, ObjectId) {
-        let project = self.place(ends[0]).map_or(ObjectId::of(IdKind::Project, 1), |place| place.project);
+    ) -> ObjectId {
+        let project = self.project_of(ends[0]);
         let (rows, kind) = match name {
             Some(_) => (&mut self.cables, IdKind::Cable),
             None => (&mut self.drops, IdKind::Drop),
         };
         let id = next_id(rows, kind);
-        rows.push(Cable { id, name, ends, length, loss, fibers, project });
+        rows.push(Cable { id, name, ends, length, loss, fibers, project, poles: Box::default() });
         for end in ends {
-            let rows = match end {
-                end if end.is(IdKind::Box) => &mut self.boxes,
-                end if end.is(IdKind::Building) => &mut self.buildings,
-                end if end.is(IdKind::Pop) => &mut self.pops,
-                _ => continue,
-            };
-            if let Some(place) = by_sequence_mut(rows, end) {
+            if let Some(place) = by_sequence_mut(&mut self.places, end, IdKind::Place) {
                 place.cables.push(id);
             }
         }
-        let first = next_id(&self.fibers, IdKind::Fiber);
-        for number in 1..=fibers {
-            let fiber = next_id(&self.fibers, IdKind::Fiber);
-            self.fibers.push(Strand { id: fiber, number, parent: id, ends: [None; 2], project });
-        }
-        (id, first)
+        id
     }
 
-    /// Adds a cord in a place.
-    pub(super) fn add_cord(&mut self, parent: ObjectId) -> ObjectId {
-        let project = self.place(parent).map_or(ObjectId::of(IdKind::Project, 1), |place| place.project);
-        let id = next_id(&self.cords, IdKind::Cord);
-        self.cords.push(Strand { id, number: 1, parent, ends: [None; 2], project });
+    /// Draws the poles of a cable.
+    pub(super) fn hang(&mut self, cable: ObjectId, poles: Box<[ObjectId]>) {
+        if let Some(cable) = by_sequence_mut(&mut self.cables, cable, IdKind::Cable) {
+            cable.poles = poles;
+        }
+    }
+
+    /// Adds a fibre of a cable or drop, or a cord in a place, that ends nowhere.
+    pub(super) fn add_strand(&mut self, parent: ObjectId, number: u16) -> ObjectId {
+        let project = self.cable(parent).map_or_else(|| self.project_of(parent), |cable| cable.project);
+        let id = next_id(&self.strands, IdKind::Strand);
+        self.strands.push(Strand { id, number, parent, ends: [None; 2], project });
         id
     }
 
@@ -330,10 +333,10 @@ impl Plant {
         name: impl Into<String>,
         loss: &[Decibels],
     ) -> ObjectId {
-        let project = self.place(parent).map_or(ObjectId::of(IdKind::Project, 1), |place| place.project);
+        let project = self.project_of(parent);
         let inputs = if kind == JointKind::Dio { loss.len() } else { 1 };
         let rows = self.joints_mut(kind);
-        let id = next_id(rows, kind.id_kind());
+        let id = next_id(rows, kind.table());
         rows.push(Joint {
             id,
             kind,
@@ -359,9 +362,8 @@ impl Plant {
     }
 
     fn lead(&mut self, strand: ObjectId, joint: ObjectId, port: usize, out: bool) {
-        let Some(kind) = JointKind::ALL.into_iter().find(|kind| joint.is(kind.id_kind())) else { return };
         let is_drop = self.strand(strand).is_some_and(|strand| strand.parent.is(IdKind::Drop));
-        let Some(found) = by_sequence_mut(self.joints_mut(kind), joint) else { return };
+        let Some(found) = self.joint_mut(joint) else { return };
         found.serves_clients |= out && is_drop;
         let side = if out { &mut found.outputs } else { &mut found.inputs };
         if let Some(slot) = port.checked_sub(1).and_then(|port| side.get_mut(port)) {
@@ -372,17 +374,15 @@ impl Plant {
 
     /// Notes that a strand ends at a joint or PON.
     fn end_at(&mut self, strand: ObjectId, joint: ObjectId) {
-        let rows = if strand.is(IdKind::Cord) { &mut self.cords } else { &mut self.fibers };
-        if let Some(free) =
-            by_sequence_mut(rows, strand).and_then(|strand| strand.ends.iter_mut().find(|e| e.is_none()))
-        {
+        let found = by_sequence_mut(&mut self.strands, strand, IdKind::Strand);
+        if let Some(free) = found.and_then(|strand| strand.ends.iter_mut().find(|end| end.is_none())) {
             *free = Some(joint);
         }
     }
 
     /// Plugs a strand into a PON.
     pub(super) fn plug(&mut self, pon: ObjectId, strand: ObjectId) {
-        if let Some(found) = by_sequence_mut(&mut self.pons, pon) {
+        if let Some(found) = by_sequence_mut(&mut self.pons, pon, IdKind::Pon) {
             found.strand = Some(strand);
             self.end_at(strand, pon);
         }
@@ -390,9 +390,9 @@ impl Plant {
 
     /// Adds an OLT with a shelf of its own in a POP.
     pub(super) fn add_olt(&mut self, pop: ObjectId, name: impl Into<String>, ip: impl Into<String>) -> ObjectId {
-        let project = self.place(pop).map_or(ObjectId::of(IdKind::Project, 1), |place| place.project);
+        let project = self.project_of(pop);
         let shelf = next_id(&self.shelfs, IdKind::Shelf);
-        self.shelfs.push(Shelf { id: shelf, name: format!("Rack {}", shelf.sequence()), pop, project });
+        self.shelfs.push(Shelf { id: shelf, name: format!("Rack {}", shelf.sequence() + 1), pop, project });
         let id = next_id(&self.olts, IdKind::Olt);
         self.olts.push(Olt { id, name: name.into(), ip: ip.into(), shelf, pop, project, slots: Vec::new() });
         id
@@ -402,7 +402,7 @@ impl Plant {
     pub(super) fn add_slot(&mut self, olt: ObjectId, number: u16) -> ObjectId {
         let id = next_id(&self.slots, IdKind::Slot);
         let mut project = ObjectId::of(IdKind::Project, 1);
-        if let Some(found) = by_sequence_mut(&mut self.olts, olt) {
+        if let Some(found) = by_sequence_mut(&mut self.olts, olt, IdKind::Olt) {
             found.slots.push(id);
             project = found.project;
         }
@@ -414,7 +414,7 @@ impl Plant {
     pub(super) fn add_pon(&mut self, slot: ObjectId, number: u16, potency: Dbm, max_clients: u16) -> ObjectId {
         let id = next_id(&self.pons, IdKind::Pon);
         let mut project = ObjectId::of(IdKind::Project, 1);
-        if let Some(found) = by_sequence_mut(&mut self.slots, slot) {
+        if let Some(found) = by_sequence_mut(&mut self.slots, slot, IdKind::Slot) {
             found.pons.push(id);
             project = found.project;
         }
@@ -431,65 +431,52 @@ impl Plant {
         id
     }
 
-    /// The joints of a kind.
-    pub(super) fn joints(&self, kind: JointKind) -> &[Joint] {
-        match kind {
-            JointKind::Splitter => &self.splitters,
-            JointKind::Dio => &self.dios,
-            JointKind::Fusion => &self.fusions,
-            JointKind::Connector => &self.connectors,
-            JointKind::Passing => &self.passings,
-        }
-    }
-
     fn joints_mut(&mut self, kind: JointKind) -> &mut Vec<Joint> {
-        match kind {
-            JointKind::Splitter => &mut self.splitters,
-            JointKind::Dio => &mut self.dios,
-            JointKind::Fusion => &mut self.fusions,
-            JointKind::Connector => &mut self.connectors,
-            JointKind::Passing => &mut self.passings,
+        match kind.table() {
+            IdKind::Splitter => &mut self.splitters,
+            IdKind::Dio => &mut self.dios,
+            _ => &mut self.joints,
         }
     }
 
-    /// A joint by its identifier.
+    fn joint_mut(&mut self, id: ObjectId) -> Option<&mut Joint> {
+        let kind =
+            [JointKind::Splitter, JointKind::Dio, JointKind::Fusion].into_iter().find(|kind| id.is(kind.table()))?;
+        by_sequence_mut(self.joints_mut(kind), id, kind.table())
+    }
+
+    /// A documented joint by its identifier.
     pub(super) fn joint(&self, id: ObjectId) -> Option<&Joint> {
-        let kind = JointKind::ALL.into_iter().find(|kind| id.is(kind.id_kind()))?;
-        by_sequence(self.joints(kind), id)
+        by_sequence(&self.splitters, id, IdKind::Splitter)
+            .or_else(|| by_sequence(&self.dios, id, IdKind::Dio))
+            .or_else(|| by_sequence(&self.joints, id, IdKind::Joint))
+            .filter(|joint| joint.kind != JointKind::Undocumented)
     }
 
     /// A fibre or a cord by its identifier.
     pub(super) fn strand(&self, id: ObjectId) -> Option<&Strand> {
-        match id {
-            id if id.is(IdKind::Fiber) => by_sequence(&self.fibers, id),
-            id if id.is(IdKind::Cord) => by_sequence(&self.cords, id),
-            _ => None,
-        }
+        by_sequence(&self.strands, id, IdKind::Strand)
     }
 
     /// A cable or a drop by its identifier.
     pub(super) fn cable(&self, id: ObjectId) -> Option<&Cable> {
-        match id {
-            id if id.is(IdKind::Cable) => by_sequence(&self.cables, id),
-            id if id.is(IdKind::Drop) => by_sequence(&self.drops, id),
-            _ => None,
-        }
+        by_sequence(&self.cables, id, IdKind::Cable).or_else(|| by_sequence(&self.drops, id, IdKind::Drop))
     }
 
     pub(super) fn pon(&self, id: ObjectId) -> Option<&Pon> {
-        id.is(IdKind::Pon).then(|| by_sequence(&self.pons, id)).flatten()
+        by_sequence(&self.pons, id, IdKind::Pon)
     }
 
     pub(super) fn slot(&self, id: ObjectId) -> Option<&Slot> {
-        id.is(IdKind::Slot).then(|| by_sequence(&self.slots, id)).flatten()
+        by_sequence(&self.slots, id, IdKind::Slot)
     }
 
     pub(super) fn olt(&self, id: ObjectId) -> Option<&Olt> {
-        id.is(IdKind::Olt).then(|| by_sequence(&self.olts, id)).flatten()
+        by_sequence(&self.olts, id, IdKind::Olt)
     }
 
     pub(super) fn shelf(&self, id: ObjectId) -> Option<&Shelf> {
-        id.is(IdKind::Shelf).then(|| by_sequence(&self.shelfs, id)).flatten()
+        by_sequence(&self.shelfs, id, IdKind::Shelf)
     }
 
     /// The path of a drop's fibre that is connected at `joint`, from the client upwards, as far as it is documented;
@@ -503,7 +490,7 @@ impl Plant {
             return steps;
         }
         while steps.len() < MAX_STEPS {
-            if strand.id.is(IdKind::Fiber) {
+            if !strand.is_cord() {
                 steps.push(Step::Fiber(strand));
             }
             if let Some(pon) = self.pon(at) {
@@ -517,7 +504,7 @@ impl Plant {
             strand = above;
             let Some(end) = strand.beyond(found.id) else {
                 // The fibre comes from somewhere that nobody documented.
-                if strand.id.is(IdKind::Fiber) {
+                if !strand.is_cord() {
                     steps.push(Step::Fiber(strand));
                 }
                 break;

@@ -171,10 +171,11 @@ async fn every_collection_lists_pages_filters_and_reads_by_identifier() {
     let mark = json!({"owner": "65a000000000004e00000001", "project": "65a000000000000f00000001",
                       "pendencyType": "65a000000000005000000001", "coords": [-48.5, -27.5]});
     assert_eq!(caller.post("/pendencies", &mark).await.0, StatusCode::CREATED);
-    for (name, kinds) in COLLECTIONS {
+    for collection in &COLLECTIONS {
+        let name = collection.name;
         let rows = all(&caller, &format!("/{name}")).await;
         let ids: Vec<&String> = rows.keys().collect();
-        let octets: Vec<u8> = kinds.iter().map(|kind| *kind as u8).collect();
+        let octets: Vec<u8> = collection.tables.iter().map(|kind| *kind as u8).collect();
         assert!(octets.is_sorted_by(|left, right| left < right), "{name}");
         assert_eq!(rows.is_empty(), ["connectors", "posts"].contains(&name), "{name}");
         let (mut paged, mut next) = (Vec::new(), Some(format!("/{name}?limit=7")));

@@ -15,68 +15,77 @@ use super::faults::FaultKind;
 use super::gate::Call;
 use super::marks;
 use super::model::IdKind;
+use super::plant::{JointKind, PlaceKind};
 use super::routes::{Answer, answer_list, id_of, json_body, no_content, ok};
-use super::rows::{ElementRows, Rows};
+use super::rows::{Accept, Collection, ElementRows, Rows};
 use super::server::{App, now};
 use super::trace::trace;
 
-/// Collections with the kinds of things in them, whose octets ascend.
-pub(super) const COLLECTIONS: [(&str, &[IdKind]); 24] = [
-    ("projects", &[IdKind::Project]),
-    ("boxes", &[IdKind::Box]),
-    ("buildings", &[IdKind::Building]),
-    ("pops", &[IdKind::Pop]),
-    ("base-boxes", &[IdKind::Property, IdKind::Box, IdKind::Pop, IdKind::Building]),
-    ("box-types", &[IdKind::BoxType]),
-    ("cables", &[IdKind::Drop, IdKind::Cable]),
-    ("cable-types", &[IdKind::CableType]),
-    ("fibers", &[IdKind::Fiber]),
-    ("cords", &[IdKind::Cord]),
-    ("network-connectables", &[IdKind::Fiber, IdKind::Cord]),
-    ("splitters", &[IdKind::Splitter]),
-    ("dios", &[IdKind::Dio]),
-    ("fusions", &[IdKind::Fusion]),
-    ("connectors", &[IdKind::Connector]),
-    ("passings", &[IdKind::Passing]),
-    ("shelfs", &[IdKind::Shelf]),
-    ("olts", &[IdKind::Olt]),
-    ("slots", &[IdKind::Slot]),
-    ("pons", &[IdKind::Pon]),
-    (
+const fn all(name: &'static str, tables: &'static [IdKind]) -> Collection {
+    Collection { name, tables, accept: None }
+}
+
+const fn some(name: &'static str, tables: &'static [IdKind], accept: Accept) -> Collection {
+    Collection { name, tables, accept: Some(accept) }
+}
+
+fn is_place(row: Element<'_>, kind: PlaceKind) -> bool {
+    matches!(row, Element::Place(place) if place.kind == kind)
+}
+
+fn is_joint(row: Element<'_>, kind: JointKind) -> bool {
+    matches!(row, Element::Joint(joint) if joint.kind == kind)
+}
+
+/// Every collection beside clients and houses.
+pub(super) static COLLECTIONS: [Collection; 24] = [
+    all("projects", &[IdKind::Project]),
+    some("boxes", &[IdKind::Place], |row| is_place(row, PlaceKind::Box)),
+    some("buildings", &[IdKind::Place], |row| is_place(row, PlaceKind::Building)),
+    some("pops", &[IdKind::Place], |row| is_place(row, PlaceKind::Pop)),
+    all("base-boxes", &[IdKind::Property, IdKind::Place, IdKind::PlantProperty]),
+    all("box-types", &[IdKind::BoxType]),
+    all("cables", &[IdKind::Cable, IdKind::Drop]),
+    all("cable-types", &[IdKind::CableType]),
+    some("fibers", &[IdKind::Strand], |row| matches!(row, Element::Strand(strand) if !strand.is_cord())),
+    some("cords", &[IdKind::Strand], |row| matches!(row, Element::Strand(strand) if strand.is_cord())),
+    all("network-connectables", &[IdKind::Strand]),
+    all("splitters", &[IdKind::Splitter]),
+    all("dios", &[IdKind::Dio]),
+    some("fusions", &[IdKind::Joint], |row| is_joint(row, JointKind::Fusion)),
+    some("connectors", &[IdKind::Joint], |row| is_joint(row, JointKind::Connector)),
+    some("passings", &[IdKind::Joint], |row| is_joint(row, JointKind::Passing)),
+    all("shelfs", &[IdKind::Shelf]),
+    all("olts", &[IdKind::Olt]),
+    all("slots", &[IdKind::Slot]),
+    all("pons", &[IdKind::Pon]),
+    some(
         "network-connectors",
-        &[
-            IdKind::Splitter,
-            IdKind::Dio,
-            IdKind::Fusion,
-            IdKind::Connector,
-            IdKind::Passing,
-            IdKind::Shelf,
-            IdKind::Olt,
-            IdKind::Slot,
-            IdKind::Pon,
-        ],
+        &[IdKind::Joint, IdKind::Splitter, IdKind::Dio, IdKind::Olt, IdKind::Shelf, IdKind::Slot, IdKind::Pon],
+        |row| !is_joint(row, JointKind::Undocumented),
     ),
-    ("pendency-types", &[IdKind::PendencyType]),
-    ("pendencies", &[IdKind::Pendency]),
-    ("posts", &[IdKind::Post]),
+    all("pendency-types", &[IdKind::PendencyType]),
+    all("pendencies", &[IdKind::Pendency]),
+    all("posts", &[IdKind::Post]),
 ];
 
 /// These routes.
 pub(super) fn router() -> Router<Arc<App>> {
     let mut router = Router::new().route("/properties/client/{code}/potency", get(potency));
-    for (name, kinds) in COLLECTIONS {
+    for collection in &COLLECTIONS {
+        let name = collection.name;
         let list = get(move |State(app): State<Arc<App>>, Extension(call): Extension<Call>, uri: Uri| async move {
             let query = app.read_list::<Element<'_>>(&call, &uri)?;
             let spoil = app.spoil(&call, &query);
             let store = app.store();
-            let rows = ElementRows(&store, kinds, call.grant.sight());
+            let rows = ElementRows(&store, collection, call.grant.sight());
             Answer::Ok(answer_list(&call, &query, spoil, &rows, Element::render))
         });
         let one = get(
             move |State(app): State<Arc<App>>, Extension(call): Extension<Call>, Path(id): Path<String>| async move {
                 let id = id_of(&id)?;
                 let store = app.store();
-                let rows = ElementRows(&store, kinds, call.grant.sight());
+                let rows = ElementRows(&store, collection, call.grant.sight());
                 let row = rows.place_of(id).and_then(|place| rows.row(place)).ok_or_else(ApiError::not_found)?;
                 Answer::Ok(ok(&row.render()))
             },

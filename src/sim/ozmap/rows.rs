@@ -1,6 +1,7 @@
 //! Collections as a list request sees them: rows by place, in the order of their identifiers; indexes; and scans that
 //! are kept for the pages that follow.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -8,7 +9,6 @@ use super::elements::Element;
 use super::fields::{House, Row};
 use super::filter::Test;
 use super::model::{Client, IdKind, ObjectId};
-use super::plant::JointKind;
 use super::store::{Sight, Store};
 
 /// Scans that are kept.
@@ -182,23 +182,38 @@ impl<'a> Rows<'a> for HouseRows<'a> {
     }
 }
 
-/// Any of the other collections: the things of these kinds, whose octets ascend.
+/// Which rows of its tables a collection has.
+pub(super) type Accept = fn(Element<'_>) -> bool;
+
+/// What one of the other collections is made of.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ElementRows<'a>(pub(super) &'a Store, pub(super) &'static [IdKind], pub(super) Sight<'a>);
+pub(super) struct Collection {
+    /// Its path.
+    pub(super) name: &'static str,
+    /// Tables whose octets ascend.
+    pub(super) tables: &'static [IdKind],
+    /// `None`: all of them.
+    pub(super) accept: Option<Accept>,
+}
+
+/// Any of the other collections.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ElementRows<'a>(pub(super) &'a Store, pub(super) &'static Collection, pub(super) Sight<'a>);
 
 impl<'a> ElementRows<'a> {
     fn count(&self, kind: IdKind) -> usize {
         let store = self.0;
         let plant = &store.plant;
         match kind {
-            IdKind::Property => store.property_count(),
-            IdKind::Box => plant.boxes.len(),
-            IdKind::Building => plant.buildings.len(),
-            IdKind::Pop => plant.pops.len(),
+            IdKind::Property => store.own_houses(),
+            IdKind::PlantProperty => store.property_count() - store.own_houses(),
+            IdKind::Place => plant.places.len(),
             IdKind::Cable => plant.cables.len(),
             IdKind::Drop => plant.drops.len(),
-            IdKind::Fiber => plant.fibers.len(),
-            IdKind::Cord => plant.cords.len(),
+            IdKind::Strand => plant.strands.len(),
+            IdKind::Joint => plant.joints.len(),
+            IdKind::Splitter => plant.splitters.len(),
+            IdKind::Dio => plant.dios.len(),
             IdKind::Shelf => plant.shelfs.len(),
             IdKind::Olt => plant.olts.len(),
             IdKind::Slot => plant.slots.len(),
@@ -209,9 +224,7 @@ impl<'a> ElementRows<'a> {
             IdKind::PendencyType => store.pendency_types.len(),
             IdKind::Pendency => store.pendencies.len(),
             IdKind::Post => store.posts.len(),
-            _ => {
-                JointKind::ALL.iter().find(|joint| joint.id_kind() == kind).map_or(0, |kind| plant.joints(*kind).len())
-            }
+            _ => 0,
         }
     }
 
@@ -220,13 +233,14 @@ impl<'a> ElementRows<'a> {
         let plant = &store.plant;
         Some(match kind {
             IdKind::Property => Element::House(store.house_at(place, None)?),
-            IdKind::Box => Element::Place(plant.boxes.get(place)?),
-            IdKind::Building => Element::Place(plant.buildings.get(place)?),
-            IdKind::Pop => Element::Place(plant.pops.get(place)?),
+            IdKind::PlantProperty => Element::House(store.house_at(store.own_houses() + place, None)?),
+            IdKind::Place => Element::Place(plant.places.get(place)?),
             IdKind::Cable => Element::Cable(plant.cables.get(place)?),
             IdKind::Drop => Element::Cable(plant.drops.get(place)?),
-            IdKind::Fiber => Element::Strand(plant.fibers.get(place)?),
-            IdKind::Cord => Element::Strand(plant.cords.get(place)?),
+            IdKind::Strand => Element::Strand(plant.strands.get(place)?),
+            IdKind::Joint => Element::Joint(plant.joints.get(place)?),
+            IdKind::Splitter => Element::Joint(plant.splitters.get(place)?),
+            IdKind::Dio => Element::Joint(plant.dios.get(place)?),
             IdKind::Shelf => Element::Shelf(plant.shelfs.get(place)?),
             IdKind::Olt => Element::Olt(plant.olts.get(place)?),
             IdKind::Slot => Element::Slot(plant.slots.get(place)?),
@@ -237,11 +251,21 @@ impl<'a> ElementRows<'a> {
             IdKind::PendencyType => Element::PendencyType(store.pendency_types.get(place)?),
             IdKind::Pendency => Element::Mark(store.pendencies.get(place)?),
             IdKind::Post => Element::Mark(store.posts.get(place)?),
-            _ => {
-                let joint = JointKind::ALL.iter().find(|joint| joint.id_kind() == kind)?;
-                Element::Joint(plant.joints(*joint).get(place)?)
-            }
+            _ => return None,
         })
+    }
+
+    /// The row at a place of all tables, whoever may see it.
+    fn any(&self, place: usize) -> Option<Element<'a>> {
+        let mut left = place;
+        for kind in self.1.tables {
+            let count = self.count(*kind);
+            if left < count {
+                return self.element(*kind, left);
+            }
+            left -= count;
+        }
+        None
     }
 }
 
@@ -249,37 +273,28 @@ impl<'a> Rows<'a> for ElementRows<'a> {
     type Row = Element<'a>;
 
     fn len(&self) -> usize {
-        self.1.iter().map(|kind| self.count(*kind)).sum()
+        self.1.tables.iter().map(|kind| self.count(*kind)).sum()
     }
 
     fn shows_all(&self) -> bool {
-        self.2.is_none()
+        self.2.is_none() && self.1.accept.is_none()
     }
 
     fn row(&self, place: usize) -> Option<Element<'a>> {
-        let mut left = place;
-        for kind in self.1 {
-            let count = self.count(*kind);
-            if left < count {
-                let found = self.element(*kind, left)?;
-                let seen = self.2.is_none_or(|projects| found.project().is_none_or(|id| projects.contains(&id)));
-                return seen.then_some(found);
-            }
-            left -= count;
-        }
-        None
+        let found = self.any(place)?;
+        let seen = self.2.is_none_or(|projects| found.project().is_none_or(|id| projects.contains(&id)));
+        (seen && self.1.accept.is_none_or(|accept| accept(found))).then_some(found)
     }
 
     fn place_of(&self, id: ObjectId) -> Option<usize> {
-        let mut before = 0;
-        for kind in self.1 {
-            let count = self.count(*kind);
-            if id.is(*kind) {
-                // Within a kind, the sequence is the place, counted from 1.
-                let place = to_usize(id.sequence()).checked_sub(1).filter(|place| *place < count)?;
-                return self.element(*kind, place).filter(|found| found.id() == id).map(|_| before + place);
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.any(middle)?.id().cmp(&id) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(middle),
+                Ordering::Greater => high = middle,
             }
-            before += count;
         }
         None
     }
@@ -293,6 +308,6 @@ impl<'a> Rows<'a> for ElementRows<'a> {
 
     fn scanned(&self, query: &str, fixed: bool, scan: impl FnOnce() -> Arc<[u32]>) -> Arc<[u32]> {
         let version = if fixed { self.0.marks_version() } else { self.0.version() };
-        scanned(self.0, self.2, &format!("{:?}", self.1), (query, version), scan)
+        scanned(self.0, self.2, self.1.name, (query, version), scan)
     }
 }

@@ -1,6 +1,8 @@
 //! What a simulated OZmap holds when it starts: an awkward handful, as many ordinary clients as wanted, or a list.
 //! The same populations make the same OZmap, identifiers and times included.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::json;
 
@@ -8,9 +10,11 @@ use super::elements::PendencyType;
 use super::error::SimError;
 use super::grow::{Grower, Socket};
 use super::model::{BoxType, Client, Connection, IdKind, ObjectId, Onu, OnuData, PastClient, Project, Property};
-use super::plant::NewPlace;
+use super::plant::{NewPlace, PlaceKind, Plant};
 use super::store::{Contents, Store};
+use super::town;
 use crate::model::{Dbm, Timestamp};
+use crate::sim::plant::Plant as Town;
 
 /// Clients that one simulation holds at most.
 const MAX_CLIENTS: usize = 2_000_000;
@@ -59,6 +63,9 @@ pub enum Population {
     },
     /// These, each in a house of its own.
     List(Vec<SeedClient>),
+    /// The clients of a generated plant, and the plant as it is documented: its things under the identifiers of
+    /// [`Entity`](crate::sim::plant::Entity). One at most.
+    Plant(Arc<Town>),
 }
 
 impl Population {
@@ -73,6 +80,7 @@ impl Population {
             Self::Awkward => 130,
             Self::Generated { clients, .. } => *clients,
             Self::List(list) => list.len(),
+            Self::Plant(town) => town.clients.rows().len(),
         }
     }
 }
@@ -142,9 +150,21 @@ pub(super) fn build(populations: &[Population]) -> Result<Store, SimError> {
     if asked > MAX_CLIENTS {
         return Err(SimError::TooManyClients { asked, most: MAX_CLIENTS });
     }
-    let mut builder = Builder::new();
+    let towns: Vec<&Town> = populations
+        .iter()
+        .filter_map(|population| match population {
+            Population::Plant(town) => Some(town.as_ref()),
+            _ => None,
+        })
+        .collect();
+    if towns.len() > 1 {
+        return Err(SimError::TwoPlants);
+    }
+    let mut builder = Builder::new(towns.first().copied());
     for population in populations {
         match population {
+            // It is there already.
+            Population::Plant(_) => {}
             Population::Awkward => builder.awkward(),
             Population::Generated { clients, seed } => builder.generated(*clients, *seed),
             Population::List(list) => list.iter().for_each(|client| {
@@ -168,18 +188,25 @@ struct Builder {
 }
 
 impl Builder {
-    fn new() -> Self {
+    /// Begins with a generated plant, if there is one.
+    fn new(town: Option<&Town>) -> Self {
         let (centro, norte) = (ObjectId::of(IdKind::Project, 1), ObjectId::of(IdKind::Project, 2));
-        let mut grower = Grower::new(centro);
+        let mut plant = Plant::default();
+        let mut contents = Contents::default();
+        if let Some(found) = town {
+            town::lay_out(found, &mut plant, centro);
+            let people = found.clients.keys().filter_map(|client| town::inhabit(found, client, centro));
+            (contents.clients, contents.properties) = people.unzip();
+        }
+        let mut grower = Grower::new(plant, centro);
         let building = grower.plant.add_place(NewPlace {
-            kind: IdKind::Building,
+            kind: PlaceKind::Building,
             name: "Edifício Aurora".to_owned(),
             coords: HOME,
             level: 2,
             project: centro,
-            box_type: None,
+            pole: None,
         });
-        let mut contents = Contents::default();
         contents.projects.push(Project { id: centro, name: "Centro".to_owned() });
         contents.projects.push(Project { id: norte, name: "Norte".to_owned() });
         for (sequence, (code, description, level)) in

@@ -127,11 +127,11 @@ fn sees(sight: Sight<'_>, project: ObjectId) -> bool {
 }
 
 impl Store {
-    /// Of contents whose rows are in the order of their identifiers.
+    /// Of these contents.
     pub(super) fn new(contents: Contents) -> Self {
-        let Contents { clients, properties, plant, projects, box_types, pendency_types } = contents;
-        debug_assert!(clients.is_sorted_by(|left, right| left.id < right.id), "identifiers ascend");
-        debug_assert!(properties.is_sorted_by(|left, right| left.id < right.id), "identifiers ascend");
+        let Contents { mut clients, mut properties, plant, projects, box_types, pendency_types } = contents;
+        clients.sort_by_key(|client| client.id);
+        properties.sort_by_key(|property| property.id);
         let mut houses_of: Vec<(ObjectId, u32)> =
             (0..).zip(&properties).filter_map(|(place, property)| Some((property.client?, place))).collect();
         houses_of.sort_unstable();
@@ -173,6 +173,11 @@ impl Store {
     /// How many houses there are.
     pub(super) fn property_count(&self) -> usize {
         self.properties.len()
+    }
+
+    /// How many houses come before those of a generated plant.
+    pub(super) fn own_houses(&self) -> usize {
+        self.properties.partition_point(|property| property.id < ObjectId::of(IdKind::PlantProperty, 0))
     }
 
     /// The clients that a token sees.

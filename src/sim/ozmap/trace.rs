@@ -107,7 +107,7 @@ fn joint_element(plant: &Plant, joint: &super::plant::Joint, port: usize) -> Map
         // As observed: a passing has no name at all, the others have an empty one.
         JointKind::Passing => json!({"id": joint.id, "kind": kind, "label": null, "tray": null, "port": null,
                                      "connectables": null, "shelf": null}),
-        JointKind::Fusion | JointKind::Connector => {
+        JointKind::Fusion | JointKind::Connector | JointKind::Undocumented => {
             json!({"id": joint.id, "name": joint.name, "kind": kind, "label": null, "tray": null, "port": null,
                    "connectables": null, "shelf": null})
         }

@@ -118,14 +118,15 @@ impl Plant {
     pub fn path(&self, client: &Client, view: View) -> Vec<Element> {
         let mut path = Vec::with_capacity(32);
         let mut at = Some(client.drop);
-        // Each fibre hangs on one of a smaller number, so this ends.
+        // Each fibre hangs on one of a smaller number, so this ends. Only a drop may be documented on a splitter that was
+        // built after it.
         while let Some(fiber) = at {
             path.push(Element::Fiber(fiber));
             let above = self.fibers.get(fiber).and_then(|fiber| self.upstream(fiber, view));
             at = None;
             if let Some((element, next)) = above {
                 path.push(element);
-                at = next.filter(|next| *next < fiber);
+                at = next.filter(|next| *next < fiber || fiber == client.drop && *next != fiber);
             }
         }
         if path.len() < 2 {
