@@ -41,6 +41,9 @@ async fn the_official_sdk_logs_in_lists_filters_writes_and_reads_the_plant() {
             .arg(url)
             .env("NODE_PATH", folder)
             .env("OZMAP_PASSWORD", PASSWORD)
+            // Its logger would open a port of its own, and is loud.
+            .env("OZLOGGER_HTTP", "false")
+            .env("OZLOGGER_LEVEL", "error")
             .env_remove("HTTP_PROXY")
             .env_remove("http_proxy")
             .stdin(Stdio::null())

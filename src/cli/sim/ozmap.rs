@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -11,7 +12,10 @@ use crate::cli::error::CliError;
 use crate::cli::stop::{on_signal, stopped};
 use crate::cli::{Outcome, out};
 use crate::config::Secret;
-use crate::sim::ozmap::{FAULTS, Fault, OzmapOptions, Population, SeedClient, SimulatedOzmap, TokenGrant};
+use crate::sim::ozmap::{
+    FAULTS, Fault, LoginAccount, OzmapOptions, Population, SeedClient, SimulatedOzmap, TokenGrant,
+};
+use crate::sim::plant::{Documentation, Plant, PlantOptions};
 
 /// Clients that there are unless it is said otherwise.
 const CLIENTS: usize = 100;
@@ -29,13 +33,26 @@ pub(in crate::cli) struct OzmapArgs {
     /// Answer writes with 403
     #[arg(long)]
     read_only: bool,
-    /// Ordinary clients, with codes from 10001 on, as ONUs of `sim olt` have them [default: 100, unless --awkward or
-    /// --clients-file is given]
+    /// A project that the key sees, such as Norte of --awkward; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    project: Vec<String>,
+    /// A user that may log in; may be given several times
+    #[arg(long, value_name = "NAME:PASSWORD", value_parser = secret)]
+    login: Vec<Secret>,
+    /// Ordinary clients, with codes from 10001 on, as ONUs of `sim olt` have them [default: 100, unless --awkward,
+    /// --plant or --clients-file is given]
     #[arg(long, value_name = "N")]
     clients: Option<usize>,
     /// Clients with one of everything that goes wrong in real data
     #[arg(long)]
     awkward: bool,
+    /// Clients of a generated plant, with codes from 10001 on: daisy chains, shared feeders, launch powers that nobody
+    /// entered; not together with --clients
+    #[arg(long, value_name = "N", conflicts_with = "clients")]
+    plant: Option<usize>,
+    /// Share of that plant's clients whose documentation is wrong, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "plant")]
+    documentation_errors: f64,
     /// Clients of this JSON file: a list of objects with code, and name, serial, mac, pppoe, error, reserved as needed
     #[arg(long, value_name = "FILE")]
     clients_file: Option<PathBuf>,
@@ -76,9 +93,11 @@ pub(super) async fn run(args: &OzmapArgs) -> Result<Outcome, CliError> {
     let mut stop = on_signal()?;
     let mut grant = TokenGrant::new(args.token.expose());
     grant.read_only = args.read_only;
+    grant.projects = (!args.project.is_empty()).then(|| args.project.clone());
     let options = OzmapOptions {
         listen: args.listen,
         tokens: vec![grant],
+        logins: args.login.iter().map(account).collect::<Result<_, _>>()?,
         populations: populations(args)?,
         faults: args.fault.clone(),
         seed: args.seed,
@@ -102,6 +121,15 @@ pub(super) async fn run(args: &OzmapArgs) -> Result<Outcome, CliError> {
     Ok(Outcome::Done)
 }
 
+fn account(login: &Secret) -> Result<LoginAccount, CliError> {
+    let (name, password) = login
+        .expose()
+        .split_once(':')
+        .filter(|(name, password)| !name.is_empty() && !password.is_empty())
+        .ok_or_else(|| CliError::Failed("--login: NAME:PASSWORD was expected".to_owned()))?;
+    Ok(LoginAccount { login: name.to_owned(), password: password.to_owned().into() })
+}
+
 fn populations(args: &OzmapArgs) -> Result<Vec<Population>, CliError> {
     let mut populations = Vec::new();
     if args.awkward {
@@ -114,6 +142,12 @@ fn populations(args: &OzmapArgs) -> Result<Vec<Population>, CliError> {
             CliError::Failed(format!("{}: a list of clients was expected: {error}", path.display()))
         })?;
         populations.push(Population::List(list));
+    }
+    if let Some(clients) = args.plant {
+        let documentation = Documentation { missing_launch: 0.1, ..Documentation::errors(args.documentation_errors) };
+        let options = PlantOptions { documentation, first_code: 10_001, ..PlantOptions::new(clients, args.seed) };
+        let plant = Plant::generate(&options).map_err(|error| CliError::Failed(format!("--plant: {error}")))?;
+        populations.push(Population::Plant(Arc::new(plant)));
     }
     if let Some(clients) = args.clients.or(populations.is_empty().then_some(CLIENTS)) {
         populations.push(Population::clients(clients, args.seed));

@@ -29,6 +29,7 @@ pub(super) struct Call {
     pub(super) grant: Grant,
     pub(super) body: Bytes,
     pub(super) is_json: bool,
+    pub(super) content_type: String,
 }
 
 fn facts_of(method: &Method, path: &str) -> Facts {
@@ -38,9 +39,12 @@ fn facts_of(method: &Method, path: &str) -> Facts {
     Facts { is_read: *method == Method::GET, is_write, is_login, path: below }
 }
 
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim();
+    let essence = content_type(headers).split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
 }
 
@@ -85,6 +89,7 @@ pub(super) async fn gate(
                 grant: grant.clone().unwrap_or_default(),
                 body,
                 is_json: is_json(&parts.headers),
+                content_type: content_type(&parts.headers).to_owned(),
             };
             parts.extensions.insert(call);
             let request = Request::from_parts(parts, Body::empty());

@@ -64,6 +64,7 @@ mod fault_names;
 mod faults;
 mod fields;
 mod filter;
+mod form;
 mod gate;
 mod grow;
 mod index;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::answers::{self, ApiError};
 use super::elements::Element;
 use super::faults::FaultKind;
+use super::form;
 use super::gate::Call;
 use super::marks;
 use super::model::IdKind;
@@ -163,7 +164,12 @@ async fn patch_pendency(
 }
 
 async fn create_post(State(app): State<Arc<App>>, Extension(call): Extension<Call>) -> Answer {
-    let fields = marks::new_post(&json_body(&call)?).map_err(ApiError::invalid)?;
+    // The official SDK sends a form; JSON is assumed to do too.
+    let body = match form::boundary_of(&call.content_type) {
+        Some(boundary) => form::read(boundary, &call.body).map_err(ApiError::invalid)?,
+        None => json_body(&call)?,
+    };
+    let fields = marks::new_post(&body).map_err(ApiError::invalid)?;
     let mut store = app.store();
     Ok(created(Element::Mark(store.add_mark(IdKind::Post, fields, now())?)))
 }
