@@ -102,7 +102,6 @@ pub(super) async fn run(args: &OzmapArgs) -> Result<Outcome, CliError> {
         faults: args.fault.clone(),
         seed: args.seed,
         record: args.record_limit,
-        ..OzmapOptions::new("")
     };
     let ozmap = SimulatedOzmap::start(options).await?;
     out::print(&format!("listening on {}\n", ozmap.url()))?;
