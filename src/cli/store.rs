@@ -89,6 +89,12 @@ fn sheet(path: &std::path::Path, contents: &Contents) -> String {
         ),
         format!("closed   {}", if contents.closed { "yes" } else { "no: oltwatch runs, or ended by a crash" }),
     ];
+    if contents.journal > 0 {
+        lines.push(format!(
+            "journal  {} statuses written to OZmap, {} of them not seen there yet",
+            contents.journal, contents.journal_open
+        ));
+    }
     for olt in &contents.olts {
         let read = olt.read_at.map_or_else(|| "never read whole".to_owned(), |at| format!("read whole at {at}"));
         lines.push(format!("OLT {}: {} ONUs held, {} devices ever seen, {read}", olt.olt, olt.held, olt.devices));

@@ -43,6 +43,9 @@ struct Mark {
     set_again: Option<Duration>,
 }
 
+/// What OZmap was last seen to show of our writes before this process began, and when.
+pub type Recalled = HashMap<ClientId, (Status, Timestamp)>;
+
 /// What is known of others.
 #[derive(Debug)]
 pub struct Foreign {
@@ -52,7 +55,7 @@ pub struct Foreign {
     /// ERRORs that we set, as far as is known.
     ours: BTreeSet<ClientId>,
     /// What was seen of our writes before this process began; asked for once, by the first directory.
-    recalled: HashMap<ClientId, Status>,
+    recalled: Recalled,
     flips: u64,
 }
 
@@ -76,12 +79,12 @@ impl Foreign {
     }
 
     /// Takes in what OZmap was last seen to show of our writes before this process began.
-    pub fn recall(&mut self, shown: impl IntoIterator<Item = (ClientId, Status)>) {
-        for (client, status) in shown {
+    pub fn recall(&mut self, shown: impl IntoIterator<Item = (ClientId, Status, Timestamp)>) {
+        for (client, status, at) in shown {
             if status == Status::Error {
                 self.ours.insert(client);
             }
-            self.recalled.insert(client, status);
+            self.recalled.insert(client, (status, at));
         }
     }
 
@@ -92,7 +95,7 @@ impl Foreign {
     }
 
     /// What was seen of our writes before this process began; none any more when it is asked for again.
-    pub fn take_recalled(&mut self) -> HashMap<ClientId, Status> {
+    pub fn take_recalled(&mut self) -> Recalled {
         std::mem::take(&mut self.recalled)
     }
 
@@ -163,21 +166,27 @@ impl Foreign {
 }
 
 /// Statuses that differ from what was known and that we did not write. `known` is an older directory with what was written
-/// since, and what was seen before this process began for clients that it lacks; clients in `unsure` are left out.
+/// since; of both it and what was seen of our writes before this process began, the newer counts. Clients in `unsure` are left
+/// out.
 pub(super) fn flips(
     now: &Directory,
     older: Option<&Directory>,
     written: &Shown,
-    recalled: &HashMap<ClientId, Status>,
+    recalled: &Recalled,
     unsure: &BTreeSet<ClientId>,
 ) -> Vec<Flip> {
     let flip = |client: ClientId, shows: Option<Status>| {
         let known = match written.statuses.get(&client) {
             Some(status) => *status,
-            None => match older.and_then(|older| older.client(client)) {
-                Some(before) => before.status,
-                None => recalled.get(&client).copied(),
-            },
+            None => {
+                let before = older.and_then(|older| Some((older.client(client)?.status, older.read_at())));
+                match (before, recalled.get(&client)) {
+                    (Some((status, read)), Some((_, seen))) if read >= *seen => status,
+                    (_, Some((status, _))) => Some(*status),
+                    (Some((status, _)), None) => status,
+                    (None, None) => None,
+                }
+            }
         };
         // What was neither OK nor ERROR, or is so now, is nobody's word.
         (known.is_some() && shows.is_some() && known != shows && !unsure.contains(&client))
@@ -234,7 +243,7 @@ mod tests {
     /// before we looked, an ERROR of ours that can be cleared, passes.
     fn passes(policy: ForeignPolicy) -> [bool; 4] {
         let mut foreign = Foreign::new(policy, EVERY);
-        foreign.recall([(client_id(4), Status::Error)]);
+        foreign.recall([(client_id(4), Status::Error, AT)]);
         let flip = |n, shows| Flip { client: client_id(n), shows: Some(shows) };
         foreign.noticed(&[flip(1, Status::Ok), flip(2, Status::Error)], AT);
         let changes =
@@ -300,8 +309,15 @@ mod tests {
         let expected = [Flip { client: client_id(1), shows: error }, Flip { client: client_id(3), shows: ok }];
         assert_eq!(found, expected);
         // After a restart there is no older directory, only what was seen of our own writes.
-        let recalled = HashMap::from([(client_id(2), Status::Error), (client_id(4), Status::Error)]);
-        let found = flips(&now, None, &Shown::default(), &recalled, &BTreeSet::new());
+        let recalled = |at| HashMap::from([2, 4].map(|n| (client_id(n), (Status::Error, at))));
+        let older_at = older.read_at();
+        let found = flips(&now, None, &Shown::default(), &recalled(AT), &BTreeSet::new());
         assert_eq!(found, [Flip { client: client_id(2), shows: ok }]);
+        // Where there is one, what was written after it counts, and what was written before it does not.
+        let of = |at| {
+            flips(&now, Some(&older), &Shown::default(), &recalled(at), &BTreeSet::from([client_id(1), client_id(6)]))
+        };
+        assert_eq!(of(older_at + EVERY), [Flip { client: client_id(2), shows: ok }]);
+        assert_eq!(of(Timestamp::from_millis(0)), [Flip { client: client_id(4), shows: error }]);
     }
 }

@@ -152,12 +152,12 @@ impl Queue {
         self.changes.retain(|change| change.to != status || !clients.contains(&change.client));
     }
 
-    /// The clients show these statuses now.
-    pub(super) fn done(&mut self, shown: &HashMap<ClientId, Status>) {
-        self.changes.retain(|change| shown.get(&change.client) != Some(&change.to));
-        for client in shown.keys() {
-            self.troubles.remove(&Item::Client(*client));
+    /// The client was seen to show this status. Whether OZmap was `known` to have taken it: then it does not wait any more.
+    pub(super) fn settled(&mut self, client: ClientId, shows: Status, known: bool) {
+        if !known {
+            self.changes.retain(|change| change.client != client || change.to != shows);
         }
+        self.troubles.remove(&Item::Client(client));
     }
 
     /// The property shows this power now.
@@ -261,11 +261,11 @@ mod tests {
             match operation {
                 Operation::Batch(batch) => {
                     kinds.push(format!("batch {} {}", batch.status(), batch.ids().len()));
-                    queue.done(&batch.ids().iter().map(|id| (id, batch.status())).collect());
+                    queue.taken(&batch.ids().iter().collect(), batch.status());
                 }
                 Operation::Single(client, to) => {
                     kinds.push(format!("single {to}"));
-                    queue.done(&HashMap::from([(client, to)]));
+                    queue.taken(&HashSet::from([client]), to);
                 }
                 Operation::Power(power) => {
                     kinds.push("power".to_owned());
@@ -288,7 +288,7 @@ mod tests {
         queue.failed(one, now, &timing);
         queue.failed(one, now, &timing);
         assert_eq!(queue.next(now), Next::Write(Operation::Single(client_id(2), Status::Error)));
-        queue.done(&HashMap::from([(client_id(2), Status::Error)]));
+        queue.settled(client_id(2), Status::Error, false);
         assert_eq!(queue.next(now), Next::Wait(NOW + Duration::from_secs(300)));
         now += Duration::from_secs(300);
         assert_eq!(queue.next(now), Next::Write(Operation::Single(client_id(1), Status::Error)));
@@ -318,7 +318,7 @@ mod tests {
         let mut queue = queue(vec![change(1, Status::Error)], vec![]);
         queue.replace(vec![change(1, Status::Ok)], vec![]);
         assert_eq!(queue.next(NOW), Next::Write(Operation::Single(client_id(1), Status::Ok)));
-        queue.done(&HashMap::from([(client_id(1), Status::Error)]));
+        queue.settled(client_id(1), Status::Error, false);
         assert_eq!(queue.changes().len(), 1);
         queue.replace(vec![], vec![]);
         assert_eq!(queue.next(NOW), Next::Idle);

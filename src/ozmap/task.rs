@@ -29,7 +29,7 @@ use super::brake::{OltAtHand, at_hand};
 use super::desired::{Change, OltWishes, Shown, agreeing, candidates, plan, plan_powers};
 use super::directory::Directory;
 use super::error::{OzmapError, Remedy};
-use super::foreign::{self, Flip, ForeignView};
+use super::foreign::{self, Flip, ForeignView, Recalled};
 use super::gates::{Gates, Passed};
 use super::http::Client;
 use super::ids::{ClientId, Status};
@@ -74,7 +74,7 @@ impl Drop for Reading {
 struct Before {
     directory: Option<Arc<Directory>>,
     written: Arc<Shown>,
-    recalled: HashMap<ClientId, Status>,
+    recalled: Recalled,
     /// Of these nobody knew what came of our own write.
     unsure: BTreeSet<ClientId>,
 }

@@ -24,6 +24,10 @@ pub struct Contents {
     pub log_bytes: u64,
     /// Whether its last writer ended in an orderly way. False while one writes.
     pub closed: bool,
+    /// Statuses that were written to OZmap, in the journal.
+    pub journal: u64,
+    /// Of them, those of which nobody has seen what came.
+    pub journal_open: u64,
     /// OLTs, by name.
     pub olts: Vec<OltContents>,
 }
@@ -49,6 +53,7 @@ pub fn contents(path: &Path) -> Result<Contents, StoreError> {
     let connection = open::open_to_read(path)?;
     let read = || {
         let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
+        let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u64>(0));
         let page = number("page_size")?;
         let closed: i64 =
             connection
@@ -73,6 +78,8 @@ pub fn contents(path: &Path) -> Result<Contents, StoreError> {
             free_bytes: number("freelist_count")? * page,
             log_bytes: fs::metadata(open::beside(path, "-wal")).map_or(0, |log| log.len()),
             closed: closed == 1,
+            journal: count("SELECT count(*) FROM journal")?,
+            journal_open: count("SELECT count(*) FROM journal WHERE ended IS NULL")?,
             olts: olts.collect::<Result<_, _>>()?,
         })
     };

@@ -93,12 +93,13 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
 }
 
 /// What OZmap was last seen to show of what was written; nothing where there is no journal that can be read.
-fn last_shown(desk: &Desk) -> Vec<(ClientId, Status)> {
+fn last_shown(desk: &Desk) -> Vec<(ClientId, Status, Timestamp)> {
     let Some(store) = &desk.loaded.config.store else { return Vec::new() };
     match journal::last_shown(&store.path) {
         Ok(shown) => {
-            let known =
-                |one: LastShown| Some((ClientId::from_octets(one.client), Status::from_number(i64::from(one.status))?));
+            let known = |one: LastShown| {
+                Some((ClientId::from_octets(one.client), Status::from_number(i64::from(one.status))?, one.at))
+            };
             shown.into_iter().filter_map(known).collect()
         }
         // The daemon has not run yet.

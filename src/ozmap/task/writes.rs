@@ -1,6 +1,6 @@
 //! The pusher's writes: writing them down, sending them, reading them back, and what a failure means for the next ones.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,9 +37,9 @@ impl Task {
     pub(super) async fn recall(&mut self) {
         let (now, timing) = (self.now(), *self.client.timing());
         let shown = self.ledger.recall(now, &timing).await;
-        let shown = shown
-            .into_iter()
-            .filter_map(|one| Some((ClientId::from_octets(one.client), Status::from_number(i64::from(one.status))?)));
+        let shown = shown.into_iter().filter_map(|one| {
+            Some((ClientId::from_octets(one.client), Status::from_number(i64::from(one.status))?, one.at))
+        });
         self.gates.foreign.recall(shown);
     }
 
@@ -146,14 +146,15 @@ impl Task {
             let unseen = self.ledger.end(client, Ending::Shown);
             let ours = unseen.as_ref().is_some_and(|unseen| unseen.change.is_some());
             // What nobody knew to be carried out was not planned with.
-            self.dirty |= unseen.is_some_and(|unseen| !matches!(unseen.sent, Sent::Taken(_)));
+            let known = unseen.is_some_and(|unseen| matches!(unseen.sent, Sent::Taken(_)));
+            self.dirty |= !known;
             self.gates.foreign.written(client, to, now);
             match to {
                 Status::Ok => self.written.ok += u64::from(ours),
                 Status::Error => self.written.error += u64::from(ours),
             }
             tracing::debug!(%client, status = %to, "written");
-            self.queue.done(&HashMap::from([(client, to)]));
+            self.queue.settled(client, to, known);
             if self.queue.changes().is_empty() && self.ledger.unseen().is_empty() {
                 tracing::info!(oks = self.written.ok, errors = self.written.error, "OZmap shows what it should");
             }
