@@ -75,7 +75,7 @@ async fn what_was_being_written_is_read_back_first_and_then_decided_anew() {
     let olt = SimulatedOlt::start(agent, plant.view().clone()).unwrap();
     let clients =
         plant.onus().iter().zip(100..).map(|(onu, code)| {
-            SeedClient::new(code.to_string(), "Maria").serial(&onu.serial.clone().unwrap().to_string())
+            SeedClient::new(code.to_string(), "Maria").serial(onu.serial.clone().unwrap().to_string())
         });
     let ozmap =
         SimulatedOzmap::start(OzmapOptions::new(TOKEN).with(Population::List(clients.collect()))).await.unwrap();

@@ -99,9 +99,11 @@ pub(super) async fn run(desk: &Desk, args: &RevertArgs) -> Result<Outcome, CliEr
     let end = follow(&pusher, &mut stop, |now| now.halted.is_some() || now.pending + now.unseen <= now.aside).await;
     tokio::task::block_in_place(|| store.close());
     show(desk, since, &found, Some((&end.written, end.pending + end.unseen)))?;
-    out::note(
-        "note: the daemon writes again what it sees when it next runs with mode = \"write\"; with mode = \"dry-run\" it does not",
-    );
+    if end.written.ok + end.written.error > 0 {
+        out::note(
+            "note: the daemon writes again what it sees when it next runs with mode = \"write\"; with mode = \"dry-run\" it does not",
+        );
+    }
     let all = end.halted.is_none() && end.pending + end.unseen == 0;
     Ok(if all { Outcome::Done } else { Outcome::Failed })
 }
