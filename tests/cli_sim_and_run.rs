@@ -33,6 +33,34 @@ fn a_simulated_olt_serves_until_it_is_stopped_and_records_what_it_was_asked() {
 }
 
 #[test]
+fn a_simulated_ozmap_takes_a_plant_users_and_faults_from_the_command_line() {
+    let options = ["--plant", "80", "--documentation-errors", "0.5", "--login", "api:a password", "--awkward"];
+    let ozmap = Running::ozmap(&[&options[..], &["--fault", "not-found:on=traces"]].concat());
+    let login = ozmap.http("POST /api/v2/users/login", r#"{"login": "api", "password": "a password"}"#);
+    assert!(login.contains("\"authorization\""), "{login}");
+    let refused = ozmap.http("POST /api/v2/users/login", r#"{"login": "api", "password": "another"}"#);
+    assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
+    let clients = ozmap.http("GET /_sim/clients?start=0&limit=1000", "");
+    let body: serde_json::Value = serde_json::from_str(clients.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let codes: Vec<&str> = body["rows"].as_array().unwrap().iter().map(|row| row["code"].as_str().unwrap()).collect();
+    assert!(["10001", "10080", "A-100"].iter().all(|code| codes.contains(code)), "{codes:?}");
+    assert!(!codes.contains(&"10081"), "{codes:?}");
+    let faults = ozmap.http("GET /_sim/faults", "");
+    assert!(faults.contains("Traces"), "{faults}");
+    let (told, code) = ozmap.terminate();
+    assert_eq!((told.as_str().lines().next(), code), (Some("2 requests, 0 writes, 0 of them applied"), Some(0)));
+    for wrong in [
+        &["--plant", "0"][..],
+        &["--plant", "10", "--documentation-errors", "7"],
+        &["--login", "nobody"],
+        &["--project", "Sul"],
+    ] {
+        let ended = run(&[&["sim", "ozmap", "--token", "k"][..], wrong].concat());
+        assert_eq!(ended.code, 1, "{wrong:?} {ended:?}");
+    }
+}
+
+#[test]
 fn a_capture_with_broken_lines_is_refused_line_by_line_or_read_without_them() {
     let folder = tempfile::tempdir().unwrap();
     let capture = folder.path().join("broken.snmprec");

@@ -47,6 +47,7 @@ pub const FAULTS: &[FaultHelp] = &[
     with("rows-missing", &["rows"]),
     plain("page-twice"),
     with("limit-cap", &["rows"]),
+    plain("unsorted-by-change"),
     plain("page-zero-refused"),
     plain("next-url-elsewhere"),
     plain("next-url-missing"),
@@ -141,11 +142,12 @@ impl Fault {
             None | Some("api") => Scope::Api,
             Some("reads") => Scope::Reads,
             Some("writes") => Scope::Writes,
+            Some("traces") => Scope::Traces,
             Some("login") => Scope::Login,
             Some(path) if path.starts_with('/') => Scope::Path(path.to_owned()),
             Some(other) => {
                 return Err(format!(
-                    "\"on\": api, reads, writes, login or a path is expected, found {:?}",
+                    "\"on\": api, reads, writes, traces, login or a path is expected, found {:?}",
                     clip(other)
                 ));
             }
@@ -241,6 +243,7 @@ fn kind_of(name: &str, keys: &Keys<'_>) -> Result<FaultKind, String> {
         "rows-missing" => FaultKind::RowsMissing { rows: keys.number("rows", 1_usize)? },
         "page-twice" => FaultKind::PageTwice,
         "limit-cap" => FaultKind::LimitCap { rows: keys.number("rows", 100_usize)? },
+        "unsorted-by-change" => FaultKind::UnsortedByChange,
         "page-zero-refused" => FaultKind::PageZeroRefused,
         "next-url-elsewhere" => FaultKind::NextUrlElsewhere,
         "next-url-missing" => FaultKind::NextUrlMissing,

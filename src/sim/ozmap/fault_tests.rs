@@ -237,6 +237,29 @@ async fn envelopes_and_limits_vary_by_switch() {
 }
 
 #[tokio::test]
+async fn pages_without_a_sort_shift_while_others_write() {
+    let (ozmap, caller) = with("unsorted-by-change").await;
+    let codes = async |query: &str| {
+        let (_, list) = caller.get(&format!("/ftth-clients?limit=10{query}")).await;
+        list["rows"].as_array().unwrap().iter().map(|row| row["code"].to_string()).collect::<Vec<_>>()
+    };
+    let first = codes("&page=1").await;
+    assert_eq!(ozmap.set_status("A-150", true), 1);
+    let second = codes("&page=2").await;
+    assert_eq!(second[0], first[9], "what was last is seen again");
+    assert_eq!(codes("&page=1").await[0], "\"A-150\"");
+    let by_id = "&page=1&sort=%5B%7B%22property%22%3A%22id%22%7D%5D";
+    assert_eq!(codes(by_id).await, first, "a sort helps");
+}
+
+#[tokio::test]
+async fn faults_can_be_for_traces_alone() {
+    let (_ozmap, caller) = with("unavailable:on=traces").await;
+    assert_eq!(caller.get("/properties/client/A-100").await.0, StatusCode::OK);
+    assert_eq!(caller.get("/properties/client/A-100/potency").await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
 async fn filters_get_lost_in_every_way() {
     let dotted = json_filter("onu.serial_number", "=", json!("ZTEGC1B2F8FC"));
     let (ozmap, plain) = start(options()).await;

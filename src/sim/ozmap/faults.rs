@@ -89,6 +89,8 @@ pub enum FaultKind {
         /// Rows.
         rows: usize,
     },
+    /// Without a `sort`, rows come in the order of their last change, the newest first: pages shift while others write.
+    UnsortedByChange,
     /// `page=0` is 400 instead of the first page.
     PageZeroRefused,
     /// `nextUrl` points at another host.
@@ -163,6 +165,8 @@ pub enum Scope {
     Reads,
     /// PATCH and every POST but the login.
     Writes,
+    /// `GET /properties/client/:code/potency`.
+    Traces,
     /// `POST /users/login`.
     Login,
     /// Requests whose path below `/api/v2` begins so, `/ftth-clients`.
@@ -247,6 +251,7 @@ impl Scope {
             Self::Api => !facts.is_login,
             Self::Reads => facts.is_read,
             Self::Writes => facts.is_write,
+            Self::Traces => facts.path.starts_with("/properties/client/") && facts.path.ends_with("/potency"),
             Self::Login => facts.is_login,
             Self::Path(start) => facts.path.starts_with(start.as_str()),
         }

@@ -15,6 +15,7 @@ const RULES: QueryRules = QueryRules {
     limit_cap: Some(1000),
     everything_capped: false,
     page_zero_refused: false,
+    unsorted_by_change: false,
     filter: FilterRules { nested_arrays: NestedArrays::AnyOf, dotted_paths: DottedPaths::Work },
 };
 

@@ -83,6 +83,7 @@ mod server;
 mod store;
 mod town;
 mod trace;
+mod walk;
 
 #[cfg(test)]
 mod fault_tests;

@@ -1,17 +1,13 @@
 //! The passive network and the head end as OZmap holds them: places, cables and their fibres, joints, and the OLTs with
-//! their PONs; and the walk from a drop up to its PON.
+//! their PONs.
 //!
 //! Every fibre knows the joints at its two ends and every joint its fibres, so the same path is found from rows
-//! (`/network-connectors`, `/network-connectables`) and by the trace.
+//! (`/network-connectors`, `/network-connectables`) and by the walk.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::model::{IdKind, ObjectId};
 use crate::model::{Dbm, Decibels, Metres};
-
-/// Joints that a walk passes at most: a real path has some tens.
-const MAX_STEPS: usize = 1000;
 
 /// The most fibres of one cable.
 const MAX_FIBERS: usize = 576;
@@ -81,14 +77,6 @@ impl Strand {
             LazyLock::new(|| (0..MAX_FIBERS).map(|index| format!("L{}-F{}", index / 12 + 1, index % 12 + 1)).collect());
         NAMES.get(usize::from(self.number).saturating_sub(1)).map_or("", String::as_str)
     }
-
-    /// The joint at the other end.
-    fn beyond(&self, joint: ObjectId) -> Option<ObjectId> {
-        match self.ends {
-            [Some(end), other] | [other, Some(end)] if end == joint => other,
-            _ => None,
-        }
-    }
 }
 
 /// What joins strands.
@@ -146,18 +134,6 @@ pub(super) struct Joint {
 }
 
 impl Joint {
-    /// The strand on the side of the head end and the port (counted from 1), when one comes by `strand` from the side
-    /// of the clients. People also document two-sided joints the other way around.
-    fn upstream(&self, strand: ObjectId) -> Option<(Option<ObjectId>, usize)> {
-        let place = |side: &[Option<ObjectId>]| side.iter().position(|found| *found == Some(strand));
-        if let Some(port) = place(&self.outputs) {
-            let input = if self.kind == JointKind::Dio { self.inputs.get(port) } else { self.inputs.first() };
-            return Some((input.copied().flatten(), port + 1));
-        }
-        let port = place(&self.inputs).filter(|_| self.kind != JointKind::Splitter)?;
-        Some((self.outputs.get(port).copied().flatten(), port + 1))
-    }
-
     /// The loss by a port, counted from 1.
     pub(super) fn loss_of(&self, port: usize) -> Decibels {
         self.loss.get(port.saturating_sub(1)).copied().unwrap_or(Decibels::from_thousandths(0))
@@ -224,15 +200,6 @@ pub(super) struct Plant {
     pub(super) shelfs: Vec<Shelf>,
     pub(super) slots: Vec<Slot>,
     pub(super) pons: Vec<Pon>,
-}
-
-/// One element of a path.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Step<'a> {
-    Fiber(&'a Strand),
-    /// With the port, counted from 1.
-    Joint(&'a Joint, usize),
-    Pon(&'a Pon),
 }
 
 /// The identifier that the next row of a table gets.
@@ -477,40 +444,5 @@ impl Plant {
 
     pub(super) fn shelf(&self, id: ObjectId) -> Option<&Shelf> {
         by_sequence(&self.shelfs, id, IdKind::Shelf)
-    }
-
-    /// The path of a drop's fibre that is connected at `joint`, from the client upwards, as far as it is documented;
-    /// cords are passed and not in it. Empty when there is no such fibre at that joint.
-    pub(super) fn walk(&self, fiber: ObjectId, joint: ObjectId) -> Vec<Step<'_>> {
-        let mut steps = Vec::new();
-        let mut seen = HashSet::new();
-        let Some(mut strand) = self.strand(fiber) else { return steps };
-        let mut at = joint;
-        if !strand.ends.contains(&Some(at)) {
-            return steps;
-        }
-        while steps.len() < MAX_STEPS {
-            if !strand.is_cord() {
-                steps.push(Step::Fiber(strand));
-            }
-            if let Some(pon) = self.pon(at) {
-                steps.push(Step::Pon(pon));
-                break;
-            }
-            let Some(found) = self.joint(at).filter(|_| seen.insert((at, strand.id))) else { break };
-            let Some((next, port)) = found.upstream(strand.id) else { break };
-            steps.push(Step::Joint(found, port));
-            let Some(above) = next.and_then(|id| self.strand(id)) else { break };
-            strand = above;
-            let Some(end) = strand.beyond(found.id) else {
-                // The fibre comes from somewhere that nobody documented.
-                if !strand.is_cord() {
-                    steps.push(Step::Fiber(strand));
-                }
-                break;
-            };
-            at = end;
-        }
-        steps
     }
 }

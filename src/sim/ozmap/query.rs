@@ -25,6 +25,8 @@ pub(super) struct QueryRules {
     /// Whether `limit=-1` is bounded too.
     pub(super) everything_capped: bool,
     pub(super) page_zero_refused: bool,
+    /// Whether rows come by their last change unless a sort is sent.
+    pub(super) unsorted_by_change: bool,
     pub(super) filter: FilterRules,
 }
 
@@ -116,7 +118,13 @@ impl ListQuery {
             page: read_page(last("page"), rules)?,
             cursor: last("cursor").map(str::parse).transpose().map_err(|error| format!("cursor: {error}"))?,
             filter: Filter::compile::<R>(&filter.unwrap_or(Value::Null), rules.filter)?,
-            sort: sort.as_ref().map_or(Ok(Vec::new()), read_sort)?,
+            sort: match sort {
+                Some(sort) => read_sort(&sort)?,
+                None if rules.unsorted_by_change => {
+                    vec![SortKey { property: "updatedAt".to_owned(), descending: true }]
+                }
+                None => Vec::new(),
+            },
             select,
             carried: raw_query.split('&').filter(carried).map(str::to_owned).collect(),
         })

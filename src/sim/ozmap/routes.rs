@@ -85,6 +85,7 @@ impl App {
             },
             everything_capped: cap.is_some_and(|rows| rows > 0),
             page_zero_refused: self.is_on(call, &FaultKind::PageZeroRefused),
+            unsorted_by_change: self.is_on(call, &FaultKind::UnsortedByChange),
             filter: self.filter_rules(call),
         }
     }

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::House;
-use super::plant::{Olt, Place, Plant, Pon, Shelf, Slot, Step};
+use super::plant::{Olt, Place, Plant, Pon, Shelf, Slot};
 use super::render::{OLT_PASSWORD, OLT_USER};
+use super::walk::Step;
 use crate::model::{Decibels, Metres};
 
 /// The trace of a house; `None` where no path is documented. Sums are exact: distances in millimetres and losses in
