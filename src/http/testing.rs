@@ -218,6 +218,7 @@ pub(super) fn push() -> PushSnapshot {
         braked: Vec::new(),
         maintained: 5,
         boxes: Vec::new(),
+        unnamed_boxes: 0,
         foreign: ForeignView { policy: "ours", flips: 9, contested: 6, listed: Vec::new() },
         unseen: 2,
         journal: JournalView { kept: true, failing: None },

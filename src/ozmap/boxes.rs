@@ -1,6 +1,6 @@
 //! Maintenance by box: clients behind a box that somebody works on stay as they are. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,8 +13,8 @@ use crate::config::Pattern;
 use crate::config::maintenance::BoxWork;
 use crate::model::{OltId, Timestamp};
 
-/// Names of boxes, by id.
-pub type BoxNames = HashMap<ElementId, Arc<str>>;
+/// Names of boxes, by id; none of those that OZmap does not name.
+pub type BoxNames = HashMap<ElementId, Option<Arc<str>>>;
 
 /// Work under way on boxes, or over and not read since, with what it holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -53,7 +53,7 @@ struct Over {
 pub struct Boxes {
     under_way: Vec<BoxWork>,
     over: Vec<Over>,
-    names: Arc<BoxNames>,
+    names: BoxNames,
 }
 
 impl Boxes {
@@ -66,9 +66,24 @@ impl Boxes {
         }
     }
 
-    /// How boxes are called, beside their ids.
-    pub fn name(&mut self, names: Arc<BoxNames>) {
-        self.names = names;
+    /// How boxes are called, beside what is known of others.
+    pub fn name(&mut self, names: BoxNames) {
+        self.names.extend(names);
+    }
+
+    /// Boxes behind which something is to change and whose names are needed and not known; until they are, it is held.
+    #[must_use]
+    pub fn unnamed(&self, changes: &[Change], directory: &Directory) -> Vec<ElementId> {
+        if !self.works().any(|work| goes_by_name(&work.boxes)) {
+            return Vec::new();
+        }
+        let places = changes.iter().filter_map(|change| directory.client(change.client)?.box_id);
+        let unnamed: BTreeSet<ElementId> = places.filter(|place| !self.names.contains_key(place)).collect();
+        unnamed.into_iter().collect()
+    }
+
+    fn works(&self) -> impl Iterator<Item = &BoxWork> {
+        self.under_way.iter().chain(self.over.iter().map(|over| &over.work))
     }
 
     /// Whether another look at an OLT may release something.
@@ -125,7 +140,13 @@ impl Boxes {
     fn holding(&self, place: ElementId, change: &Change, looks: &BTreeMap<OltId, Looks>) -> Option<usize> {
         let id = place.to_string();
         let name = self.names.get(&place);
-        let fits = |work: &BoxWork| work.boxes.fits(&id) || name.is_some_and(|name| work.boxes.fits(name));
+        let fits = |work: &BoxWork| {
+            let by_name = match name {
+                Some(name) => name.as_ref().is_some_and(|name| work.boxes.fits(name)),
+                None => goes_by_name(&work.boxes),
+            };
+            by_name || work.boxes.fits(&id)
+        };
         let unread = |over: &Over| {
             let of = |looks: &BTreeMap<OltId, Looks>| {
                 looks.get(&change.onu.olt).copied().unwrap_or_default().of(change.evidence)
@@ -136,6 +157,11 @@ impl Boxes {
         let over = || self.over.iter().position(|over| fits(&over.work) && unread(over));
         under_way.or_else(|| Some(self.under_way.len() + over()?))
     }
+}
+
+/// Whether a pattern can be of a name, for which names have to be read.
+fn goes_by_name(boxes: &Pattern) -> bool {
+    boxes.to_string().parse::<ElementId>().is_err()
 }
 
 #[cfg(test)]
@@ -196,22 +222,28 @@ mod tests {
     #[test]
     fn clients_of_a_box_are_held_by_its_id_or_its_name() {
         let mut boxes = Boxes::default();
-        boxes.set(vec![work(&box_id(1).to_string()), work("CTO 2*")], &looks(1, 1));
+        boxes.set(vec![work(&box_id(1).to_string())], &looks(1, 1));
+        let changes = || (1..=4).map(|n| change(n, SweepKind::State)).collect::<Vec<_>>();
+        assert_eq!(boxes.unnamed(&changes(), &town()), [], "no name is needed");
         assert_eq!(through(&mut boxes, &looks(1, 1)), [client_id(3), client_id(4)]);
-        boxes.name(Arc::new(BoxNames::from([(box_id(2), Arc::from("CTO 21"))])));
-        let changes = (1..=4).map(|n| change(n, SweepKind::State)).collect();
-        let (left, held) = boxes.divide(changes, &town(), &looks(1, 1));
+        boxes.set(vec![work(&box_id(1).to_string()), work("CTO 2*")], &looks(1, 1));
+        assert_eq!(boxes.unnamed(&changes(), &town()), [box_id(1), box_id(2)]);
+        assert_eq!(through(&mut boxes, &looks(1, 1)), [client_id(4)], "whose name is not known may be meant");
+        boxes.name(BoxNames::from([(box_id(1), None), (box_id(2), Some(Arc::from("CTO 31")))]));
+        assert_eq!(boxes.unnamed(&changes(), &town()), []);
+        assert_eq!(through(&mut boxes, &looks(1, 1)), [client_id(3), client_id(4)]);
+        boxes.name(BoxNames::from([(box_id(2), Some(Arc::from("CTO 21")))]));
+        let (left, held) = boxes.divide(changes(), &town(), &looks(1, 1));
         assert_eq!(left.iter().map(|change| change.client).collect::<Vec<_>>(), [client_id(4)]);
-        assert_eq!(
-            held.iter().map(|one| (one.clients, one.until)).collect::<Vec<_>>(),
-            [(2, Some(UNTIL)), (1, Some(UNTIL))]
-        );
+        let counts: Vec<_> = held.iter().map(|one| (one.clients, one.until)).collect();
+        assert_eq!(counts, [(2, Some(UNTIL)), (1, Some(UNTIL))]);
     }
 
     #[test]
     fn when_work_is_over_what_was_read_during_it_still_decides_nothing() {
         let mut boxes = Boxes::default();
         boxes.set(vec![work("*")], &looks(5, 5));
+        boxes.name(BoxNames::from([(box_id(1), None), (box_id(2), None)]));
         assert_eq!(through(&mut boxes, &looks(5, 5)), [client_id(4)]);
         boxes.set(Vec::new(), &looks(6, 6));
         assert_eq!(through(&mut boxes, &looks(6, 6)), [client_id(4)]);

@@ -129,6 +129,12 @@ impl World {
             ("GET", ["authenticated"]) if !self.no_authenticated => json(json!({})),
             ("GET", ["box-types"]) => json(json!({"rows": [], "total": 0})),
             ("GET", ["properties"]) => json(self.properties(seen)),
+            ("GET", ["base-boxes"]) => {
+                // The wanted ones are never all that there is.
+                let names = [("b1", json!("CTO 12")), ("b2", json!(" CTO 13 ")), ("b3", Value::Null)];
+                let rows = names.map(|(end, name)| json!({"id": format!("65a0000000000000000000{end}"), "name": name}));
+                json(json!({"rows": rows, "total": 3}))
+            }
             ("GET", ["ftth-clients"]) => {
                 let filter: Value = serde_json::from_str(&seen.query["filter"]).unwrap();
                 assert_eq!((&filter[0]["property"], &filter[0]["operator"]), (&json!("id"), &json!("in")));

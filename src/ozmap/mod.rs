@@ -51,6 +51,7 @@ pub use matching::{Ambiguity, Match, Matches, OnuIdentity, code_in, key_word, ma
 pub use owners::{Owner, Owners};
 pub use push::{Batch, IdList};
 pub use pusher::Pusher;
+pub use read::BOXES_PER_READ;
 pub use revert::{PutBack, Verdict as RevertVerdict, put_back, written_clients};
 pub use snapshot::{
     AmbiguityLine, ClientLine, DirectoryView, Halted, LISTED, LastError, MatchView, OnuLine, PushSnapshot,

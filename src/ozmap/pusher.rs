@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::boxes::BoxNames;
 use super::desired::{Change, OltWishes};
 use super::http::Client;
 use super::ledger::Ledger;
@@ -97,11 +96,6 @@ impl Pusher {
         self.mailbox.order(|orders| orders.boxes = Some(under_way));
     }
 
-    /// How boxes are called, so that work on them may name them. Never waits.
-    pub fn name_boxes(&self, names: Arc<BoxNames>) {
-        self.mailbox.order(|orders| orders.names = Some(names));
-    }
-
     /// Ends the task at once, wherever it is, as a kill would.
     #[cfg(test)]
     pub(super) async fn kill(&self) {
@@ -159,7 +153,6 @@ pub(super) struct Mailbox {
 pub(super) struct Orders {
     pub(super) approvals: Vec<Option<Pattern>>,
     pub(super) boxes: Option<Vec<BoxWork>>,
-    pub(super) names: Option<Arc<BoxNames>>,
 }
 
 #[derive(Debug)]

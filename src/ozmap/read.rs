@@ -1,18 +1,20 @@
 //! What is read from OZmap: the test of the token, the whole directory by pages, statuses by id.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use reqwest::Url;
 use serde_json::json;
 
+use super::boxes::BoxNames;
 use super::directory::{Builder, Directory};
 use super::error::{Call, OzmapError};
 use super::http::{Client, Request};
-use super::ids::{ClientId, Status};
+use super::ids::{ClientId, ElementId, Status};
 use super::limit::Urgency;
 use super::push::IdList;
-use super::rows::{Page, RawClient, RawProperty};
+use super::rows::{Page, RawClient, RawNamed, RawProperty};
 use crate::model::Timestamp;
 
 /// A test of the token is not tried for long: somebody may sit before it.
@@ -168,6 +170,35 @@ impl Client {
             }
         }
         Ok(shown)
+    }
+}
+
+/// Boxes named in one read: keeps the encoded URL under 6 kB.
+pub const BOXES_PER_READ: usize = IDS_PER_READ;
+
+impl Client {
+    /// The names of boxes and buildings, by id: of at most [`BOXES_PER_READ`]. One that OZmap does not know, or that has no name,
+    /// has none.
+    ///
+    /// # Errors
+    /// As for any read.
+    pub async fn read_box_names(&self, boxes: &[ElementId]) -> Result<BoxNames, OzmapError> {
+        let mut names: BoxNames = boxes.iter().take(BOXES_PER_READ).map(|id| (*id, None)).collect();
+        if names.is_empty() {
+            return Ok(names);
+        }
+        let filter = json!([{"property": "id", "operator": "in", "value": names.keys().collect::<Vec<_>>()}]);
+        let query = [("page", "1".to_owned()), ("limit", names.len().to_string()), ("filter", filter.to_string())];
+        let request = Request { query: &query, ..Request::get("base-boxes") };
+        let page: Page<RawNamed> =
+            self.send(&request, self.timing().tries, |answer, call| answer.json(call, self.token())).await?;
+        for (id, name) in page.rows.0.into_iter().filter_map(|row| row.known().and_then(RawNamed::row)) {
+            // Rows that were not asked for come where a filter is ignored.
+            if let Some(place) = names.get_mut(&id) {
+                *place = name.map(Arc::from);
+            }
+        }
+        Ok(names)
     }
 }
 

@@ -74,6 +74,23 @@ struct RawOnu {
     mac_address: Scalar,
 }
 
+/// A row of any list of elements, of which only the name counts.
+#[derive(Debug, Deserialize)]
+pub(super) struct RawNamed {
+    #[serde(default)]
+    id: Scalar,
+    #[serde(default, rename = "_id")]
+    underscore_id: Scalar,
+    #[serde(default)]
+    name: Scalar,
+}
+
+impl RawNamed {
+    pub(super) fn row(self) -> Option<(ElementId, Option<String>)> {
+        Some((id(&self.id, &self.underscore_id)?, self.name.text()))
+    }
+}
+
 /// A row of `/properties`.
 #[derive(Debug, Deserialize)]
 pub(super) struct RawProperty {

@@ -236,6 +236,8 @@ pub struct PushSnapshot {
     pub maintained: usize,
     /// The boxes that are worked on.
     pub boxes: Vec<BoxHeld>,
+    /// Boxes whose names are read before it is known what may be written.
+    pub unnamed_boxes: usize,
     /// Statuses that others set.
     pub foreign: ForeignView,
     /// Statuses that were written, or perhaps were, and that OZmap was not seen to show yet.

@@ -32,7 +32,7 @@ use super::error::{OzmapError, Remedy};
 use super::foreign::{self, Flip, ForeignView, Recalled};
 use super::gates::{Gates, Passed};
 use super::http::Client;
-use super::ids::{ClientId, Status};
+use super::ids::{ClientId, ElementId, Status};
 use super::ledger::{Ledger, Sent};
 use super::limit::StopSignal;
 use super::matching::match_onus;
@@ -111,6 +111,9 @@ pub(super) struct Task {
     read_back_failures: u32,
     gates: Gates,
     passed: Passed,
+    /// Boxes whose names have to be read before it is known what may be written.
+    unnamed: Vec<ElementId>,
+    not_named_before: Duration,
     /// The last directory's statuses have not been compared with what was known before.
     before: Option<Before>,
     /// What others set is set again then.
@@ -141,6 +144,7 @@ enum Step {
     Recall,
     Write(Operation),
     ReadBack(IdList),
+    NameBoxes,
     Acknowledge,
     Wait(Option<Duration>),
 }
@@ -160,6 +164,8 @@ impl Task {
             read_back_failures: 0,
             gates: Gates::new(config),
             passed: Passed::default(),
+            unnamed: Vec::new(),
+            not_named_before: Duration::ZERO,
             before: None,
             next_contest: None,
             puts_back: false,
@@ -219,6 +225,7 @@ impl Task {
                 Step::Recall => self.recall().await,
                 Step::Write(operation) => self.perform(operation).await,
                 Step::ReadBack(clients) => self.read_back(&clients).await,
+                Step::NameBoxes => self.name_boxes().await,
                 Step::Acknowledge => self.acknowledge().await,
                 Step::Wait(until) => self.wait(until).await,
             }
@@ -271,7 +278,7 @@ impl Task {
     }
 
     fn take_orders(&mut self) {
-        let Orders { approvals, boxes, names } = self.mailbox.take_orders();
+        let Orders { approvals, boxes } = self.mailbox.take_orders();
         for olts in approvals {
             let clients = self.gates.brake.approve(|olt| olts.as_ref().is_none_or(|olts| olts.fits(olt.as_str())));
             let olts = olts.map_or_else(|| "all".to_owned(), |olts| olts.to_string());
@@ -284,10 +291,6 @@ impl Task {
             }
             let looks = self.olts.iter().map(|(olt, wishes)| (olt.clone(), wishes.looks)).collect();
             self.gates.boxes.set(under_way, &looks);
-            self.dirty = true;
-        }
-        if let Some(names) = names {
-            self.gates.boxes.name(names);
             self.dirty = true;
         }
     }
@@ -447,6 +450,7 @@ impl Task {
                 let (now, at) = (self.now(), now_utc());
                 self.gates.foreign.noticed(&flips, at);
                 self.gates.foreign.agreed(&agreeing, now);
+                self.unnamed = self.gates.boxes.unnamed(&changes, &known);
                 let mut passed = self.gates.pass(changes, &known, &at_hand, now, at);
                 let changes = std::mem::take(&mut passed.through);
                 let due = passed.contested.iter().filter_map(|one| one.again_at).min();
@@ -546,6 +550,12 @@ impl Task {
         if rest > now {
             wake.push(rest);
         } else {
+            if !self.unnamed.is_empty() {
+                if self.not_named_before <= now {
+                    return Some(Step::NameBoxes);
+                }
+                wake.push(self.not_named_before);
+            }
             let many = self.ledger.count_taken() >= READ_BACK_AT_ONCE;
             if may_write && journal.is_ok() && !many {
                 match self.queue.next(now) {
@@ -594,6 +604,7 @@ impl Task {
                 contested: self.passed.contested.len(),
                 listed: self.passed.contested.iter().take(LISTED).cloned().collect(),
             },
+            unnamed_boxes: self.unnamed.len(),
             unseen: self.ledger.unseen().len(),
             journal: self.ledger.view(),
             pending: self.queue.changes().len(),

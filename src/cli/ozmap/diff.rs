@@ -18,8 +18,8 @@ use crate::config::{StatusMap, Thresholds};
 use crate::daemon::maintenance;
 use crate::model::{SweepKind, Timestamp, Truth};
 use crate::ozmap::{
-    BoxHeld, Braked, Change, ClientId, Contested, Gates, Looks, OltWishes, Passed, PowerChange, Shown, Status, Wish,
-    agreeing, at_hand, candidates, match_onus, plan, plan_powers,
+    BOXES_PER_READ, BoxHeld, Braked, Change, ClientId, Contested, Gates, Looks, OltWishes, Passed, PowerChange, Shown,
+    Status, Wish, agreeing, at_hand, candidates, match_onus, plan, plan_powers,
 };
 use crate::signal::Judge;
 use crate::store::StoreError;
@@ -72,6 +72,12 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
     let agreeing = agreeing(&gates.foreign.standing(), &onus, &matches, &directory, &shown);
     gates.foreign.agreed(&agreeing, now);
     let changes = plan(&onus, &matches, &directory, &shown);
+    for some in gates.boxes.unnamed(&changes, &directory).chunks(BOXES_PER_READ) {
+        gates.boxes.name(desk.client.read_box_names(some).await.unwrap_or_else(|error| {
+            out::note(&format!("warning: names of boxes cannot be read, so only those given by id are held: {error}"));
+            some.iter().map(|id| (*id, None)).collect()
+        }));
+    }
     let passed = gates.pass(changes, &directory, &at_hand(&wishes, &onus, &matches), now, at);
     let dead_band = desk.ozmap.power_dead_band;
     let powers = match desk.ozmap.write_power {

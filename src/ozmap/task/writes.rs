@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::{Halt, STREAK, Task, now_utc};
 use crate::ozmap::desired::PowerChange;
 use crate::ozmap::error::{OzmapError, Remedy};
-use crate::ozmap::ids::{ClientId, Status};
+use crate::ozmap::ids::{ClientId, ElementId, Status};
 use crate::ozmap::ledger::Sent;
 use crate::ozmap::push::{Batch, IdList};
 use crate::ozmap::queue::{Item, Operation};
+use crate::ozmap::read::BOXES_PER_READ;
 use crate::ozmap::snapshot::LastError;
 use crate::store::journal::Ending;
 
@@ -110,6 +111,34 @@ impl Task {
     fn know(&mut self, client: ClientId, status: Option<Status>, now: Duration) {
         Arc::make_mut(&mut self.shown).statuses.insert(client, status);
         self.shown_at.insert(Item::Client(client), now);
+    }
+
+    /// Learns how boxes are called behind which something is to change while a box of some name is worked on.
+    pub(super) async fn name_boxes(&mut self) {
+        let some: Vec<ElementId> = self.unnamed.iter().copied().take(BOXES_PER_READ).collect();
+        let names = match self.client.read_box_names(&some).await {
+            Ok(names) => names,
+            Err(error)
+                if matches!(
+                    error.remedy(),
+                    Remedy::Retry | Remedy::RetryAfter(_) | Remedy::HostDown | Remedy::Stop
+                ) =>
+            {
+                self.streak += 1;
+                self.not_named_before = self.now() + self.client.timing().ceiling(self.streak);
+                self.note(&error);
+                return;
+            }
+            // To hold everything for the sake of one box would be worse.
+            Err(error) => {
+                tracing::warn!(%error, "the names of boxes cannot be read: only those that maintenance gives by id are held");
+                self.note(&error);
+                some.into_iter().map(|id| (id, None)).collect()
+            }
+        };
+        self.unnamed.retain(|id| !names.contains_key(id));
+        self.gates.boxes.name(names);
+        self.dirty = true;
     }
 
     /// Sees what came of writes.

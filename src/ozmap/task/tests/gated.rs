@@ -67,6 +67,39 @@ async fn clients_of_a_box_that_is_worked_on_are_left_until_it_is_over_and_they_w
 }
 
 #[tokio::test]
+async fn a_box_may_be_named_and_names_are_read_only_when_they_are_needed() {
+    let mut rows = houses(4);
+    rows[2]["box"] = json!("65a0000000000000000000b2");
+    rows[3]["box"] = json!("65a0000000000000000000b9");
+    let fake = Fake::start(rows).await;
+    let rig = start(&fake, |_| {});
+    rig.pusher.submit(wishes("a", true, [(0, Verdict::Error)]));
+    rig.until("one is written", |snapshot| snapshot.written.error == 1).await;
+    assert!(fake.world(|world| world.lines("GET /base-boxes").is_empty()));
+    let work = BoxWork { boxes: Pattern::new("CTO 12"), until: now_utc() + HOUR, reason: "new splitter".to_owned() };
+    rig.pusher.maintain_boxes(vec![work]);
+    rig.pusher.submit(all(4, Verdict::Error));
+    let snapshot = rig.until("the others are written", |s| s.written.error == 3 && s.maintained == 1).await;
+    assert_eq!(snapshot.unnamed_boxes, 0);
+    rig.pusher.stop().await;
+    assert_eq!(fake.world(|world| world.lines("GET /base-boxes").len()), 1);
+    assert_eq!(fake.world(|world| world.status(&client_id(1))), 0);
+}
+
+#[tokio::test]
+async fn where_names_of_boxes_may_not_be_read_nobody_is_held_by_name() {
+    let fake = Fake::start(houses(2)).await;
+    fake.world(|world| world.always.push(("GET /base-boxes".to_owned(), reply(403))));
+    let rig = start(&fake, |_| {});
+    let work = BoxWork { boxes: Pattern::new("CTO 12"), until: now_utc() + HOUR, reason: "new splitter".to_owned() };
+    rig.pusher.maintain_boxes(vec![work]);
+    rig.pusher.submit(all(2, Verdict::Error));
+    let snapshot = rig.until("they are written", |snapshot| snapshot.written.error == 2).await;
+    assert!(snapshot.last_error.as_ref().unwrap().message.contains("base-boxes"), "{snapshot:?}");
+    rig.pusher.stop().await;
+}
+
+#[tokio::test]
 async fn what_an_incident_explains_and_what_a_person_approves_passes_the_brake() {
     let fake = Fake::start(houses(100)).await;
     let rig = start(&fake, |config| config.brake = BrakeRule { share: 0.1, least: 20 });
