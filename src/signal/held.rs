@@ -7,7 +7,7 @@ use super::baseline::Baseline;
 use super::flap::FlapTrack;
 use super::level::LevelTrack;
 use super::truth::{StateRules, TruthTrack};
-use super::{Reason, Side};
+use super::{Explained, Reason, Side};
 use crate::config::ThresholdRule;
 use crate::model::{
     Cause, Celsius, Dbm, Decibels, Field, Level, Mac, Metres, Milliamperes, OnuState, PonId, Reading, Serial,
@@ -27,6 +27,8 @@ pub struct Held {
     pub(super) presence: Presence,
     /// Whether somebody works there.
     pub(super) is_maintained: bool,
+    /// What a confirmed incident says of its loss.
+    pub(super) explained: Option<Explained>,
     /// What the last transitions said.
     pub(super) told: Told,
     /// Whether something changed that is to be remembered over a restart.
@@ -93,6 +95,7 @@ impl Held {
             baselines: [None, None],
             presence: Presence { by_inventory: false, by_state: false, missing: 0, missing_from_inventory: false },
             is_maintained: false,
+            explained: None,
             told: Told { truth: Truth::Stale, level: Level::Unread, olt_level: Level::Unread, verdict: Verdict::Hold },
             is_changed: true,
             reason: Reason::NotReadYet,

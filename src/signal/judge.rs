@@ -11,7 +11,7 @@ use super::quality::{LookAgain, Tripwire};
 use super::rules::{self, RuleBook};
 use super::truth::{Staleness, StateRules};
 use super::verdict::{Circumstances, Grounds, decide};
-use super::{Change, Reason, Side, ThresholdError, Transition};
+use super::{Change, Explained, Reason, Side, ThresholdError, Transition};
 use crate::config::maintenance::UnderWay;
 use crate::config::{StatusMap, ThresholdRule, Thresholds};
 use crate::model::{Cause, OltId, OnuKey, PonId, Sweep, SweepKind, Timestamp, Truth};
@@ -386,6 +386,9 @@ impl Judge {
                 && held.told.truth == Truth::Up
                 && !held.is_maintained
                 && held.flap.lose(&flap, held.truth.since());
+            if held.explained == Some(Explained::Cut) && !state.in_grace {
+                held.truth.confirm();
+            }
             let truth_reason = held.truth.reason(&state);
             let level_reason = held.level.reason(Side::Onu, &rule, held.rx());
             let olt_rule = rule.on_olt_side().unwrap_or(rule);
@@ -397,6 +400,7 @@ impl Judge {
             let (verdict, reason) = decide(
                 &around,
                 damped,
+                held.explained,
                 Grounds { track: &held.truth, reason: truth_reason },
                 Grounds { track: &held.level, reason: level_reason },
                 Grounds { track: &held.olt_level, reason: olt_level_reason },
@@ -456,6 +460,7 @@ const fn slot<T>(by_kind: &mut [T; 3], kind: SweepKind) -> &mut T {
 
 mod doubt;
 mod drift;
+mod explain;
 mod maintenance;
 mod merge;
 mod recall;

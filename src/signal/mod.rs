@@ -41,4 +41,4 @@ pub use quality::LookAgain;
 pub use reason::{Part, Reason, Side};
 pub use rules::check as check_thresholds;
 pub use transition::{Change, Identity, Transition};
-pub use verdict::verdict_of;
+pub use verdict::{Explained, verdict_of};

@@ -58,6 +58,8 @@ pub enum Reason {
         /// How long is needed.
         needed: u32,
     },
+    /// Down, as many around it, without power: an outage of the area.
+    InOutage,
     /// Down, but the OLT has just rebooted.
     LossInGrace,
     /// The OLT answered, but not with up or down.
@@ -250,6 +252,7 @@ impl fmt::Display for Reason {
             Self::LossUnexplained { lasted, needed } => {
                 write!(f, "down without a known cause for {}, counts after {}", whole(lasted), whole(needed))
             }
+            Self::InOutage => f.write_str("down in a power outage of the area"),
             Self::LossInGrace => f.write_str("down, but the OLT has just rebooted"),
             Self::StateUnknown => f.write_str("the OLT does not say whether it is up"),
             Self::NotListed => f.write_str("not listed in the latest complete sweep"),

@@ -165,6 +165,13 @@ impl TruthTrack {
         self.losses > 0 && !matches!(self.truth, Truth::Down(_))
     }
 
+    /// A loss that was read less often than counts by itself is part of a fault that is confirmed: it counts now.
+    pub(super) fn confirm(&mut self) {
+        if self.is_unconfirmed_loss() {
+            self.become_truth(Truth::Down(self.cause), self.lost_at);
+        }
+    }
+
     /// How long the loss has lasted, as far as readings show.
     pub(super) const fn lost_for(&self) -> Duration {
         if self.losses == 0 { Duration::ZERO } else { self.read_at.since(self.lost_at) }

@@ -50,6 +50,15 @@ pub(super) struct Circumstances<'a> {
     pub(super) unknown_after: Duration,
 }
 
+/// What a confirmed incident says of the losses that it explains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Explained {
+    /// Light was lost with others': it counts at once, whether the OLT gave a cause or not.
+    Cut,
+    /// Power was lost with others', whatever cause the OLT gave.
+    Outage,
+}
+
 /// One track, and why it stands as it does.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grounds<'a, T> {
@@ -57,15 +66,17 @@ pub(super) struct Grounds<'a, T> {
     pub(super) reason: Reason,
 }
 
-/// The verdict, and why. `damped` is why nothing is believed of this ONU at present, if so.
+/// The verdict, and why. `damped` is why nothing is believed of this ONU at present, if so; `explained` is what an incident
+/// says of its loss.
 pub(super) fn decide(
     around: &Circumstances<'_>,
     damped: Option<Reason>,
+    explained: Option<Explained>,
     truth: Grounds<'_, TruthTrack>,
     onu_side: Grounds<'_, LevelTrack>,
     olt_side: Grounds<'_, LevelTrack>,
 ) -> (Verdict, Reason) {
-    let decided = decide_by_onu(around, damped, truth, onu_side);
+    let decided = decide_by_onu(around, damped, explained, truth, onu_side);
     let Grounds { track: level, reason } = olt_side;
     if decided.0 != Verdict::Ok || !level.confirmed() {
         return decided;
@@ -79,6 +90,7 @@ pub(super) fn decide(
 fn decide_by_onu(
     around: &Circumstances<'_>,
     damped: Option<Reason>,
+    explained: Option<Explained>,
     Grounds { track: truth, reason: truth_reason }: Grounds<'_, TruthTrack>,
     Grounds { track: level, reason: level_reason }: Grounds<'_, LevelTrack>,
 ) -> (Verdict, Reason) {
@@ -101,6 +113,11 @@ fn decide_by_onu(
     let verdict = verdict_of(around.status, truth.truth(), level.shown());
     match truth.truth() {
         Truth::Stale => hold(truth_reason),
+        // What many have in common outweighs what the OLT says, or does not say, of one.
+        Truth::Down(Cause::Unknown | Cause::Optical) if explained.is_some() => match explained {
+            Some(Explained::Outage) => (around.status.power, Reason::InOutage),
+            _ => (around.status.optical, truth_reason),
+        },
         Truth::Down(Cause::Unknown) if truth.lost_for() < around.unknown_after => {
             let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
             hold(Reason::LossUnexplained { lasted: seconds(truth.lost_for()), needed: seconds(around.unknown_after) })

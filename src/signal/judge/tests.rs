@@ -509,3 +509,51 @@ fn a_transition_serialises_with_its_reason_in_words() {
         })
     );
 }
+
+#[test]
+fn the_losses_of_a_confirmed_cut_count_at_once_and_together() {
+    let mut judge = judge();
+    judge.observe(&state(0, vec![up(1), up(2), up(3), up(4)]));
+    let lost = vec![down(1, Cause::Optical), down(2, Cause::Unknown), down(3, Cause::Power), up(4)];
+    judge.observe(&state(60, lost));
+    assert!((1..=4).all(|n| verdict(&judge, n) != Verdict::Error), "one reading is not enough by itself");
+    let cut: Vec<_> = (1..=4).map(|n| (key(n), Explained::Cut)).collect();
+    let told = judge.explain(&cut, at(61));
+    assert_eq!(told.iter().filter(|one| matches!(one.what, Change::TruthChanged { .. })).count(), 3);
+    assert_eq!((verdict(&judge, 1), verdict(&judge, 2)), (Verdict::Error, Verdict::Error));
+    assert_eq!(
+        (verdict(&judge, 3), verdict(&judge, 4)),
+        (Verdict::Hold, Verdict::Ok),
+        "one that gasped, and one that is up"
+    );
+    assert!(judge.explain(&cut, at(62)).is_empty(), "told once");
+    judge.observe(&state(120, vec![up(1), up(2), up(3), up(4)]));
+    assert!((1..=4).all(|n| verdict(&judge, n) == Verdict::Ok), "up is up, whatever an incident says");
+}
+
+#[test]
+fn what_is_lost_in_a_power_outage_holds_though_the_olt_says_los() {
+    let mut judge = judge();
+    judge.observe(&state(0, vec![up(1), up(2)]));
+    for minute in 1..30 {
+        judge.observe(&state(minute * MINUTE, vec![down(1, Cause::Optical), down(2, Cause::Unknown)]));
+        judge.explain(&[(key(1), Explained::Outage), (key(2), Explained::Outage)], at(minute * MINUTE + 1));
+    }
+    assert_eq!((verdict(&judge, 1), verdict(&judge, 2)), (Verdict::Hold, Verdict::Hold));
+    assert_eq!(why(&judge, 1), "down in a power outage of the area");
+    // The outage is over, or was none: then it is a loss like any other.
+    judge.explain(&[], at(30 * MINUTE));
+    assert_eq!((verdict(&judge, 1), verdict(&judge, 2)), (Verdict::Error, Verdict::Error));
+}
+
+#[test]
+fn an_incident_neither_ends_a_grace_time_nor_makes_stale_onus_red() {
+    let mut judge = judge();
+    judge.observe(&with_uptime(state(0, vec![up(1), up(2)]), 100_000));
+    judge.observe(&with_uptime(state(60, vec![down(1, Cause::Optical), up(2)]), 30));
+    judge.explain(&[(key(1), Explained::Cut), (key(2), Explained::Cut)], at(61));
+    assert_eq!((view(&judge, 1).0, verdict(&judge, 1)), (Truth::Stale, Verdict::Hold));
+    judge.no_answer(at(90));
+    judge.explain(&[(key(2), Explained::Cut)], at(91));
+    assert_eq!((view(&judge, 2).0, verdict(&judge, 2)), (Truth::Stale, Verdict::Hold));
+}
