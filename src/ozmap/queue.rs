@@ -1,6 +1,6 @@
 //! What the pusher writes next, and what it leaves alone for a while. Pure: the time is an argument.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -61,6 +61,8 @@ pub(super) struct Queue {
     changes: Vec<Change>,
     powers: Vec<PowerChange>,
     troubles: HashMap<Item, Trouble>,
+    /// Statuses of which batches went out and some clients are left: these go in a batch too, however few they are.
+    in_batches: BTreeSet<Status>,
 }
 
 impl Queue {
@@ -71,6 +73,7 @@ impl Queue {
             changes: Vec::new(),
             powers: Vec::new(),
             troubles: HashMap::new(),
+            in_batches: BTreeSet::new(),
         }
     }
 
@@ -111,7 +114,8 @@ impl Queue {
                 .filter(|change| self.trouble(Item::Client(change.client)).is_none_or(|trouble| !trouble.alone))
                 .map(|change| change.client)
                 .collect();
-            if together.len() > self.batch_above
+            let rest_of_many = together.len() > 1 && self.in_batches.contains(&status);
+            if (together.len() > self.batch_above || rest_of_many)
                 && let Some(batch) = Batch::cut(status, &together, self.batch_size).into_iter().next()
             {
                 return Next::Write(Operation::Batch(batch));
@@ -150,6 +154,11 @@ impl Queue {
     /// OZmap took these, and it is to be seen whether it shows them.
     pub(super) fn taken(&mut self, clients: &HashSet<ClientId>, status: Status) {
         self.changes.retain(|change| change.to != status || !clients.contains(&change.client));
+        if !self.changes.iter().any(|change| change.to == status) {
+            self.in_batches.remove(&status);
+        } else if clients.len() > 1 {
+            self.in_batches.insert(status);
+        }
     }
 
     /// The client was seen to show this status. Whether OZmap was `known` to have taken it: then it does not wait any more.
@@ -275,6 +284,18 @@ mod tests {
         }
         assert_eq!(kinds, ["batch error 4", "batch error 3", "single ok", "single ok", "power"]);
         assert_eq!(queue.next(NOW), Next::Idle);
+    }
+
+    #[test]
+    fn what_is_left_of_many_goes_in_a_batch_too_and_few_later_ones_go_alone() {
+        let mut queue = queue((1..=6).map(|n| change(n, Status::Error)).collect(), vec![]);
+        for clients in [4, 2] {
+            let Next::Write(Operation::Batch(batch)) = queue.next(NOW) else { panic!("no batch of {clients}") };
+            assert_eq!(batch.ids().len(), clients);
+            queue.taken(&batch.ids().iter().collect(), batch.status());
+        }
+        queue.replace(vec![change(7, Status::Error), change(8, Status::Error)], vec![]);
+        assert_eq!(queue.next(NOW), Next::Write(Operation::Single(client_id(7), Status::Error)));
     }
 
     #[test]

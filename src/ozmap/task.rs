@@ -295,9 +295,12 @@ impl Task {
         }
     }
 
-    /// Whether what an earlier process left open was read back as far as is possible now.
+    /// Whether what an earlier process left open was read back as far as is possible now. Later, a write of ours that is not
+    /// seen yet waits for nobody: if it is refused again and again, the next read of the directory is what gives it another
+    /// chance.
     fn begins_with_knowledge(&self) -> bool {
-        (self.ledger.is_recalled() && (self.read_back_first || self.ledger.unseen().is_empty()))
+        self.directory.is_some()
+            || (self.ledger.is_recalled() && (self.read_back_first || self.ledger.unseen().is_empty()))
             || self.ledger.is_failing()
     }
 

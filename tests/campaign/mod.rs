@@ -1,0 +1,5 @@
+//! The parts of a campaign: who there is, a life of the pusher, and a history.
+
+pub mod history;
+mod life;
+mod town;
