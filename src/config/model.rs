@@ -108,6 +108,10 @@ pub struct Ozmap {
     pub url: String,
     /// The API key.
     pub token: Secret,
+    /// Certificates that are trusted beside the system's, in PEM: for an OZmap with its own.
+    pub ca_file: Option<PathBuf>,
+    /// Whether any certificate is taken, and with it anybody who stands between us and OZmap.
+    pub insecure: bool,
     /// Whether OZmap is really changed.
     pub mode: OzmapMode,
     /// Mean rate of all calls together.

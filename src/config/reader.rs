@@ -299,7 +299,7 @@ impl<'r> Section<'r> {
     }
 
     /// The value of a key, if `convert` takes it. Else a mistake is noted, with the hint that `convert` returns.
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         key: &str,
         expected: &str,

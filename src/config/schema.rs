@@ -40,6 +40,8 @@ pub(super) const OZMAP: Shape = Shape {
         "token",
         "token_file",
         "token_env",
+        "ca_file",
+        "insecure",
         "mode",
         "requests_per_second",
         "burst",

@@ -42,6 +42,12 @@ impl From<bool> for Number {
     }
 }
 
+impl From<f64> for Number {
+    fn from(number: f64) -> Self {
+        Self::Real(number)
+    }
+}
+
 impl From<Duration> for Number {
     /// In seconds.
     fn from(time: Duration) -> Self {

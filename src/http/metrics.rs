@@ -14,7 +14,7 @@ use super::routes::Shared;
 use super::tally::{OltTally, Tally};
 use crate::daemon::{Board, OltReport};
 use crate::model::{Completeness, SweepKind, Timestamp};
-use crate::ozmap::PushSnapshot;
+use crate::ozmap::{HostState, PushSnapshot};
 use crate::poll::{Status, SweepSummary};
 use crate::snmp::{Counters, EngineStatus};
 use crate::store::Store;
@@ -308,6 +308,11 @@ fn ozmap(text: &mut Exposition, push: &PushSnapshot, now: Timestamp) {
         &names::OZMAP_REQUESTS,
         &mut push.requests.iter().map(|(outcome, count)| (*outcome, (*count).into())),
     );
+    let limits = &push.limits;
+    text.single(&names::OZMAP_RATE, limits.requests_per_second);
+    let in_flight = [("read", limits.reads_in_flight.into()), ("write", limits.writes_in_flight.into())];
+    by_word(text, &names::OZMAP_IN_FLIGHT, &mut in_flight.into_iter());
+    text.single(&names::OZMAP_HOST_GONE, limits.host != HostState::Up);
     if let Some(directory) = &push.directory {
         text.single(&names::OZMAP_CLIENTS, directory.clients);
         text.single(&names::OZMAP_AGE, now.since(directory.read_at));
@@ -448,6 +453,9 @@ mod tests {
             "oltwatch_ozmap_mode{mode=\"dry-run\"} 0",
             "oltwatch_ozmap_mode{mode=\"write\"} 1",
             "oltwatch_ozmap_requests_total{outcome=\"busy\"} 2",
+            "oltwatch_ozmap_allowed_requests_per_second 0.5",
+            "oltwatch_ozmap_requests_in_flight{kind=\"read\"} 3",
+            "oltwatch_ozmap_host_gone 1",
             "oltwatch_ozmap_directory_age_seconds 90",
             "oltwatch_ozmap_matched_onus{key=\"serial\"} 2",
             "oltwatch_ozmap_pending_changes{what=\"power\"} 8",

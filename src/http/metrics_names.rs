@@ -145,6 +145,11 @@ metrics! {
 
     OZMAP_MODE = Gauge "oltwatch_ozmap_mode" ["mode"] "1 for the mode that the config sets, dry-run or write, and 0 for the other.";
     OZMAP_REQUESTS = Counter "oltwatch_ozmap_requests_total" ["outcome"] "Requests that went out to OZmap, by outcome.";
+    OZMAP_RATE = Gauge "oltwatch_ozmap_allowed_requests_per_second" []
+        "Requests that may go out a second: the configured rate, or less while OZmap struggles.";
+    OZMAP_IN_FLIGHT = Gauge "oltwatch_ozmap_requests_in_flight" ["kind"] "Requests on their way: read or write.";
+    OZMAP_HOST_GONE = Gauge "oltwatch_ozmap_host_gone" []
+        "1 while OZmap's host does not answer and only one request a pause asks whether it is back, else 0.";
     OZMAP_CLIENTS = Gauge "oltwatch_ozmap_directory_clients" []
         "Clients in the directory. Absent before the first read is complete.";
     OZMAP_AGE = Gauge "oltwatch_ozmap_directory_age_seconds" []

@@ -14,7 +14,7 @@ use crate::model::{
     Reading, Sweep, SweepKind, Timestamp, Truth, Unread, Verdict,
 };
 use crate::ozmap::{
-    DirectoryView, ForeignView, Halted, JournalView, LastError, MatchView, Owner, PushSnapshot, ReadReport, Written,
+    DirectoryView, ForeignView, Halted, HostState, JournalView, LastError, LimitView, MatchView, Owner, PushSnapshot, ReadReport, Written,
 };
 use crate::poll::{Identity, Intervals, Lateness, Status, View};
 use crate::signal::Reason;
@@ -228,6 +228,13 @@ pub(super) fn push() -> PushSnapshot {
         aside: 1,
         written: Written { ok: 21, error: 22, failed: [("refused", 4)].into(), ..Written::default() },
         requests: [("ok", 40), ("busy", 2)].into(),
+        limits: LimitView {
+            requests_per_second: 0.5,
+            share: 0.25,
+            reads_in_flight: 3,
+            writes_in_flight: 1,
+            host: HostState::LeftAlone,
+        },
         last_error: Some(LastError { at: NOW, message: "PATCH refused".to_owned() }),
         halted: Some(Halted { since: NOW, why: "the token was refused".to_owned() }),
         resting_until: Some(NOW + Duration::from_secs(30)),

@@ -52,7 +52,7 @@ pub enum Remedy {
     HostDown,
     /// The set-up is wrong: an operator has to change something.
     FixSetup,
-    /// We are stopping.
+    /// Nothing went wrong: we are stopping, or there is no room for it at present.
     Stop,
 }
 
@@ -141,8 +141,8 @@ pub enum OzmapError {
         /// Different rows among them.
         rows: usize,
     },
-    /// The pusher was told to stop before this request went out.
-    #[error("stopped before the request went out")]
+    /// Before this request went out, we were told to stop, or more urgent ones left no room for it.
+    #[error("given up before the request went out")]
     Stopping,
 }
 

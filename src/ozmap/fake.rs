@@ -220,6 +220,8 @@ impl Fake {
         Ozmap {
             url: self.url.clone(),
             token: Secret::new(TOKEN.to_owned()),
+            ca_file: None,
+            insecure: false,
             mode: OzmapMode::Write,
             requests_per_second: 10_000.0,
             burst: 1000,

@@ -1,17 +1,23 @@
 //! The one HTTP client: every request of this room goes out here.
 
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 
 use super::answer::{Answer, MAX_BODY, retry_after};
 use super::error::{Call, OzmapError};
-use super::limit::{Gate, StopSignal, Timing, Urgency};
+use super::limit::{Gate, LimitView, Outcome, StopSignal, Timing, Urgency};
+use super::pace::Kind;
 use crate::config::{Ozmap, Secret};
+
+/// More of a file of certificates is not read; the bundle of a whole system has a quarter of that.
+const MAX_CA_FILE: u64 = 1 << 20;
 
 /// A client of one OZmap. Cheap to clone; clones share the connections, the rate and the counters.
 #[derive(Clone)]
@@ -73,6 +79,15 @@ impl Request<'_> {
     pub(super) fn get(path: &str) -> Self {
         Self { method: "GET", path: path.to_owned(), query: &[], body: None, urgency: Urgency::Background }
     }
+
+    /// A read that is not urgent and asks for a list is one of its pages.
+    fn kind(&self) -> Kind {
+        match self.method {
+            "GET" if self.urgency == Urgency::Background && !self.query.is_empty() => Kind::Page,
+            "GET" => Kind::Read,
+            _ => Kind::Write,
+        }
+    }
 }
 
 impl Client {
@@ -114,7 +129,7 @@ impl Client {
             .user_agent(concat!("oltwatch/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .connect_timeout(timing.connect)
-            .pool_idle_timeout(std::time::Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(4)
             // A redirect would carry the token to wherever it points.
             .redirect(reqwest::redirect::Policy::none());
@@ -125,8 +140,16 @@ impl Client {
             // Plain http must also work where no certificates are installed; nothing is trusted then.
             builder = builder.tls_certs_only([]);
         }
+        if let Some(path) = &config.ca_file {
+            builder = builder.tls_certs_merge(certificates(path)?);
+        }
+        if config.insecure {
+            tracing::warn!(%host, "ozmap.insecure: any certificate is taken: whoever stands between us and OZmap can \
+                read the API key and change what is written");
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
         let http = builder.build().map_err(|error| setup(chain(&error)))?;
-        let gate = Gate::new(config.requests_per_second, config.burst);
+        let gate = Gate::new(config.requests_per_second, config.burst, timing);
         let token = Secret::new(config.token.expose().trim().to_owned());
         let shared = Shared { http, root, host, token, gate, timing, counters: Counters::default() };
         Ok(Self { shared: Arc::new(shared), stop: StopSignal::never() })
@@ -157,8 +180,14 @@ impl Client {
         &self.shared.root
     }
 
-    /// How long nothing goes out because OZmap said `Retry-After`.
-    pub(super) fn closed_for(&self) -> std::time::Duration {
+    /// What may go out at present, and whether the host answers.
+    #[must_use]
+    pub fn limits(&self) -> LimitView {
+        self.shared.gate.view()
+    }
+
+    /// How long nothing goes out because OZmap said `Retry-After`, or because it is left alone.
+    pub(super) fn closed_for(&self) -> Duration {
         self.shared.gate.closed_for()
     }
 
@@ -178,17 +207,15 @@ impl Client {
         let call = self.call(request);
         let mut failures = 0;
         loop {
-            if !self.shared.gate.pass(request.urgency, &self.stop).await {
+            let Some(pass) = self.shared.gate.pass(request.urgency, &self.stop).await else {
                 return Err(OzmapError::Stopping);
-            }
-            let result = match self.exchange(request, &call).await {
-                Ok(answer) => match answer.error(&call, self.token()) {
-                    None => read(&answer, &call),
-                    Some(error) => Err(error),
-                },
-                Err(error) => Err(error),
             };
-            let error = match result {
+            let began = tokio::time::Instant::now();
+            let exchanged = self.exchange(request, &call).await.and_then(|answer| {
+                answer.error(&call, self.token()).map_or(Ok(answer), Err)
+            });
+            pass.settle(request.kind(), outcome(exchanged.as_ref().err(), began.elapsed() < self.longest(request)));
+            let error = match exchanged.and_then(|answer| read(&answer, &call)) {
                 Ok(value) => {
                     self.shared.counters.count("ok");
                     return Ok(value);
@@ -196,16 +223,13 @@ impl Client {
                 Err(error) => error,
             };
             self.shared.counters.count(error.outcome());
-            if let OzmapError::Busy { retry_after: Some(wait), .. } = &error {
-                self.shared.gate.close_for(*wait);
-            }
             failures += 1;
             if failures >= tries || !error.transient() {
                 return Err(error);
             }
             // With `Retry-After` the gate is closed for that long, and this call waits there with all others.
             let told = matches!(&error, OzmapError::Busy { retry_after: Some(_), .. });
-            let wait = if told { std::time::Duration::ZERO } else { self.shared.timing.backoff(failures) };
+            let wait = if told { Duration::ZERO } else { self.shared.timing.backoff(failures) };
             tracing::debug!(%call, failures, ?wait, %error, "trying again");
             if !self.stop.sleep(wait).await {
                 return Err(error);
@@ -215,6 +239,14 @@ impl Client {
 
     fn call(&self, request: &Request<'_>) -> Call {
         Call { method: request.method, path: format!("{}/{}", self.shared.root.path(), request.path) }
+    }
+
+    /// The longest wait for the whole answer.
+    fn longest(&self, request: &Request<'_>) -> Duration {
+        match request.kind() {
+            Kind::Write => self.shared.timing.write,
+            Kind::Page | Kind::Read => self.shared.timing.read,
+        }
     }
 
     async fn exchange(&self, request: &Request<'_>, call: &Call) -> Result<Answer, OzmapError> {
@@ -228,12 +260,12 @@ impl Client {
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(request.query.iter().map(|(key, value)| (key, value.as_str())));
         }
-        let (method, limit) = match request.method {
-            "PATCH" => (reqwest::Method::PATCH, self.shared.timing.write),
-            "POST" => (reqwest::Method::POST, self.shared.timing.write),
-            _ => (reqwest::Method::GET, self.shared.timing.read),
+        let method = match request.method {
+            "PATCH" => reqwest::Method::PATCH,
+            "POST" => reqwest::Method::POST,
+            _ => reqwest::Method::GET,
         };
-        let mut builder = self.shared.http.request(method, url).timeout(limit);
+        let mut builder = self.shared.http.request(method, url).timeout(self.longest(request));
         if let Some(body) = &request.body {
             builder = builder.json(body);
         }
@@ -259,6 +291,28 @@ impl Client {
             answer.body.extend_from_slice(&chunk);
         }
         Ok(answer)
+    }
+}
+
+/// The certificates in a file.
+fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, OzmapError> {
+    let refuse = |why: String| OzmapError::Setup {
+        what: format!("ozmap.ca_file {}: certificates in PEM were expected, {why}", path.display()),
+    };
+    let mut pem = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
+    file.take(MAX_CA_FILE).read_to_end(&mut pem).map_err(|error| refuse(error.to_string()))?;
+    let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| refuse(chain(&error)))?;
+    if found.is_empty() { Err(refuse("found none".to_owned())) } else { Ok(found) }
+}
+
+/// What an exchange tells of the host.
+fn outcome(error: Option<&OzmapError>, in_time: bool) -> Outcome {
+    match error {
+        Some(OzmapError::Busy { retry_after, .. }) => Outcome::Busy(*retry_after),
+        Some(OzmapError::Failed { status: 502 | 504, .. }) => Outcome::Gone,
+        Some(OzmapError::Unreachable { .. }) => Outcome::Silent { in_time },
+        _ => Outcome::Answered,
     }
 }
 
@@ -337,6 +391,61 @@ mod tests {
         for wrong in ["", "isp.ozmap.com.br", "ftp://a/", "https://u:p@host/", "https://host/?x=1", "https://host/#x"] {
             let error = api_root(wrong).unwrap_err().to_string();
             assert!(error.contains("ozmap.url") && !error.contains("u:p"), "{error}");
+        }
+    }
+
+    /// A server of HTTPS with the certificate of `tls/`, for 127.0.0.1, signed by itself; it answers `{}` to all.
+    async fn https_server() -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        use tokio_rustls::rustls::ServerConfig;
+        use tokio_rustls::rustls::pki_types::pem::PemObject;
+        use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut request = [0_u8; 2048];
+                let _ = stream.read(&mut request).await;
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+                let _ = stream.write_all(answer).await;
+            }
+        });
+        url
+    }
+
+    const CERTIFICATE: &[u8] = include_bytes!("tls/certificate.pem");
+    const KEY: &[u8] = include_bytes!("tls/key.pem");
+
+    #[tokio::test]
+    async fn a_certificate_is_trusted_when_its_file_is_named_or_all_are() {
+        let fake = crate::ozmap::fake::Fake::start(vec![]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let config = Ozmap { url: https_server().await, ..fake.config() };
+        let client = |config: &Ozmap| Client::with_timing(config, crate::ozmap::fake::quick());
+        let error = client(&config).unwrap().check().await.unwrap_err().to_string();
+        assert!(error.contains("certificate"), "{error}");
+        let trusted = Ozmap { ca_file: Some(file("ca.pem", CERTIFICATE)), ..config.clone() };
+        client(&trusted).unwrap().check().await.unwrap();
+        client(&Ozmap { insecure: true, ..config.clone() }).unwrap().check().await.unwrap();
+        for (path, word) in [
+            (folder.path().join("none.pem"), "No such file"),
+            (file("empty.pem", b""), "found none"),
+            (file("text.pem", b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"), "ca_file"),
+        ] {
+            let error = client(&Ozmap { ca_file: Some(path), ..config.clone() }).unwrap_err().to_string();
+            assert!(error.contains("ozmap.ca_file") && error.contains(word), "{error}");
         }
     }
 

@@ -5,7 +5,7 @@
 //! the requests that make them. Not its business: deciding what is wrong with an ONU.
 //!
 //! Layers, from the wire up:
-//! * `http`, `limit`, `answer`: one client, one rate, typed errors ([`OzmapError`] says what to do next);
+//! * `http`, `limit`, `pace`, `breaker`, `answer`: one client, one rate, typed errors ([`OzmapError`] says what to do next);
 //! * `lenient`, `rows`: OZmap's JSON into rows; nothing but named fields survives;
 //! * `read`, `push`: the requests;
 //! * `directory`, `matching`, `owners`, `desired`, `gates` (`boxes`, `foreign`, `brake`), `queue`, `revert`: pure;
@@ -15,6 +15,7 @@
 mod answer;
 mod boxes;
 mod brake;
+mod breaker;
 mod desired;
 mod directory;
 mod error;
@@ -27,6 +28,7 @@ mod lenient;
 mod limit;
 mod matching;
 mod owners;
+mod pace;
 mod push;
 mod pusher;
 mod queue;
@@ -45,8 +47,9 @@ pub use foreign::{Contested, Flip, Foreign, ForeignView};
 pub use gates::{Gates, Passed};
 pub use http::Client;
 pub use ids::{ClientId, ElementId, ParseIdError, PropertyId, Status};
+pub use breaker::HostState;
 pub use ledger::JournalView;
-pub use limit::Timing;
+pub use limit::{LimitView, Timing};
 pub use matching::{Ambiguity, Match, Matches, OnuIdentity, code_in, key_word, match_onus};
 pub use owners::{Owner, Owners};
 pub use push::{Batch, IdList};

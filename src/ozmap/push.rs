@@ -88,6 +88,13 @@ impl Batch {
     }
 }
 
+const fn urgency(status: Status) -> Urgency {
+    match status {
+        Status::Error => Urgency::Error,
+        Status::Ok => Urgency::Recovery,
+    }
+}
+
 impl Client {
     /// Sets one client's status: `PATCH /ftth-clients/<id>`.
     ///
@@ -116,16 +123,16 @@ impl Client {
 
     pub(super) async fn patch_status(&self, client: ClientId, status: Status, tries: u32) -> Result<(), OzmapError> {
         let body = json!({"status": status.number()});
-        self.write("PATCH", format!("ftth-clients/{client}"), body, Urgency::Write, tries).await
+        self.write("PATCH", format!("ftth-clients/{client}"), body, urgency(status), tries).await
     }
 
     pub(super) async fn post_batch(&self, batch: &Batch, tries: u32) -> Result<(), OzmapError> {
-        self.write("POST", "ftth-clients/batch-update".to_owned(), batch.body(), Urgency::Write, tries).await
+        self.write("POST", "ftth-clients/batch-update".to_owned(), batch.body(), urgency(batch.status()), tries).await
     }
 
     pub(super) async fn patch_power(&self, property: PropertyId, power: Dbm, tries: u32) -> Result<(), OzmapError> {
         let body = json!({"potencyRead": power});
-        self.write("PATCH", format!("properties/{property}"), body, Urgency::Background, tries).await
+        self.write("PATCH", format!("properties/{property}"), body, Urgency::Power, tries).await
     }
 
     async fn write(

@@ -158,7 +158,7 @@ impl Client {
             let query =
                 [("page", "1".to_owned()), ("limit", chunk.len().to_string()), ("filter", chunk.filter().to_string())];
             // It ends a write, and goes out as one.
-            let request = Request { query: &query, urgency: Urgency::Write, ..Request::get("ftth-clients") };
+            let request = Request { query: &query, urgency: Urgency::Error, ..Request::get("ftth-clients") };
             let page: Page<RawClient> =
                 self.send(&request, tries, |answer, call| answer.json(call, self.token())).await?;
             for row in page.rows.0 {

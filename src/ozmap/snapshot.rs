@@ -13,6 +13,7 @@ use super::directory::{ClientEntry, Directory, ReadReport};
 use super::foreign::ForeignView;
 use super::ids::ClientId;
 use super::ledger::JournalView;
+use super::limit::LimitView;
 use super::matching::{Ambiguity, Matches, OnuIdentity, key_word};
 use super::owners::Owners;
 use crate::model::{Mac, OltId, PonId, Serial, Timestamp};
@@ -256,11 +257,13 @@ pub struct PushSnapshot {
     pub written: Written,
     /// Requests that went out, by outcome.
     pub requests: BTreeMap<&'static str, u64>,
+    /// What may go out at present, and whether the host answers.
+    pub limits: LimitView,
     /// The last thing that went wrong.
     pub last_error: Option<LastError>,
     /// Set while nothing is written because OZmap refuses the token.
     pub halted: Option<Halted>,
-    /// Set while the host is left alone because it does not answer, until this time.
+    /// Set while the host is left alone because it does not answer or asked for it, until this time.
     pub resting_until: Option<Timestamp>,
 }
 

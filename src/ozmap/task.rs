@@ -616,6 +616,7 @@ impl Task {
             aside: self.queue.aside(),
             written: self.written.clone(),
             requests: self.client.requests(),
+            limits: self.client.limits(),
             last_error: self.last_error.clone(),
             halted: self.halt.as_ref().map(|halt| Halted { since: halt.since, why: halt.why.clone() }),
             resting_until: (rest > Duration::ZERO).then(|| at + rest),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::address;
+use super::services::path;
 use crate::config::model::{BrakeRule, ForeignPolicy, MatchBy, Ozmap, OzmapMode, StatusMap};
 use crate::config::reader::{Section, alternatives, did_you_mean};
 use crate::config::schema::{OZMAP, STATUS};
@@ -28,6 +29,12 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
         section.reader.warn(&url.span, "ozmap.url: over http the API key crosses the network in clear; use https");
     }
     let token = section.required_secret(&TOKEN);
+    let ca_file = path(&section, "ca_file", "a file of certificates in PEM, such as \"/etc/oltwatch/ozmap-ca.pem\"");
+    let insecure = section.read("insecure", "true or false", |value| value.as_bool().ok_or_else(String::new));
+    if let Some(at) = insecure.as_ref().filter(|at| at.value) {
+        let text = "ozmap.insecure: any certificate is taken, so whoever stands between can read the API key; use ca_file";
+        section.reader.warn(&at.span, text);
+    }
     let mode = section.word("mode", &[("dry-run", OzmapMode::DryRun), ("write", OzmapMode::Write)]);
     let rate = section.number("requests_per_second", "a number above 0, up to 1000", |n| n > 0.0 && n <= 1000.0);
     let burst = section.whole("burst", 1..=1000);
@@ -53,6 +60,8 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
     Some(Ozmap {
         url: url?.value.to_string(),
         token: token?,
+        ca_file,
+        insecure: insecure.is_some_and(|at| at.value),
         mode: mode.map_or(OzmapMode::DryRun, |at| at.value),
         requests_per_second: rate.map_or(2.0, |at| at.value),
         burst: burst.unwrap_or(5),

@@ -33,7 +33,7 @@ fn without_effect(section: &Section<'_>, header: &str) {
     section.reader.warn(&section.span, &format!("{header} has no effect in this version"));
 }
 
-fn path(section: &Section<'_>, key: &str, expected: &str) -> Option<PathBuf> {
+pub(super) fn path(section: &Section<'_>, key: &str, expected: &str) -> Option<PathBuf> {
     let path = section.text(key, expected, |text| {
         if text.is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text) }
     })?;
