@@ -14,7 +14,8 @@ use crate::model::{
     Reading, Sweep, SweepKind, Timestamp, Truth, Unread, Verdict,
 };
 use crate::ozmap::{
-    DirectoryView, ForeignView, Halted, HostState, JournalView, LastError, LimitView, MatchView, Owner, PushSnapshot, ReadReport, Written,
+    DirectoryView, ForeignView, Halted, HostState, JournalView, LastError, LimitView, MatchView, Owner, PushSnapshot,
+    ReadReport, Written,
 };
 use crate::poll::{Identity, Intervals, Lateness, Status, View};
 use crate::signal::Reason;

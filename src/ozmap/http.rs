@@ -211,9 +211,10 @@ impl Client {
                 return Err(OzmapError::Stopping);
             };
             let began = tokio::time::Instant::now();
-            let exchanged = self.exchange(request, &call).await.and_then(|answer| {
-                answer.error(&call, self.token()).map_or(Ok(answer), Err)
-            });
+            let exchanged = self
+                .exchange(request, &call)
+                .await
+                .and_then(|answer| answer.error(&call, self.token()).map_or(Ok(answer), Err));
             pass.settle(request.kind(), outcome(exchanged.as_ref().err(), began.elapsed() < self.longest(request)));
             let error = match exchanged.and_then(|answer| read(&answer, &call)) {
                 Ok(value) => {

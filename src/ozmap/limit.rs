@@ -318,7 +318,9 @@ impl Drop for Pass<'_> {
 
 /// What one who waits finds.
 enum Look {
-    Go { probe: bool },
+    Go {
+        probe: bool,
+    },
     Wait(Duration),
     /// Until something changes.
     ForOthers,

@@ -40,6 +40,7 @@ mod task;
 
 pub use boxes::{BoxHeld, BoxNames, Boxes};
 pub use brake::{Brake, Braked, Looks, OltAtHand, at_hand};
+pub use breaker::HostState;
 pub use desired::{Candidate, Change, OltWishes, PowerChange, Shown, Wish, agreeing, candidates, plan, plan_powers};
 pub use directory::{ClientEntry, Directory, Found, ReadReport};
 pub use error::{Call, Excerpt, OzmapError, Remedy};
@@ -47,7 +48,6 @@ pub use foreign::{Contested, Flip, Foreign, ForeignView};
 pub use gates::{Gates, Passed};
 pub use http::Client;
 pub use ids::{ClientId, ElementId, ParseIdError, PropertyId, Status};
-pub use breaker::HostState;
 pub use ledger::JournalView;
 pub use limit::{LimitView, Timing};
 pub use matching::{Ambiguity, Match, Matches, OnuIdentity, code_in, key_word, match_onus};

@@ -32,7 +32,8 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
     let ca_file = path(&section, "ca_file", "a file of certificates in PEM, such as \"/etc/oltwatch/ozmap-ca.pem\"");
     let insecure = section.read("insecure", "true or false", |value| value.as_bool().ok_or_else(String::new));
     if let Some(at) = insecure.as_ref().filter(|at| at.value) {
-        let text = "ozmap.insecure: any certificate is taken, so whoever stands between can read the API key; use ca_file";
+        let text =
+            "ozmap.insecure: any certificate is taken, so whoever stands between can read the API key; use ca_file";
         section.reader.warn(&at.span, text);
     }
     let mode = section.word("mode", &[("dry-run", OzmapMode::DryRun), ("write", OzmapMode::Write)]);
