@@ -14,6 +14,9 @@ use super::store::{Sight, Store};
 /// Scans that are kept.
 const KEPT_SCANS: usize = 16;
 
+/// Octets of a query whose scan is kept: a filter may name thousands of values.
+const MAX_QUERY: usize = 4096;
+
 /// On every machine that this runs on, an index of 32 bits fits.
 pub(super) fn to_usize(place: u32) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX)
@@ -72,6 +75,9 @@ pub(super) struct Scans(VecDeque<(String, u64, Arc<[u32]>)>);
 
 impl Scans {
     fn of(&mut self, query: String, version: u64, scan: impl FnOnce() -> Arc<[u32]>) -> Arc<[u32]> {
+        if query.len() > MAX_QUERY {
+            return scan();
+        }
         let known = self.0.iter().position(|(kept, _, _)| *kept == query).and_then(|place| self.0.remove(place));
         let found = match known {
             Some((_, at, found)) if at == version => found,
@@ -309,5 +315,31 @@ impl<'a> Rows<'a> for ElementRows<'a> {
     fn scanned(&self, query: &str, fixed: bool, scan: impl FnOnce() -> Arc<[u32]>) -> Arc<[u32]> {
         let version = if fixed { self.0.marks_version() } else { self.0.version() };
         scanned(self.0, self.2, self.1.name, (query, version), scan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_is_made_again_only_after_a_change_and_few_are_kept() {
+        let mut scans = Scans::default();
+        let mut made = 0;
+        let mut ask = |query: &str, version| {
+            scans.of(query.to_owned(), version, || {
+                made += 1;
+                Arc::from([made])
+            })
+        };
+        assert_eq!([ask("a", 1)[0], ask("b", 1)[0], ask("a", 1)[0], ask("a", 2)[0], ask("b", 1)[0]], [1, 2, 1, 3, 2]);
+        for other in 0..KEPT_SCANS {
+            ask(&other.to_string(), 1);
+        }
+        let before = ask("a", 2)[0];
+        assert!(before > 3, "it was pushed out");
+        let long = "x".repeat(MAX_QUERY + 1);
+        assert_eq!(ask(&long, 1)[0] + 1, ask(&long, 1)[0], "a long one is not kept");
+        assert_eq!(ask("a", 2)[0], before);
     }
 }
