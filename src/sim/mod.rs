@@ -7,3 +7,4 @@
 pub mod olt;
 pub mod ozmap;
 pub mod plant;
+pub mod world;
