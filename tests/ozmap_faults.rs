@@ -71,8 +71,7 @@ async fn the_directory_is_the_same_whatever_lists_do() {
         let ozmap = ozmap(faults).await;
         let directory = client(&ozmap).read_directory(|_, _| {}).await.unwrap_or_else(|e| panic!("{faults:?}: {e}"));
         assert_eq!(directory.len(), CLIENTS, "{faults:?}");
-        let codes: std::collections::BTreeSet<&str> =
-            directory.clients().iter().filter_map(|client| client.code.as_deref()).collect();
+        let codes: std::collections::BTreeSet<&str> = directory.clients().filter_map(|client| client.code).collect();
         assert_eq!(codes.len(), CLIENTS, "{faults:?}");
         ozmap.stop().await;
     }
@@ -230,7 +229,7 @@ async fn awkward_clients_are_matched_or_left_alone() {
     let client = Client::with_timing(&settings, TIMING).unwrap();
     let directory = client.read_directory(|_, _| {}).await.unwrap();
     let serial = |code: &str| {
-        let found: Vec<_> = directory.clients().iter().filter(|client| client.code.as_deref() == Some(code)).collect();
+        let found: Vec<_> = directory.clients().filter(|client| client.code == Some(code)).collect();
         assert_eq!(found.len(), 1, "{code}");
         found[0].serial.clone().map(|serial| serial.to_string())
     };

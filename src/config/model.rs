@@ -128,6 +128,8 @@ pub struct Ozmap {
     pub match_by: Vec<MatchBy>,
     /// The part of an ONU's name that is the client code: its first group, or the whole match.
     pub code_pattern: Option<regex::Regex>,
+    /// The part of an ONU's name that is the PPPoE user: its first group, or the whole match.
+    pub pppoe_pattern: Option<regex::Regex>,
     /// Whether the measured power is written to the property.
     pub write_power: bool,
     /// A power is written only when it differs by at least this from what OZmap shows.
@@ -199,6 +201,8 @@ pub enum MatchBy {
     Mac,
     /// The client code in the ONU's name.
     Code,
+    /// The PPPoE user in the ONU's name.
+    Pppoe,
 }
 
 /// `[ozmap.status]`: the verdict for each truth and level.

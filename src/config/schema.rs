@@ -50,6 +50,7 @@ pub(super) const OZMAP: Shape = Shape {
         "full_read",
         "match",
         "code_pattern",
+        "pppoe_pattern",
         "write_power",
         "power_dead_band_db",
         "foreign",

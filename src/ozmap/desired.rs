@@ -144,8 +144,8 @@ pub fn plan(onus: &[Candidate<'_>], matches: &Matches, directory: &Directory, sh
             let from = shown.statuses.get(&client.id).copied().unwrap_or(client.status);
             (from != Some(to)).then(|| Change {
                 client: client.id,
-                code: client.code.clone(),
-                name: client.name.clone(),
+                code: client.code.map(Arc::from),
+                name: client.name.map(Arc::from),
                 from,
                 to,
                 reason: onu.wish.reason.clone(),
@@ -213,11 +213,12 @@ pub fn agreeing(
 #[cfg(test)]
 mod tests {
     use super::super::directory::testing::{client_id, directory, row};
-    use super::super::matching::{match_onus, testing::onu};
+    use super::super::matching::{Rule, match_onus, testing::onu};
     use super::*;
     use crate::config::MatchBy;
 
-    const ORDER: &[MatchBy] = &[MatchBy::Serial, MatchBy::Mac, MatchBy::Code];
+    const ORDER: Rule<'_> =
+        Rule { order: &[MatchBy::Serial, MatchBy::Mac, MatchBy::Code], code_pattern: None, pppoe_pattern: None };
 
     fn wish(n: u32, verdict: Verdict, rx: Option<f64>) -> Wish {
         Wish {
@@ -240,7 +241,7 @@ mod tests {
 
     fn changes(olts: &[OltWishes], directory: &Directory, shown: &Shown) -> Vec<(ClientId, Option<Status>, Status)> {
         let onus = candidates(olts);
-        let matches = match_onus(&onus, directory, ORDER, None);
+        let matches = match_onus(&onus, directory, ORDER);
         plan(&onus, &matches, directory, shown).iter().map(|change| (change.client, change.from, change.to)).collect()
     }
 
@@ -300,7 +301,7 @@ mod tests {
         let early = olt(false, vec![wish(1, Verdict::Error, Some(-20.0)), wish(2, Verdict::Ok, None)]);
         assert_eq!(changes(&early, &directory, &Shown::default()), []);
         let onus = candidates(&early);
-        let matches = match_onus(&onus, &directory, ORDER, None);
+        let matches = match_onus(&onus, &directory, ORDER);
         assert_eq!(plan_powers(&onus, &matches, &directory, &Shown::default(), BAND), []);
     }
 
@@ -352,7 +353,7 @@ mod tests {
             ],
         );
         let onus = candidates(&wishes);
-        let matches = match_onus(&onus, &directory, ORDER, None);
+        let matches = match_onus(&onus, &directory, ORDER);
         let planned = plan_powers(&onus, &matches, &directory, &Shown::default(), BAND);
         let planned: Vec<_> = planned.iter().map(|change| (change.client, change.to.get())).collect();
         assert_eq!(planned, [(client_id(2), -20.5), (client_id(3), -21.37)]);

@@ -59,6 +59,13 @@ pub(super) struct World {
     pub repeated: HashMap<usize, usize>,
     /// Whether that happens only once.
     pub heals: bool,
+    /// The id of a row that goes just before a page is sent, by the page's number.
+    pub vanish: HashMap<usize, String>,
+    /// A page that takes long, by its number.
+    pub slow_page: Option<(usize, Duration)>,
+    /// Requests on their way now, and the most at once.
+    pub at_once: usize,
+    pub most_at_once: usize,
     /// Clients that a batch leaves as they are.
     pub batch_skips: HashSet<String>,
     /// Clients that a PATCH leaves as they are, though it is answered well.
@@ -102,9 +109,22 @@ impl World {
             self.repeated.remove(&asked);
         }
         let limit = number("limit", 25).min(self.page_cap.unwrap_or(1000));
-        let wanted = json!([{"property": "client", "operator": "!=", "value": null}]).to_string();
-        let filtered = !self.filter_ignored && seen.query.get("filter") == Some(&wanted);
-        let all: Vec<&Value> = self.rows.iter().filter(|row| !filtered || !row["client"].is_null()).collect();
+        if let Some(gone) = self.vanish.remove(&asked) {
+            self.rows.retain(|row| row["id"] != *gone);
+        }
+        let filter: Value =
+            seen.query.get("filter").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let ignored = self.filter_ignored;
+        let fits = |row: &Value| match (filter[0]["property"].as_str(), &filter[0]["value"]) {
+            _ if ignored => true,
+            (Some("client"), Value::Null) => !row["client"].is_null(),
+            // Both are texts of the same form.
+            (Some("updatedAt"), since) => row["updatedAt"].as_str() >= since.as_str(),
+            _ => true,
+        };
+        let of_clients = seen.line.ends_with("/ftth-clients");
+        let rows = self.rows.iter().map(|row| if of_clients { &row["client"] } else { row });
+        let all: Vec<&Value> = rows.filter(|row| fits(row)).collect();
         let start = (page - 1) * limit;
         let rows: Vec<&Value> = all.iter().skip(start).take(limit).copied().collect();
         if self.bare_envelope {
@@ -137,6 +157,9 @@ impl World {
             }
             ("GET", ["ftth-clients"]) => {
                 let filter: Value = serde_json::from_str(&seen.query["filter"]).unwrap();
+                if filter[0]["property"] == "updatedAt" {
+                    return json(self.properties(seen));
+                }
                 assert_eq!((&filter[0]["property"], &filter[0]["operator"]), (&json!("id"), &json!("in")));
                 let ids = filter[0]["value"].as_array().unwrap();
                 assert!(!ids.is_empty());
@@ -230,6 +253,7 @@ impl Fake {
             full_read: Duration::from_secs(3600),
             match_by: vec![MatchBy::Serial, MatchBy::Mac, MatchBy::Code],
             code_pattern: None,
+            pppoe_pattern: None,
             write_power: false,
             power_dead_band: crate::model::Decibels::from_thousandths(500),
             foreign: ForeignPolicy::Ours,
@@ -258,6 +282,8 @@ async fn handle(
     let reply = {
         let mut world = world.lock().unwrap();
         world.log.push(seen.clone());
+        world.at_once += 1;
+        world.most_at_once = world.most_at_once.max(world.at_once);
         let scripted = world
             .script
             .iter_mut()
@@ -278,7 +304,9 @@ async fn handle(
             None => world.answer(&seen),
         }
     };
-    tokio::time::sleep(reply.delay).await;
+    let slow = world.lock().unwrap().slow_page.filter(|(page, _)| seen.query.get("page") == Some(&page.to_string()));
+    tokio::time::sleep(slow.map_or(reply.delay, |(_, delay)| delay)).await;
+    world.lock().unwrap().at_once -= 1;
     let mut response = Response::builder().status(reply.status);
     if reply.headers.is_empty() && !reply.body.is_empty() {
         response = response.header(header::CONTENT_TYPE, "application/json; charset=utf-8");

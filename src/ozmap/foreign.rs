@@ -192,7 +192,7 @@ pub(super) fn flips(
         (known.is_some() && shows.is_some() && known != shows && !unsure.contains(&client))
             .then_some(Flip { client, shows })
     };
-    now.clients().iter().filter_map(|client| flip(client.id, client.status)).collect()
+    now.clients().filter_map(|client| flip(client.id, client.status)).collect()
 }
 
 /// What the pusher shows of others.

@@ -1,15 +1,15 @@
 //! Which client an ONU belongs to. Pure. What cannot be told for sure is a result too, and is never written.
 
-use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::{Borrow, Cow};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use regex::Regex;
 use serde::Serialize;
 
-use super::directory::{ClientEntry, Directory, Found};
+use super::directory::{Directory, Found};
 use super::ids::ClientId;
-use crate::config::MatchBy;
+use crate::config::{MatchBy, Ozmap};
 use crate::model::{Mac, OnuId, PonId, Serial};
 
 /// What is known of an ONU that a client could share.
@@ -82,7 +82,7 @@ impl Matches {
     /// How many were matched by each key.
     #[must_use]
     pub fn by_key(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts = BTreeMap::from([("serial", 0), ("mac", 0), ("code", 0)]);
+        let mut counts = BTreeMap::from([("serial", 0), ("mac", 0), ("code", 0), ("pppoe", 0)]);
         for one in &self.matched {
             *counts.entry(key_word(one.by)).or_default() += 1;
         }
@@ -97,12 +97,34 @@ pub const fn key_word(by: MatchBy) -> &'static str {
         MatchBy::Serial => "serial",
         MatchBy::Mac => "mac",
         MatchBy::Code => "code",
+        MatchBy::Pppoe => "pppoe",
     }
 }
 
-/// The client code in an ONU's name: the pattern's first group, or its whole match; without a pattern, the name.
+/// By which keys ONUs and clients are matched.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule<'a> {
+    /// The keys, in this order.
+    pub order: &'a [MatchBy],
+    /// The part of an ONU's name that is the client code.
+    pub code_pattern: Option<&'a Regex>,
+    /// The part of an ONU's name that is the PPPoE user.
+    pub pppoe_pattern: Option<&'a Regex>,
+}
+
+impl<'a> From<&'a Ozmap> for Rule<'a> {
+    fn from(config: &'a Ozmap) -> Self {
+        Self {
+            order: &config.match_by,
+            code_pattern: config.code_pattern.as_ref(),
+            pppoe_pattern: config.pppoe_pattern.as_ref(),
+        }
+    }
+}
+
+/// The key in an ONU's name: the pattern's first group, or its whole match; without a pattern, the name.
 #[must_use]
-pub fn code_in<'a>(name: &'a str, pattern: Option<&Regex>) -> Option<&'a str> {
+pub fn key_in<'a>(name: &'a str, pattern: Option<&Regex>) -> Option<&'a str> {
     let code = match pattern {
         None => name,
         Some(pattern) => {
@@ -113,33 +135,42 @@ pub fn code_in<'a>(name: &'a str, pattern: Option<&Regex>) -> Option<&'a str> {
     Some(code.trim()).filter(|code| !code.is_empty())
 }
 
-/// Matches ONUs with clients. Each ONU's keys are tried in `order`, and the first one that anybody in OZmap has
+/// Matches ONUs with clients. Each ONU's keys are tried in the rule's order, and the first one that anybody in OZmap has
 /// decides: when several have it, no later key makes up for that.
-pub fn match_onus<T: Borrow<OnuIdentity>>(
-    onus: &[T],
-    directory: &Directory,
-    order: &[MatchBy],
-    code_pattern: Option<&Regex>,
-) -> Matches {
+#[must_use]
+pub fn match_onus<T: Borrow<OnuIdentity>>(onus: &[T], directory: &Directory, rule: Rule<'_>) -> Matches {
     let mut matches = Matches::default();
-    let mut claims: HashMap<ClientId, Vec<(usize, MatchBy)>> = HashMap::new();
+    let mut claims: Vec<(ClientId, usize, MatchBy)> = Vec::with_capacity(onus.len());
     let mut named: HashSet<ClientId> = HashSet::new();
     for (place, onu) in onus.iter().enumerate() {
-        match find(onu.borrow(), directory, order, code_pattern) {
+        match find(onu.borrow(), directory, rule) {
             None => matches.unmatched.push(place),
-            Some((by, _, Found::One(client))) => claims.entry(client.id).or_default().push((place, by)),
+            Some((by, _, Found::One(client))) => claims.push((client.id, place, by)),
             Some((by, key, Found::Many(clients))) => {
                 named.extend(&clients);
+                let key = key.into_owned();
                 matches.ambiguous.push(Ambiguity::ManyClients { onu: place, by, key, clients });
             }
             Some((_, _, Found::Nobody)) => {}
         }
     }
+    // Both are in the clients' order from here on, and are gone through together.
+    claims.sort_unstable_by_key(|(client, place, _)| (*client, *place));
+    let mut claims = claims.as_slice();
     for client in directory.clients() {
-        match claims.remove(&client.id) {
-            None if client.implanted && !named.contains(&client.id) => matches.clients_without_onu.push(client.id),
-            None => {}
-            Some(onus) => settle(client, onus, &mut matches),
+        let (onus, rest) = claims.split_at(claims.partition_point(|(id, ..)| *id <= client.id));
+        claims = rest;
+        match onus {
+            [] if client.implanted && !named.contains(&client.id) => matches.clients_without_onu.push(client.id),
+            [] => {}
+            [(id, onu, by)] => {
+                let one = Match { onu: *onu, client: *id, by: *by };
+                if client.implanted { matches.matched.push(one) } else { matches.not_implanted.push(one) }
+            }
+            several => {
+                let onus = several.iter().map(|(_, onu, by)| (*onu, *by)).collect();
+                matches.ambiguous.push(Ambiguity::ManyOnus { client: client.id, onus });
+            }
         }
     }
     matches.matched.sort_unstable_by_key(|one| one.onu);
@@ -147,32 +178,19 @@ pub fn match_onus<T: Borrow<OnuIdentity>>(
     matches
 }
 
-fn settle(client: &ClientEntry, onus: Vec<(usize, MatchBy)>, matches: &mut Matches) {
-    match onus.as_slice() {
-        [(onu, by)] => {
-            let one = Match { onu: *onu, client: client.id, by: *by };
-            if client.implanted { matches.matched.push(one) } else { matches.not_implanted.push(one) }
-        }
-        _ => matches.ambiguous.push(Ambiguity::ManyOnus { client: client.id, onus }),
-    }
-}
-
 /// The first key that anybody has, its value, and who has it.
 fn find<'a>(
-    onu: &OnuIdentity,
+    onu: &'a OnuIdentity,
     directory: &'a Directory,
-    order: &[MatchBy],
-    code_pattern: Option<&Regex>,
-) -> Option<(MatchBy, String, Found<'a>)> {
-    order.iter().find_map(|by| {
-        let (key, found) = match by {
-            MatchBy::Serial => onu.serial.as_ref().map(|serial| (serial.to_string(), directory.by_serial(serial))),
-            MatchBy::Mac => onu.mac.map(|mac| (mac.to_string(), directory.by_mac(mac))),
-            MatchBy::Code => onu
-                .name
-                .as_deref()
-                .and_then(|name| code_in(name, code_pattern))
-                .map(|code| (code.to_owned(), directory.by_code(code))),
+    rule: Rule<'_>,
+) -> Option<(MatchBy, Cow<'a, str>, Found<'a>)> {
+    let named = |pattern| onu.name.as_deref().and_then(|name| key_in(name, pattern));
+    rule.order.iter().find_map(|by| {
+        let (key, found): (Cow<'a, str>, _) = match by {
+            MatchBy::Serial => onu.serial.as_ref().map(|serial| (serial.as_str().into(), directory.by_serial(serial))),
+            MatchBy::Mac => onu.mac.map(|mac| (mac.to_string().into(), directory.by_mac(mac))),
+            MatchBy::Code => named(rule.code_pattern).map(|code| (code.into(), directory.by_code(code))),
+            MatchBy::Pppoe => named(rule.pppoe_pattern).map(|user| (user.into(), directory.by_pppoe(user))),
         }?;
         (found != Found::Nobody).then_some((*by, key, found))
     })
@@ -201,7 +219,11 @@ mod tests {
     use super::testing::onu;
     use super::*;
 
-    const ORDER: &[MatchBy] = &[MatchBy::Serial, MatchBy::Mac, MatchBy::Code];
+    const ORDER: Rule<'_> = by(&[MatchBy::Serial, MatchBy::Mac, MatchBy::Code]);
+
+    const fn by(order: &[MatchBy]) -> Rule<'_> {
+        Rule { order, code_pattern: None, pppoe_pattern: None }
+    }
 
     #[test]
     fn keys_are_tried_in_the_configured_order() {
@@ -214,7 +236,7 @@ mod tests {
             onu("a", 4, "ZTEG000000FD", "aa:bb:cc:00:00:98", "40"),
             onu("a", 5, "", "", ""),
         ];
-        let matches = match_onus(&onus, &directory, ORDER, None);
+        let matches = match_onus(&onus, &directory, ORDER);
         let found: Vec<_> = matches.matched.iter().map(|one| (one.onu, one.client, one.by)).collect();
         assert_eq!(
             found,
@@ -222,9 +244,9 @@ mod tests {
         );
         assert_eq!(matches.unmatched, [3, 4]);
         assert_eq!(matches.clients_without_onu, []);
-        assert_eq!(matches.by_key(), BTreeMap::from([("serial", 1), ("mac", 1), ("code", 1)]));
+        assert_eq!(matches.by_key(), BTreeMap::from([("serial", 1), ("mac", 1), ("code", 1), ("pppoe", 0)]));
 
-        let code_first = match_onus(&onus, &directory, &[MatchBy::Code, MatchBy::Mac], None);
+        let code_first = match_onus(&onus, &directory, by(&[MatchBy::Code, MatchBy::Mac]));
         assert!(code_first.ambiguous.iter().any(|one| matches!(one,
             Ambiguity::ManyOnus { client, onus } if *client == client_id(3) && onus.len() == 2)));
         assert_eq!(code_first.clients_without_onu, [client_id(1), client_id(2)]);
@@ -239,20 +261,20 @@ mod tests {
             row(2, "ZTEG-00000001", "", "20"),
         ]);
         let onus = [onu("a", 1, "ZTEG00000001", "", "10")];
-        let matches = match_onus(&onus, &doubled, ORDER, None);
+        let matches = match_onus(&onus, &doubled, ORDER);
         assert_eq!(matches.matched, []);
         assert!(matches!(matches.ambiguous.as_slice(),
             [Ambiguity::ManyClients { onu: 0, by: MatchBy::Serial, key, clients }]
             if key == "ZTEG00000001" && clients.len() == 2));
         assert_eq!(matches.clients_without_onu, []);
-        assert_eq!(match_onus(&onus, &directory, ORDER, None).matched.len(), 1);
+        assert_eq!(match_onus(&onus, &directory, ORDER).matched.len(), 1);
     }
 
     #[test]
     fn two_onus_on_one_client_settle_nothing_even_across_olts() {
         let directory = directory([row(1, "ZTEG00000001", "", "10")]);
         let onus = [onu("a", 1, "ZTEG00000001", "", ""), onu("b", 1, "ZTEG00000001", "", "")];
-        let matches = match_onus(&onus, &directory, ORDER, None);
+        let matches = match_onus(&onus, &directory, ORDER);
         assert_eq!((matches.matched.len(), matches.ambiguous.len(), matches.unmatched.len()), (0, 1, 0));
     }
 
@@ -263,21 +285,33 @@ mod tests {
         let mut idle = row(2, "ZTEG00000002", "", "20");
         idle.client.implanted = false;
         let directory = directory([reserved, idle]);
-        let matches = match_onus(&[onu("a", 1, "ZTEG00000001", "", "")], &directory, ORDER, None);
+        let matches = match_onus(&[onu("a", 1, "ZTEG00000001", "", "")], &directory, ORDER);
         assert_eq!((matches.matched.len(), matches.not_implanted.len()), (0, 1));
         assert_eq!(matches.clients_without_onu, []);
+    }
+
+    #[test]
+    fn a_pppoe_user_in_the_name_leads_to_its_client() {
+        let mut one = row(1, "", "", "10");
+        one.client.pppoe = Some("Maria.Souza@isp".to_owned());
+        let directory = directory([one, row(2, "", "", "20")]);
+        let pattern = Regex::new(r"user=(\S+)").unwrap();
+        let rule = Rule { pppoe_pattern: Some(&pattern), ..by(&[MatchBy::Pppoe, MatchBy::Code]) };
+        let onus = [onu("a", 1, "", "", "user=maria.souza@isp slot 3"), onu("a", 2, "", "", "20")];
+        let found: Vec<_> = match_onus(&onus, &directory, rule).matched.iter().map(|one| one.by).collect();
+        assert_eq!(found, [MatchBy::Pppoe, MatchBy::Code]);
     }
 
     #[test]
     fn the_code_is_the_patterns_group_or_its_match() {
         let group = Regex::new(r"^(\d+)\s").unwrap();
         let whole = Regex::new(r"\d{3,}").unwrap();
-        assert_eq!(code_in("10452 Maria", Some(&group)), Some("10452"));
-        assert_eq!(code_in("Maria 10452", Some(&group)), None);
-        assert_eq!(code_in("Maria 10452", Some(&whole)), Some("10452"));
-        assert_eq!(code_in("  A-1|x ", None), Some("A-1|x"));
-        assert_eq!(code_in("  ", None), None);
-        assert_eq!(code_in("x", Some(&Regex::new("(y)?").unwrap())), None);
+        assert_eq!(key_in("10452 Maria", Some(&group)), Some("10452"));
+        assert_eq!(key_in("Maria 10452", Some(&group)), None);
+        assert_eq!(key_in("Maria 10452", Some(&whole)), Some("10452"));
+        assert_eq!(key_in("  A-1|x ", None), Some("A-1|x"));
+        assert_eq!(key_in("  ", None), None);
+        assert_eq!(key_in("x", Some(&Regex::new("(y)?").unwrap())), None);
     }
 
     #[test]
@@ -296,7 +330,7 @@ mod tests {
             let onus: Vec<OnuIdentity> = (0..random.u32(0..14))
                 .map(|n| onu("a", n, &pick(&mut random), "", &random.u32(0..16).to_string()))
                 .collect();
-            let matches = match_onus(&onus, &directory, ORDER, None);
+            let matches = match_onus(&onus, &directory, ORDER);
             let mut places: Vec<usize> = matches.unmatched.clone();
             places.extend(matches.matched.iter().chain(&matches.not_implanted).map(|one| one.onu));
             for one in &matches.ambiguous {

@@ -30,7 +30,7 @@ impl Owners {
     pub fn new(onus: &[Candidate<'_>], matches: &Matches, directory: &Directory) -> Self {
         let owned = matches.matched.iter().chain(&matches.not_implanted).filter_map(|one| {
             let client = directory.client(one.client)?;
-            let owner = Owner { client: client.id, code: client.code.clone(), box_id: client.box_id };
+            let owner = Owner { client: client.id, code: client.code.map(Arc::from), box_id: client.box_id };
             Some((onus.get(one.onu)?.wish.identity.onu.clone(), owner))
         });
         owned.collect()
@@ -63,7 +63,7 @@ impl FromIterator<(OnuId, Owner)> for Owners {
 mod tests {
     use super::super::desired::Wish;
     use super::super::directory::testing::{client_id, directory, row};
-    use super::super::matching::{match_onus, testing::onu};
+    use super::super::matching::{Rule, match_onus, testing::onu};
     use super::*;
     use crate::config::MatchBy;
     use crate::model::Verdict;
@@ -85,7 +85,8 @@ mod tests {
             })
             .collect();
         let onus: Vec<Candidate<'_>> = wishes.iter().map(|wish| Candidate { wish, complete: true }).collect();
-        let matches = match_onus(&onus, &directory, &[MatchBy::Serial], None);
+        let matches =
+            match_onus(&onus, &directory, Rule { order: &[MatchBy::Serial], code_pattern: None, pppoe_pattern: None });
         let owners = Owners::new(&onus, &matches, &directory);
         let codes: Vec<Option<&str>> = wishes
             .iter()

@@ -1,18 +1,22 @@
-//! What is read from OZmap: the test of the token, the whole directory by pages, statuses by id.
+//! What is read from OZmap: the test of the token, the whole directory by pages, what changed since (`changes`), statuses by
+//! id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use reqwest::Url;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::boxes::BoxNames;
-use super::directory::{Builder, Directory};
+use super::builder::Builder;
+use super::directory::Directory;
 use super::error::{Call, OzmapError};
 use super::http::{Client, Request};
 use super::ids::{ClientId, ElementId, Status};
-use super::limit::Urgency;
+use super::limit::{READS, Urgency};
 use super::push::IdList;
 use super::rows::{Page, RawClient, RawNamed, RawProperty};
 use crate::model::Timestamp;
@@ -33,8 +37,18 @@ struct Bounds {
 
 const BOUNDS: Bounds = Bounds { page_size: 500, max_pages: 50_000, max_clients: 4_000_000 };
 
-/// How often the list is gone through when rows are missing at its end.
+/// How often the list is gone through when rows are missing at its end, or rows before it went while it was read.
 const PASSES: usize = 2;
+
+/// What every row of `/properties` that we ask for has.
+fn served() -> Value {
+    json!([{"property": "client", "operator": "!=", "value": null}])
+}
+
+/// Lists are sorted by it, so that pages do not shift when rows change. An id is never given twice, and new ones are greater.
+pub(super) fn by_id() -> Value {
+    json!([{"property": "id", "direction": 1}])
+}
 
 /// Most ids in the filter of one read: keeps the encoded URL under 6 kB, which proxies let pass.
 const IDS_PER_READ: usize = 150;
@@ -71,7 +85,11 @@ impl Client {
     /// far, and how many rows the server counts.
     ///
     /// Pages may come twice, in another order, short or with wrong totals, and filters may be ignored: every row is
-    /// checked, none is taken twice, and when rows are missing at the end the list is gone through once more.
+    /// checked, none is taken twice, and when rows are missing at the end, or the list grew shorter while it was read (rows
+    /// moved to pages that were read already), it is gone through once more.
+    ///
+    /// Up to four pages are on their way at a time, as far as the first one says that there are so many; they are taken in
+    /// their order. So no more than these are in memory beside what is kept of them.
     ///
     /// # Errors
     /// The first page that cannot be had ends the read: half a directory would make clients look absent.
@@ -89,19 +107,17 @@ impl Client {
         for _ in 0..PASSES {
             builder.begin_pass();
             let uncounted = builder.report.without_client + builder.report.unreadable;
-            let mut paging = Paging::new(bounds.page_size);
-            while let Some(number) = paging.next {
-                let page = self.page(number, bounds.page_size).await?;
+            let mut pages = Pages::<RawProperty>::new(self, "properties", served(), bounds.page_size);
+            let (mut greatest_total, mut shrank) = (0, false);
+            while let Some(page) = pages.next().await? {
                 builder.report.pages += 1;
                 if page.next_url().is_some_and(|link| leaves_host(self.root(), &link)) {
                     builder.report.foreign_links += 1;
                 }
-                let seen = Seen {
-                    rows: page.rows.0.len(),
-                    total: page.total(),
-                    limit: page.limit(),
-                    has_next_page: page.has_next_page(),
-                };
+                let seen = Seen::of(&page);
+                let total = seen.total.unwrap_or(greatest_total);
+                shrank |= total < greatest_total;
+                greatest_total = greatest_total.max(total);
                 let before = builder.report.without_client;
                 let mut new_rows = 0;
                 for row in page.rows.0 {
@@ -109,9 +125,10 @@ impl Client {
                 }
                 // A page of nothing but houses without clients is news, too: the filter was ignored.
                 let news = new_rows > 0 || builder.report.without_client > before;
-                paging.after(&seen, news);
+                pages.after(&seen, news);
                 progress(builder.clients(), seen.total);
-                if builder.report.pages > bounds.max_pages || builder.clients() > bounds.max_clients {
+                let too_many = builder.report.pages > bounds.max_pages || builder.clients() > bounds.max_clients;
+                if too_many || builder.is_full() {
                     return Err(OzmapError::Endless {
                         call: Call { method: "GET", path: format!("{}/properties", self.root().path()) },
                         pages: builder.report.pages,
@@ -120,22 +137,32 @@ impl Client {
                 }
             }
             let others = builder.report.without_client + builder.report.unreadable - uncounted;
-            builder.report.missing = paging.total.unwrap_or(0).saturating_sub(builder.properties() + others);
-            if builder.report.missing == 0 {
+            let total = pages.paging.total.unwrap_or(0);
+            builder.report.missing = total.saturating_sub(builder.properties() + others);
+            if builder.report.missing == 0 && !shrank {
                 break;
             }
         }
-        Ok(builder.finish(read_at))
+        // Sorting a million clients takes a second, in which nobody else of this thread should wait.
+        let finished = tokio::task::spawn_blocking(move || builder.finish(read_at)).await;
+        finished.map_err(|_| OzmapError::Stopping)
     }
 
-    async fn page(&self, number: usize, size: usize) -> Result<Page<RawProperty>, OzmapError> {
+    /// A page of a list, in the order of ids.
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        filter: &Value,
+        number: usize,
+        size: usize,
+    ) -> Result<Page<T>, OzmapError> {
         let query = [
             ("page", number.to_string()),
             ("limit", size.to_string()),
-            ("filter", json!([{"property": "client", "operator": "!=", "value": null}]).to_string()),
-            ("sort", json!([{"property": "id", "direction": 1}]).to_string()),
+            ("filter", filter.to_string()),
+            ("sort", by_id().to_string()),
         ];
-        let request = Request { query: &query, ..Request::get("properties") };
+        let request = Request { query: &query, ..Request::get(path) };
         self.send(&request, self.timing().tries, |answer, call| answer.json(call, self.token())).await
     }
 
@@ -210,20 +237,83 @@ fn leaves_host(root: &Url, link: &str) -> bool {
     }
 }
 
+/// The pages of a list, one after the other, of which some are asked for ahead.
+pub(super) struct Pages<T> {
+    client: Client,
+    path: &'static str,
+    filter: Value,
+    pub(super) paging: Paging,
+    /// On their way or here, the next one first.
+    ahead: VecDeque<JoinHandle<Result<Page<T>, OzmapError>>>,
+    /// The page after those.
+    further: usize,
+}
+
+impl<T: DeserializeOwned + Send + 'static> Pages<T> {
+    pub(super) fn new(client: &Client, path: &'static str, filter: Value, size: usize) -> Self {
+        let paging = Paging::new(size);
+        Self { client: client.clone(), path, filter, paging, ahead: VecDeque::new(), further: 1 }
+    }
+
+    /// The next page, if there is one.
+    pub(super) async fn next(&mut self) -> Result<Option<Page<T>>, OzmapError> {
+        if self.paging.next.is_none() {
+            return Ok(None);
+        }
+        // The next one in any case; further ones only where the list is known to go so far.
+        while self.ahead.is_empty() || (self.ahead.len() < READS && self.further <= self.paging.last_page()) {
+            let (client, path, filter) = (self.client.clone(), self.path, self.filter.clone());
+            let (number, size) = (self.further, self.paging.asked);
+            self.ahead.push_back(tokio::spawn(async move { client.page(path, &filter, number, size).await }));
+            self.further += 1;
+        }
+        match self.ahead.front_mut() {
+            Some(first) => {
+                let page = first.await;
+                self.ahead.pop_front();
+                // It can only be gone because we are stopping.
+                page.unwrap_or(Err(OzmapError::Stopping)).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Takes in what the page said of itself, and whether it brought anything new.
+    pub(super) fn after(&mut self, seen: &Seen, news: bool) {
+        self.paging.after(seen, news);
+    }
+}
+
+impl<T> Drop for Pages<T> {
+    fn drop(&mut self) {
+        for page in &self.ahead {
+            page.abort();
+        }
+    }
+}
+
 /// What a page said of itself.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+pub(super) struct Seen {
     rows: usize,
     total: Option<usize>,
     limit: Option<usize>,
     has_next_page: Option<bool>,
 }
 
+impl Seen {
+    pub(super) fn of<T>(page: &Page<T>) -> Self {
+        Self { rows: page.rows.0.len(), total: page.total(), limit: page.limit(), has_next_page: page.has_next_page() }
+    }
+}
+
 /// Which page comes next. Nothing that a server says of totals and next pages is believed alone.
 #[derive(Debug)]
-struct Paging {
+pub(super) struct Paging {
     next: Option<usize>,
     asked: usize,
+    /// Rows in a page, as the last one showed it.
+    size: usize,
     seen: usize,
     barren: usize,
     total: Option<usize>,
@@ -231,7 +321,12 @@ struct Paging {
 
 impl Paging {
     const fn new(page_size: usize) -> Self {
-        Self { next: Some(1), asked: page_size, seen: 0, barren: 0, total: None }
+        Self { next: Some(1), asked: page_size, size: page_size, seen: 0, barren: 0, total: None }
+    }
+
+    /// The last page that there probably is.
+    fn last_page(&self) -> usize {
+        self.total.map_or(0, |total| total.div_ceil(self.size))
     }
 
     fn after(&mut self, page: &Seen, news: bool) {
@@ -239,6 +334,7 @@ impl Paging {
         self.total = page.total.or(self.total);
         self.barren = if news { 0 } else { self.barren + 1 };
         let size = page.limit.unwrap_or(self.asked).min(self.asked);
+        self.size = size.max(1);
         let full = page.rows >= size;
         let short_of_total = self.total.is_some_and(|total| self.seen < total);
         let more = match page.has_next_page {
@@ -257,6 +353,10 @@ impl Paging {
         };
     }
 }
+
+mod changes;
+
+pub use changes::Heard;
 
 #[cfg(test)]
 mod tests;

@@ -3,13 +3,11 @@
 //! Only the fields named here are ever built; whatever else a row carries (OLT logins and communities among it) is
 //! skipped by the parser and never becomes a value.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
 use super::ids::{ClientId, ElementId, PropertyId, Status};
 use super::lenient::{List, Object, Scalar};
-use crate::model::{Dbm, Mac, Serial};
+use crate::model::{Dbm, Mac, Serial, Timestamp};
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
@@ -62,6 +60,8 @@ pub(super) struct RawClient {
     status: Scalar,
     #[serde(default)]
     implanted: Scalar,
+    #[serde(default, rename = "updatedAt")]
+    updated_at: Scalar,
     #[serde(default)]
     onu: Object<RawOnu>,
 }
@@ -72,6 +72,8 @@ struct RawOnu {
     serial_number: Scalar,
     #[serde(default)]
     mac_address: Scalar,
+    #[serde(default, rename = "user_PPPoE")]
+    pppoe: Scalar,
 }
 
 /// A row of any list of elements, of which only the name counts.
@@ -106,6 +108,8 @@ pub(super) struct RawProperty {
     lat: Scalar,
     #[serde(default)]
     lng: Scalar,
+    #[serde(default, rename = "updatedAt")]
+    updated_at: Scalar,
     #[serde(default)]
     connections: List<RawConnection>,
     #[serde(default)]
@@ -140,12 +144,15 @@ struct RawReference {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ClientRow {
     pub id: ClientId,
-    pub code: Option<Arc<str>>,
-    pub name: Option<Arc<str>>,
+    pub code: Option<String>,
+    pub name: Option<String>,
     pub serial: Option<Serial>,
     pub mac: Option<Mac>,
+    pub pppoe: Option<String>,
     pub status: Option<Status>,
     pub implanted: bool,
+    /// By OZmap's clock.
+    pub updated_at: Option<Timestamp>,
 }
 
 /// A property's row.
@@ -157,6 +164,8 @@ pub(super) struct PropertyRow {
     pub port: Option<u16>,
     pub potency_read: Option<Dbm>,
     pub coords: Option<[f32; 2]>,
+    /// By OZmap's clock; of the house, not of its client.
+    pub updated_at: Option<Timestamp>,
     pub client: ClientRow,
 }
 
@@ -175,6 +184,12 @@ fn id<T: std::str::FromStr>(id: &Scalar, underscore_id: &Scalar) -> Option<T> {
     [id, underscore_id].into_iter().find_map(|field| field.text().and_then(|text| text.parse().ok()))
 }
 
+/// A time as OZmap writes it, `2026-03-21T14:00:00.855Z`.
+fn time(field: &Scalar) -> Option<Timestamp> {
+    let text = field.text()?;
+    humantime::parse_rfc3339(&text).ok().map(Timestamp::from)
+}
+
 impl Object<RawReference> {
     /// The id of a reference, bare or expanded.
     fn element(&self) -> Option<ElementId> {
@@ -186,16 +201,27 @@ impl Object<RawReference> {
     }
 }
 
+impl RawProperty {
+    pub(super) fn changed_at(&self) -> Option<Timestamp> {
+        time(&self.updated_at)
+    }
+}
+
 impl RawClient {
+    pub(super) fn changed_at(&self) -> Option<Timestamp> {
+        time(&self.updated_at)
+    }
+
     /// `None` without an id.
     pub(super) fn row(self) -> Option<ClientRow> {
         let onu = self.onu.known().unwrap_or_default();
         Some(ClientRow {
             id: id(&self.id, &self.underscore_id)?,
-            code: self.code.text().map(Arc::from),
-            name: self.name.text().map(Arc::from),
+            code: self.code.text(),
+            name: self.name.text(),
             serial: onu.serial_number.text().and_then(|text| text.parse().ok()),
             mac: onu.mac_address.text().and_then(|text| text.parse().ok()),
+            pppoe: onu.pppoe.text(),
             status: match &self.status {
                 // The entity's default is 0, and a missing field is that default.
                 Scalar::Null => Some(Status::Ok),
@@ -204,6 +230,7 @@ impl RawClient {
                 other => other.whole().and_then(Status::from_number),
             },
             implanted: self.implanted.flag().unwrap_or(true),
+            updated_at: time(&self.updated_at),
         })
     }
 }
@@ -241,6 +268,7 @@ impl Object<RawProperty> {
                 .and_then(|port| u16::try_from(port).ok()),
             potency_read: raw.potency_read.number().and_then(|power| Dbm::new(power).ok()),
             coords,
+            updated_at: time(&raw.updated_at),
             client,
         }))
     }
@@ -271,7 +299,8 @@ mod tests {
             "drop": "65a0000000000000000000d1", "kind": "Property", "coords": [-48.5273, -27.5786],
             "box": "65a0000000000000000000b1", "potencyRead": -21.3,
             "client": {"id": "65a000000000000000000001", "code": "10452", "name": "Maria Souza", "status": 1,
-                "implanted": true, "onu": {"user_PPPoE": "", "serial_number": "5A544547C1B2F8FC",
+                "implanted": true, "updatedAt": "2026-03-21T14:00:00.855Z",
+                "onu": {"user_PPPoE": " maria.souza ", "serial_number": "5A544547C1B2F8FC",
                 "mac_address": "AA-BB-CC-DD-EE-FF", "id": "65a0000000000000000000aa"}, "kind": "ftth"},
             "id": "65a000000000000000000101", "lng": -48.5273, "lat": -27.5786,
             "connections": [{"id": "65a0000000000000000000c1", "kind": "Splitter", "port": 3}]
@@ -284,6 +313,9 @@ mod tests {
         assert_eq!(row.client.serial.unwrap().as_str(), "ZTEGC1B2F8FC");
         assert_eq!(row.client.mac.unwrap().to_string(), "aa:bb:cc:dd:ee:ff");
         assert_eq!((row.client.status, row.client.implanted), (Some(Status::Error), true));
+        assert_eq!(row.client.pppoe.as_deref(), Some("maria.souza"));
+        assert_eq!(row.client.updated_at.unwrap().millis(), 1_774_101_600_855);
+        assert_eq!(row.updated_at, None);
     }
 
     #[test]

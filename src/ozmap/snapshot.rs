@@ -69,13 +69,13 @@ pub struct ClientLine {
     pub mac: Option<Mac>,
 }
 
-impl From<&ClientEntry> for ClientLine {
-    fn from(client: &ClientEntry) -> Self {
+impl From<ClientEntry<'_>> for ClientLine {
+    fn from(client: ClientEntry<'_>) -> Self {
         Self {
             id: client.id,
-            code: client.code.clone(),
-            name: client.name.clone(),
-            serial: client.serial.clone(),
+            code: client.code.map(Arc::from),
+            name: client.name.map(Arc::from),
+            serial: client.serial.and_then(|serial| serial.parse().ok()),
             mac: client.mac,
         }
     }

@@ -419,8 +419,8 @@ impl Task {
         self.dirty = false;
         self.next_contest = None;
         let olts: Vec<Arc<OltWishes>> = self.olts.values().cloned().collect();
-        let (shown, order) = (self.shown.clone(), self.config.match_by.clone());
-        let (pattern, write_power) = (self.config.code_pattern.clone(), self.config.write_power);
+        let (shown, config) = (self.shown.clone(), self.config.clone());
+        let write_power = config.write_power;
         let (dead_band, before) = (self.config.power_dead_band, self.before.take());
         let mut standing = self.gates.foreign.standing();
         let known = directory.clone();
@@ -428,7 +428,7 @@ impl Task {
         // Large fleets take long enough to hold up other tasks of this thread.
         let planned = tokio::task::spawn_blocking(move || {
             let onus = candidates(&olts);
-            let matches = match_onus(&onus, &directory, &order, pattern.as_ref());
+            let matches = match_onus(&onus, &directory, (&config).into());
             let flips = before.map_or_else(Vec::new, |before| before.compare(&directory));
             standing.extend(flips.iter().map(|flip| flip.client));
             let agreeing = agreeing(&standing, &onus, &matches, &directory, &shown);

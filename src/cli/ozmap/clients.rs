@@ -15,12 +15,12 @@ struct Listing<'a> {
     host: &'a str,
     read_at: Timestamp,
     report: ReadReport,
-    clients: &'a [ClientEntry],
+    clients: Vec<ClientEntry<'a>>,
 }
 
 pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
     let directory = desk.directory().await?;
-    let clients = directory.clients();
+    let clients: Vec<ClientEntry<'_>> = directory.clients().collect();
     match desk.format {
         Format::Json => print_json(&Listing {
             host: desk.client.host(),
@@ -29,7 +29,23 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
             clients,
         })?,
         Format::Csv => print_csv(
-            ["id", "code", "name", "serial", "mac", "status", "implanted", "property", "potency_read_dbm"],
+            [
+                "id",
+                "code",
+                "name",
+                "serial",
+                "mac",
+                "status",
+                "implanted",
+                "property",
+                "potency_read_dbm",
+                "pppoe",
+                "box",
+                "connector",
+                "port",
+                "longitude",
+                "latitude",
+            ],
             clients.iter().map(|client| {
                 [
                     client.id.to_string(),
@@ -41,6 +57,12 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
                     client.implanted.to_string(),
                     client.property.to_string(),
                     or_empty(client.potency_read.map(|power| power.get()).as_ref()),
+                    or_empty(client.pppoe.as_ref()),
+                    or_empty(client.box_id.as_ref()),
+                    or_empty(client.connector.as_ref()),
+                    or_empty(client.port.as_ref()),
+                    or_empty(client.coords.map(|[lng, _]| lng).as_ref()),
+                    or_empty(client.coords.map(|[_, lat]| lat).as_ref()),
                 ]
             }),
         )?,
@@ -54,10 +76,10 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
                 number("RX dBm"),
                 text("ID"),
             ]);
-            for client in clients {
+            for client in &clients {
                 grid.row(vec![
-                    clean(client.code.as_deref().unwrap_or_default(), 16),
-                    clean(client.name.as_deref().unwrap_or_default(), 24),
+                    clean(client.code.unwrap_or_default(), 16),
+                    clean(client.name.unwrap_or_default(), 24),
                     or_empty(client.serial.as_ref()),
                     or_empty(client.mac.as_ref()),
                     shown_status(client),
@@ -65,7 +87,7 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
                     painted(&client.id.to_string(), Paint::Faint),
                 ]);
             }
-            let (good, bad) = (count(clients, Status::Ok), count(clients, Status::Error));
+            let (good, bad) = (count(&clients, Status::Ok), count(&clients, Status::Error));
             let reserved = clients.iter().filter(|client| !client.implanted).count();
             let sum = format!(
                 "{} clients at {}: {good} ok, {bad} error, {reserved} reserved\n",
@@ -78,11 +100,11 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
     Ok(Outcome::Done)
 }
 
-fn count(clients: &[ClientEntry], status: Status) -> usize {
+fn count(clients: &[ClientEntry<'_>], status: Status) -> usize {
     clients.iter().filter(|client| client.implanted && client.status == Some(status)).count()
 }
 
-fn shown_status(client: &ClientEntry) -> String {
+fn shown_status(client: &ClientEntry<'_>) -> String {
     match client.status {
         _ if !client.implanted => painted("reserved", Paint::Faint),
         Some(Status::Ok) => painted("ok", Paint::Good),

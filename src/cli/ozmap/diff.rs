@@ -62,7 +62,7 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
     let wishes: Vec<Arc<OltWishes>> =
         judged.map(|wishes| Arc::new(OltWishes { looks: Looks { state: 1, optics: 1 }, ..wishes })).collect();
     let onus = candidates(&wishes);
-    let matches = match_onus(&onus, &directory, &desk.ozmap.match_by, desk.ozmap.code_pattern.as_ref());
+    let matches = match_onus(&onus, &directory, (&desk.ozmap).into());
     let shown = Shown::default();
     let (now, at) = (Duration::ZERO, Timestamp::from(SystemTime::now()));
     let mut gates = Gates::new(&desk.ozmap);

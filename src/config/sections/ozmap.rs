@@ -14,7 +14,10 @@ use crate::model::{Decibels, Verdict};
 
 const TOKEN: Wanted = Wanted { stem: "token", inline: true, what: "OZmap's API key", least: 1, header: true };
 
-const MATCH_BY: &[(&str, MatchBy)] = &[("serial", MatchBy::Serial), ("mac", MatchBy::Mac), ("code", MatchBy::Code)];
+const MATCH_BY: &[(&str, MatchBy)] =
+    &[("serial", MatchBy::Serial), ("mac", MatchBy::Mac), ("code", MatchBy::Code), ("pppoe", MatchBy::Pppoe)];
+
+const USUAL_MATCH_BY: [MatchBy; 3] = [MatchBy::Serial, MatchBy::Mac, MatchBy::Code];
 
 const VERDICTS: &[(&str, Verdict)] = &[("ok", Verdict::Ok), ("error", Verdict::Error), ("hold", Verdict::Hold)];
 
@@ -43,9 +46,11 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
     let batch_size = section.whole("batch_size", 1..=10_000);
     let full_read = section.duration("full_read");
     let match_by = match_by(&section);
-    let code_pattern = section.text("code_pattern", "a regular expression", |pattern| {
-        regex::Regex::new(pattern).map_err(|error| format!("; {}", one_line(&error)))
-    });
+    let pattern = |key| {
+        let read = |pattern: &_| regex::Regex::new(pattern).map_err(|error| format!("; {}", one_line(&error)));
+        section.text(key, "a regular expression", read).map(|at| at.value)
+    };
+    let (code_pattern, pppoe_pattern) = (pattern("code_pattern"), pattern("pppoe_pattern"));
     let write_power = section.flag("write_power");
     let dead_band = section
         .number("power_dead_band_db", "a number of dB from 0.1 to 10", |db| (0.1..=10.0).contains(&db))
@@ -69,8 +74,9 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
         batch_above: size(batch_above, 5),
         batch_size: size(batch_size, 100),
         full_read: full_read.unwrap_or(Duration::from_secs(15 * 60)),
-        match_by: match_by.unwrap_or_else(|| MATCH_BY.iter().map(|(_, key)| *key).collect()),
-        code_pattern: code_pattern.map(|at| at.value),
+        match_by: match_by.unwrap_or_else(|| USUAL_MATCH_BY.to_vec()),
+        code_pattern,
+        pppoe_pattern,
         write_power: write_power.unwrap_or(false),
         power_dead_band: dead_band.unwrap_or(Decibels::from_thousandths(500)),
         foreign: foreign.map_or(ForeignPolicy::Ours, |at| at.value),

@@ -89,6 +89,31 @@ async fn rows_that_never_come_are_reported() {
 }
 
 #[tokio::test]
+async fn a_row_that_goes_while_the_list_is_read_costs_no_other() {
+    let fake = Fake::start(houses(45)).await;
+    // The rows behind it move up by one, and so one of them to a page that was read.
+    fake.world(|world| world.vanish.insert(3, property_id(2)));
+    let directory = read(&fake).await;
+    let ids: Vec<String> = directory.clients().map(|client| client.id.to_string()).collect();
+    assert!((0..45).filter(|n| *n != 2).all(|n| ids.contains(&client_id(n))), "{ids:?}");
+    assert_eq!(directory.report().passes, 2);
+}
+
+#[tokio::test]
+async fn up_to_four_pages_are_on_their_way_at_a_time_and_taken_in_order() {
+    let fake = Fake::start(houses(120)).await;
+    // The second page is the slowest, and the third and the fourth come before it.
+    fake.world(|world| world.slow_page = Some((2, Duration::from_millis(300))));
+    let mut counts = Vec::new();
+    let bounds = Bounds { page_size: 10, ..BOUNDS };
+    let directory = client(&fake).read_within(bounds, |clients, _| counts.push(clients)).await.unwrap();
+    assert_eq!((directory.len(), directory.report().pages), (120, 12));
+    assert_eq!(counts, (1..=12).map(|page| page * 10).collect::<Vec<_>>());
+    let most = fake.world(|world| world.most_at_once);
+    assert!((2..=4).contains(&most), "{most}");
+}
+
+#[tokio::test]
 async fn an_ignored_filter_is_made_up_for() {
     let mut rows: Vec<Value> = (0..40).map(|n| json!({"id": property_id(10_000 + n), "client": null})).collect();
     rows.extend(houses(13));
