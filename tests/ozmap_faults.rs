@@ -231,7 +231,7 @@ async fn awkward_clients_are_matched_or_left_alone() {
     let serial = |code: &str| {
         let found: Vec<_> = directory.clients().filter(|client| client.code == Some(code)).collect();
         assert_eq!(found.len(), 1, "{code}");
-        found[0].serial.clone().map(|serial| serial.to_string())
+        found[0].serial.map(str::to_owned)
     };
     assert_eq!(serial("SN-LOWER").as_deref(), Some("ZTEGC1B20001"));
     assert_eq!(serial("SN-HEX").as_deref(), Some("ZTEGC1B20002"));

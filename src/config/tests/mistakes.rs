@@ -299,7 +299,7 @@ fn ozmaps_keys_are_checked() {
     );
     one(
         &format!("{OZMAP}match = ['serial', 'mca']"),
-        "5:20: ozmap.match: expected \"serial\", \"mac\" or \"code\", found \"mca\"; did you mean \"mac\"?",
+        "5:20: ozmap.match: expected \"serial\", \"mac\", \"code\" or \"pppoe\", found \"mca\"; did you mean \"mac\"?",
     );
     one(&format!("{OZMAP}match = ['mac', 'mac']"), "5:17: ozmap.match: \"mac\" is given twice");
     one(

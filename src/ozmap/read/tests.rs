@@ -130,7 +130,8 @@ async fn a_list_without_end_is_given_up() {
     fake.world(|world| world.always.push(("GET /properties".to_owned(), Reply { body: page, ..reply(200) })));
     let directory = read(&fake).await;
     assert_eq!(directory.len(), 10);
-    assert!(fake.world(|world| world.log.len()) <= 6);
+    // Two passes, each of three pages and those that were asked for ahead.
+    assert!(fake.world(|world| world.log.len()) <= 14);
 
     let fake = Fake::start(houses(500)).await;
     fake.world(|world| world.page_cap = Some(1));
