@@ -304,7 +304,7 @@ fn ozmaps_keys_are_checked() {
     one(&format!("{OZMAP}match = ['mac', 'mac']"), "5:17: ozmap.match: \"mac\" is given twice");
     one(
         &format!("{OZMAP}match = []"),
-        "5:9: ozmap.match: expected a list of \"serial\", \"mac\" or \"code\", found an empty array",
+        "5:9: ozmap.match: expected a list of \"serial\", \"mac\", \"code\" or \"pppoe\", found an empty array",
     );
     one(
         &format!("{OZMAP}status.power = 'ignore'"),
