@@ -652,7 +652,10 @@ fn same(old: &OltWishes, new: &OltWishes, with_power: bool) -> bool {
     old.complete == new.complete
         && old.wishes.len() == new.wishes.len()
         && old.wishes.iter().zip(&new.wishes).all(|(old, new)| {
-            old.verdict == new.verdict && old.identity == new.identity && (!with_power || old.rx == new.rx)
+            old.verdict == new.verdict
+                && old.incident == new.incident
+                && old.identity == new.identity
+                && (!with_power || old.rx == new.rx)
         })
 }
 

@@ -248,6 +248,19 @@ fn maintenance_is_once_or_every_week() {
 }
 
 #[test]
+fn maintenance_of_a_box_is_of_no_olt() {
+    let text = "[[maintenance]]\nbox = 'CTO 12*'\nweekly = 'tue 02:00-05:00'\nreason = 'splitters'";
+    let config = parse(&with(text)).unwrap();
+    let at = |text| maintenance::parse_moment(text).unwrap();
+    // A Tuesday, and the day after.
+    let (during, after) = (at("2026-12-01T03:00Z"), at("2026-12-02T03:00Z"));
+    assert_eq!(maintenance::under_way(&config.maintenance, "a", during), []);
+    let boxes = maintenance::boxes_under_way(&config.maintenance, during);
+    assert!(boxes.len() == 1 && boxes[0].boxes.fits("CTO 121"), "{boxes:?}");
+    assert_eq!(maintenance::boxes_under_way(&config.maintenance, after), []);
+}
+
+#[test]
 fn mistakes_in_maintenance_are_told() {
     for (text, message) in [
         ("reason = 'x'\nweekly = 'tue 02:00-05:00'", "says for nothing that it is meant"),
@@ -262,6 +275,8 @@ fn mistakes_in_maintenance_are_told() {
             "\"weekly\" is given already",
         ),
         ("olt = 'a'\nreason = ''\nweekly = 'tue 02:00-03:00'", "expected why"),
+        ("box = 'CTO 1'\nolt = 'a'\nreason = 'x'\nweekly = 'tue 02:00-03:00'", "\"box\" is given already"),
+        ("box = ' '\nreason = 'x'\nweekly = 'tue 02:00-03:00'", "expected the id or name of a box"),
     ] {
         let error = parse(&with(&format!("[[maintenance]]\n{text}"))).unwrap_err().to_string();
         assert!(error.contains(message), "{text}: {error}");

@@ -107,9 +107,15 @@ async fn what_an_incident_explains_and_what_a_person_approves_passes_the_brake()
     for wish in &mut flood.wishes[50..] {
         wish.incident = Some(Arc::from("01J8QK"));
     }
-    rig.pusher.submit(flood);
+    rig.pusher.submit(flood.clone());
     let snapshot = rig.until("the explained are written", |s| s.written.error == 10 && s.held == 50).await;
     assert_eq!(snapshot.obstacles().len(), 1);
+    // The incident grows, and nothing else has changed.
+    for wish in &mut flood.wishes[45..50] {
+        wish.incident = Some(Arc::from("01J8QK"));
+    }
+    rig.pusher.submit(flood);
+    rig.until("so are those that it explains now", |s| s.written.error == 15 && s.held == 45).await;
     rig.pusher.approve(Some(Pattern::new("another-*")));
     rig.pusher.approve(Some(Pattern::new("a")));
     rig.until("all are written", |s| s.written.error == 60 && s.held == 0).await;
