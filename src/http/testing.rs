@@ -220,6 +220,7 @@ pub(super) fn push() -> PushSnapshot {
         maintained: 5,
         boxes: Vec::new(),
         unnamed_boxes: 0,
+        planning: false,
         foreign: ForeignView { policy: "ours", flips: 9, contested: 6, listed: Vec::new() },
         unseen: 2,
         journal: JournalView { kept: true, failing: None },

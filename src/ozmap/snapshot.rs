@@ -245,6 +245,8 @@ pub struct PushSnapshot {
     pub unseen: usize,
     /// The journal of what is written.
     pub journal: JournalView,
+    /// Whether something has changed that what follows does not know yet.
+    pub planning: bool,
     /// Statuses that wait to be written; in a dry run, that would be.
     pub pending: usize,
     /// The first of them.

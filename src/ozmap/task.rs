@@ -610,6 +610,7 @@ impl Task {
             unnamed_boxes: self.unnamed.len(),
             unseen: self.ledger.unseen().len(),
             journal: self.ledger.view(),
+            planning: self.dirty,
             pending: self.queue.changes().len(),
             pending_changes: self.queue.changes().iter().take(LISTED).cloned().collect(),
             pending_powers: self.queue.powers(),

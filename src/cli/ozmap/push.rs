@@ -132,7 +132,7 @@ fn approve_of_daemon(desk: &Desk, olt: Option<&str>) -> std::result::Result<Outc
 
 /// Whether there is nothing left that waiting would bring.
 fn is_over(now: &PushSnapshot, olts: usize) -> bool {
-    let planned = now.directory.is_some() && now.olts == olts && now.unnamed_boxes == 0;
+    let planned = now.directory.is_some() && now.olts == olts && !now.planning && now.unnamed_boxes == 0;
     now.halted.is_some() || (planned && now.pending + now.unseen + now.pending_powers <= now.aside)
 }
 
