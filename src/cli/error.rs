@@ -10,6 +10,7 @@ use crate::http::HttpError;
 use crate::mib::MibError;
 use crate::ozmap::OzmapError;
 use crate::poll::PollError;
+use crate::sim::world::ScenarioError;
 use crate::sim::{olt, ozmap};
 use crate::snmp::SnmpError;
 use crate::store::StoreError;
@@ -71,6 +72,9 @@ pub(super) enum CliError {
     /// A simulated OZmap cannot be had.
     #[error(transparent)]
     SimulatedOzmap(#[from] ozmap::SimError),
+    /// A scenario is wrong: its author's to mend.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
     /// The system refuses something.
     #[error("{what}")]
     System {
@@ -88,7 +92,9 @@ pub(super) enum CliError {
 impl CliError {
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Profiles(_) | Self::NoOzmap { .. } | Self::NoStore { .. } => CONFIG_WRONG,
+            Self::Config(_) | Self::Profiles(_) | Self::Scenario(_) | Self::NoOzmap { .. } | Self::NoStore { .. } => {
+                CONFIG_WRONG
+            }
             Self::Usage(_) => 2,
             _ => 1,
         }
@@ -104,6 +110,9 @@ impl CliError {
             }
             Self::Profiles(error @ MibError::Profiles(problems)) => {
                 format!("{error}\n{}", wrong("profiles", problems.len()))
+            }
+            Self::Scenario(error @ ScenarioError::Invalid(problems)) => {
+                format!("{error}\n{}", wrong("the scenario", problems.len()))
             }
             Self::SimulatedOlt(error @ olt::SimError::Mistakes { mistakes, more }) => {
                 let file = mistakes.first().map_or("the capture", |mistake| mistake.file.as_str());

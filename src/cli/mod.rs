@@ -94,7 +94,7 @@ fn run(cli: Cli) -> Result<Outcome, CliError> {
             Command::Store(command) => store::run(&command),
             Command::Maintenance(command) => maintenance::run(&command),
             Command::Tune(args) => tune::run(&args, paper),
-            Command::Sim(command) => sim::run(command).await,
+            Command::Sim(command) => sim::run(command, paper).await,
             // Done before there was a runtime.
             Command::Completions(_) | Command::Man => Ok(Outcome::Done),
         }

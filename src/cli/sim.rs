@@ -2,6 +2,7 @@
 
 mod olt;
 mod ozmap;
+mod world;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,6 +14,7 @@ pub(super) use olt::MOST_ONUS;
 
 use super::Outcome;
 use super::error::CliError;
+use super::out::Paper;
 
 /// `sim …`.
 #[derive(Debug, Subcommand)]
@@ -21,12 +23,15 @@ pub(super) enum SimCommand {
     Olt(Box<olt::OltArgs>),
     /// An OZmap: its HTTP API with clients
     Ozmap(Box<ozmap::OzmapArgs>),
+    /// A whole network that lives: OLTs, an OZmap, and a scenario of what goes wrong
+    World(Box<world::WorldArgs>),
 }
 
-pub(super) async fn run(command: SimCommand) -> Result<Outcome, CliError> {
+pub(super) async fn run(command: SimCommand, paper: Paper) -> Result<Outcome, CliError> {
     match command {
         SimCommand::Olt(args) => olt::run(&args).await,
         SimCommand::Ozmap(args) => ozmap::run(&args).await,
+        SimCommand::World(args) => world::run(&args, paper).await,
     }
 }
 

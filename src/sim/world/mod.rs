@@ -2,7 +2,8 @@
 //!
 //! In: a [`Ground`] (a plant with its indexes), [`WorldOptions`], [`Fault`]s (from a [`Scenario`]'s TOML, drawn, or made by a
 //! program), and the time. Out: what each ONU does, the [`Sweep`](crate::model::Sweep)s that each OLT would give at
-//! that time, and the [`Truth`]s. Not its business: clocks, sockets, what oltwatch makes of it.
+//! that time, and the [`Truth`]s. [`ServedOlt`] is one of its OLTs in rows for an SNMP agent.
+//! Not its business: clocks, sockets, what oltwatch makes of it.
 //!
 //! ```text
 //! Fault ──schedule──► events ──advance(to)──► state of ONUs, PONs, OLTs ──► sweep(olt, kind), reading(client)
@@ -31,6 +32,7 @@ mod route;
 mod scenario;
 mod scenario_error;
 mod schedule;
+mod served;
 mod state;
 mod truth;
 
@@ -46,5 +48,6 @@ pub use options::WorldOptions;
 pub use route::{cables, places, route};
 pub use scenario::{LONGEST_SCENARIO, Scenario};
 pub use scenario_error::ScenarioError;
+pub use served::ServedOlt;
 pub use state::World;
 pub use truth::{Spot, Truth, TruthKind};

@@ -153,6 +153,18 @@ impl World {
         self.olts.get(olt.place()).is_some_and(|state| state.silent == 0)
     }
 
+    /// How many ONUs are down.
+    #[must_use]
+    pub fn down_count(&self) -> usize {
+        self.onus.iter().filter(|onu| onu.down().is_some()).count()
+    }
+
+    /// How long an OLT has been running.
+    #[must_use]
+    pub fn uptime(&self, olt: OltIx) -> Option<Duration> {
+        self.olts.get(olt.place()).map(|state| self.now.since(state.booted))
+    }
+
     /// Whether a port works.
     #[must_use]
     pub fn works(&self, pon: PonIx) -> bool {

@@ -1,7 +1,7 @@
 //! What a perfect operations centre would say of a fault.
 
 use crate::model::Timestamp;
-use crate::sim::plant::{CableIx, ClientIx, OltIx, PlaceIx, Point, PonIx, SlotIx};
+use crate::sim::plant::{CableIx, ClientIx, OltIx, PlaceIx, Plant, Point, PonIx, SlotIx};
 
 /// What kind of fault it is. The words are those of incidents (`interface.md`), and two more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,4 +87,55 @@ pub struct Truth {
     pub until: Option<Timestamp>,
     /// Who is hit by it at once or later: loses service, or light, or shows wrong values.
     pub clients: Vec<ClientIx>,
+}
+
+impl Truth {
+    /// It in a sentence for people.
+    #[must_use]
+    pub fn describe(&self, plant: &Plant) -> String {
+        let what = match self.kind {
+            TruthKind::Cut => "a cable is cut",
+            TruthKind::Power => "the mains fail",
+            TruthKind::Equipment => "equipment fails",
+            TruthKind::Drop => "a drop is broken or loose",
+            TruthKind::Degradation => "a cable lets less light through",
+            TruthKind::OltUnreachable => "an OLT does not answer",
+            TruthKind::DataQuality => "an OLT shows wrong values",
+            TruthKind::Maintenance => "somebody works on an OLT",
+        };
+        let clients = match self.clients.len() {
+            0 => "no client is hit".to_owned(),
+            1 => "1 client is hit".to_owned(),
+            count => format!("{count} clients are hit"),
+        };
+        format!("{what}: {}; {clients}", self.spot.describe(plant).unwrap_or_default())
+    }
+}
+
+impl Spot {
+    fn describe(&self, plant: &Plant) -> Option<String> {
+        let olt = |olt| plant.olts.get(olt).map_or("", |olt| &*olt.name);
+        Some(match *self {
+            Self::Cable { cable, from, to, metres, .. } => {
+                let place = |place| plant.places.get(place).map_or("", |place| &*place.name);
+                let name = &plant.cables.get(cable)?.name;
+                format!("{name} between {} and {}, {metres:.0} m from the OLT", place(from), place(to))
+            }
+            Self::Client(client) => format!("client {}", plant.clients.get(client)?.code),
+            Self::Area { centre, radius } => {
+                let coords = centre.coords();
+                format!("within {radius:.0} m of {:.5}, {:.5}", coords.lat, coords.lng)
+            }
+            Self::Olt(ix) => olt(ix).to_owned(),
+            Self::Slot(ix) => {
+                let slot = plant.slots.get(ix)?;
+                format!("card {} of {}", slot.number, olt(slot.olt))
+            }
+            Self::Pon(ix) => {
+                let pon = plant.pons.get(ix)?;
+                let card = plant.slots.get(pon.slot)?.number;
+                format!("port {} of card {card} of {}", pon.number, olt(pon.olt))
+            }
+        })
+    }
 }
