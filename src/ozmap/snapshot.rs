@@ -164,6 +164,9 @@ pub struct DirectoryView {
     pub read_at: Timestamp,
     /// How the read went.
     pub report: ReadReport,
+    /// All of it. Not listed here.
+    #[serde(skip)]
+    pub all: Option<Arc<Directory>>,
 }
 
 /// A read of the directory that is under way.
