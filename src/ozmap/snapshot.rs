@@ -156,7 +156,7 @@ impl MatchView {
 }
 
 /// The directory in use.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct DirectoryView {
     /// How many clients it holds.
     pub clients: usize,
@@ -214,7 +214,7 @@ pub struct Halted {
 }
 
 /// The pusher at a moment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PushSnapshot {
     /// When this was taken.
     pub at: Timestamp,

@@ -206,7 +206,7 @@ impl Importer {
     pub(super) fn set_directory(&mut self, directory: Arc<Directory>) {
         let mut hasher = DefaultHasher::new();
         for entry in directory.clients() {
-            (entry.id, stamp(entry)).hash(&mut hasher);
+            (entry.id, stamp(&entry)).hash(&mut hasher);
         }
         let shape = Some(hasher.finish());
         self.directory = Some(directory);
@@ -236,8 +236,7 @@ impl Importer {
             if resting && self.due(self.round, now) {
                 self.round = Some(now);
                 self.settled = false;
-                let joints: HashSet<ElementId> =
-                    directory.clients().iter().filter_map(|client| client.connector).collect();
+                let joints: HashSet<ElementId> = directory.clients().filter_map(|client| client.connector).collect();
                 self.topology.begin_round(joints, now, self.refresh);
             }
             if let Some((list, ids)) = self.topology.wanted(IDS_PER_READ, self.rows_asked > 0) {
@@ -420,7 +419,7 @@ impl Importer {
 
     fn tried(&mut self, client: ClientId, missing: Option<Missing>, route: Option<&Route>, now: Timestamp) {
         let Some(entry) = self.directory.as_ref().and_then(|directory| directory.client(client)) else { return };
-        let stamp = stamp(entry);
+        let stamp = stamp(&entry);
         let mut data = vec![missing.map_or(TRIAL_ROUTE, |missing| missing as u8 + 1)];
         let mut missing = missing;
         match route.map(Route::encode) {
@@ -509,7 +508,7 @@ impl Importer {
                 reached.push(entry.id);
                 continue;
             }
-            let trial = self.trials.get(&entry.id).copied().filter(|trial| trial.stamp == stamp(entry));
+            let trial = self.trials.get(&entry.id).copied().filter(|trial| trial.stamp == stamp(&entry));
             let lasts = if trial.is_some_and(|trial| trial.missing.is_some()) { NO_ROUTE_FOR } else { self.refresh };
             let askable = entry.code.as_deref().and_then(segment).is_some();
             // Whom OZmap shows no connector of has no way of its light.
