@@ -254,7 +254,7 @@ impl Importer {
             return Step::Settle;
         }
         while let Some(client) = self.to_trace.pop_front() {
-            let code = directory.client(client).and_then(|entry| segment(entry.code.as_deref()?));
+            let code = directory.client(client).and_then(|entry| segment(entry.code?));
             let Some(code) = code else { continue };
             if self.traces_asked.insert(client) {
                 return Step::Ask(Ask::Trace(client, code));
@@ -399,7 +399,7 @@ impl Importer {
             return;
         };
         let property = entry.property;
-        let shared = entry.code.as_deref().is_some_and(|code| self.is_shared(code));
+        let shared = entry.code.is_some_and(|code| self.is_shared(code));
         let Traced::Routes(routes) = traced else { return self.tried(client, Some(Missing::NoPath), None, now) };
         let mut routes = routes;
         let ours = routes.iter().position(|(of, _)| *of == Some(property));
@@ -510,7 +510,7 @@ impl Importer {
             }
             let trial = self.trials.get(&entry.id).copied().filter(|trial| trial.stamp == stamp(&entry));
             let lasts = if trial.is_some_and(|trial| trial.missing.is_some()) { NO_ROUTE_FOR } else { self.refresh };
-            let askable = entry.code.as_deref().and_then(segment).is_some();
+            let askable = entry.code.and_then(segment).is_some();
             // Whom OZmap shows no connector of has no way of its light.
             let worth = askable && (entry.connector.is_some() || self.source == PlantSource::Traces);
             if worth && trial.is_none_or(|trial| now.since(trial.at) >= lasts) {
@@ -554,7 +554,7 @@ impl Importer {
         self.sample = SampleView::default();
         for client in reached.iter().skip(offset).step_by(few).take(SAMPLE) {
             let Some(entry) = directory.client(*client) else { continue };
-            let Some(code) = entry.code.as_deref().filter(|code| segment(code).is_some()) else { continue };
+            let Some(code) = entry.code.filter(|code| segment(code).is_some()) else { continue };
             if self.is_shared(code) {
                 continue;
             }
@@ -615,7 +615,7 @@ impl Importer {
 /// later compiler may hash otherwise; then traces are asked for once more.
 fn stamp(entry: &ClientEntry) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (entry.code.as_deref(), entry.property, entry.box_id, entry.connector, entry.port).hash(&mut hasher);
+    (entry.code, entry.property, entry.box_id, entry.connector, entry.port).hash(&mut hasher);
     hasher.finish()
 }
 
