@@ -140,8 +140,27 @@ pub struct Ozmap {
     pub foreign_every: Duration,
     /// When a flood of ERRORs is held.
     pub brake: BrakeRule,
+    /// The import of the plant.
+    pub plant: PlantRule,
     /// What a client shows for each truth and level.
     pub status: StatusMap,
+}
+
+/// `ozmap.plant`, `ozmap.plant_refresh` and `ozmap.plant_in_flight`: how the plant is imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlantRule {
+    /// Whether it is.
+    pub on: bool,
+    /// What is older is read again.
+    pub refresh: Duration,
+    /// Most requests on their way for it.
+    pub in_flight: usize,
+}
+
+impl Default for PlantRule {
+    fn default() -> Self {
+        Self { on: true, refresh: Duration::from_secs(24 * 3600), in_flight: 2 }
+    }
 }
 
 /// `ozmap.brake_share` and `ozmap.brake_least`: when ERRORs of an OLT wait for a second sweep.

@@ -57,6 +57,9 @@ pub(super) const OZMAP: Shape = Shape {
         "foreign_every",
         "brake_share",
         "brake_least",
+        "plant",
+        "plant_refresh",
+        "plant_in_flight",
         "status",
     ],
 };

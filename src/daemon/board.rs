@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::config::maintenance::UnderWay;
 use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, Timestamp, Truth, Verdict};
-use crate::ozmap::PushSnapshot;
+use crate::ozmap::{PlantSnapshot, PushSnapshot};
 use crate::poll::{Status, View};
 use crate::signal::Reason;
 use crate::snmp::{Engine, EngineStatus};
@@ -104,6 +104,7 @@ pub struct Board {
     engine: Engine,
     traps: Option<trap::Statuses>,
     store: Option<Arc<Store>>,
+    plant: Option<watch::Receiver<Arc<PlantSnapshot>>>,
 }
 
 impl Board {
@@ -115,7 +116,12 @@ impl Board {
         traps: Option<trap::Statuses>,
         store: Option<Arc<Store>>,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push, engine, traps, store }
+        Self { started, olts: Arc::new(olts), push, engine, traps, store, plant: None }
+    }
+
+    /// The same with the plant.
+    pub(super) fn with_plant(self, plant: Option<watch::Receiver<Arc<PlantSnapshot>>>) -> Self {
+        Self { plant, ..self }
     }
 
     /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
@@ -199,5 +205,11 @@ impl Board {
     #[must_use]
     pub fn push(&self) -> Option<Arc<PushSnapshot>> {
         self.push.as_ref().map(|push| push.borrow().clone())
+    }
+
+    /// What is known of the plant; `None` without `[ozmap]`, or when it is not imported.
+    #[must_use]
+    pub fn plant(&self) -> Option<Arc<PlantSnapshot>> {
+        self.plant.as_ref().map(|plant| plant.borrow().clone())
     }
 }

@@ -23,7 +23,7 @@ use super::traps;
 use crate::config::{self, Config};
 use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
-use crate::ozmap::{Client, Looks, Pusher};
+use crate::ozmap::{Client, Looks, PlantImport, Pusher};
 use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::record::{Recorder, Rules};
 use crate::signal::{ThresholdError, check_thresholds};
@@ -55,6 +55,7 @@ pub struct Daemon {
     rules: watch::Sender<Arc<Rules>>,
     store: Option<Arc<Store>>,
     pusher: Option<Pusher>,
+    import: Option<PlantImport>,
     shutdown: watch::Sender<bool>,
     supervisor: tokio::task::JoinHandle<()>,
     receiver: Option<tokio::task::JoinHandle<()>>,
@@ -144,12 +145,17 @@ impl Daemon {
             None => None,
         };
         let (shutdown, stopped) = watch::channel(false);
-        let pusher = match &config.ozmap {
+        let (pusher, import) = match &config.ozmap {
             Some(ozmap) => {
                 let journal = store.as_ref().map(|store| store.journal());
-                Some(Pusher::spawn_journaled(&Client::new(ozmap)?, ozmap, journal, stopped.clone()))
+                let client = Client::new(ozmap)?;
+                let pusher = Pusher::spawn_journaled(&client, ozmap, journal, stopped.clone());
+                let import = ozmap.plant.on.then(|| {
+                    PlantImport::spawn(&client, ozmap.plant, pusher.subscribe(), store.clone(), stopped.clone())
+                });
+                (Some(pusher), import)
             }
-            None => None,
+            None => (None, None),
         };
         let rules = rules_of(config);
         if let Some(store) = &store {
@@ -200,12 +206,13 @@ impl Daemon {
             .map(|receiver| trap::Statuses::new(receiver.address(), config.olts.iter().map(|olt| &olt.name)));
         let push = pusher.as_ref().map(Pusher::subscribe);
         let board =
-            Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone());
+            Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone())
+                .with_plant(import.as_ref().map(PlantImport::subscribe));
         let supervisor = tokio::spawn(supervise(plans, stopped.clone()));
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))
         });
-        Ok(Self { board, door, rules, store, pusher, shutdown, supervisor, receiver })
+        Ok(Self { board, door, rules, store, pusher, import, shutdown, supervisor, receiver })
     }
 
     /// The snapshots of everything that runs.
@@ -243,6 +250,9 @@ impl Daemon {
             pusher.stop().await;
         }
         let rest = async {
+            if let Some(import) = self.import {
+                import.ended().await;
+            }
             if let Some(receiver) = self.receiver {
                 // It has told of what went wrong.
                 let _ = receiver.await;

@@ -202,7 +202,7 @@ pub(super) fn push() -> PushSnapshot {
         at: NOW,
         mode: "write",
         host: "isp.ozmap.example:9994".to_owned(),
-        directory: Some(DirectoryView { clients: 12, read_at: NOW, report: ReadReport::default() }),
+        directory: Some(DirectoryView { clients: 12, read_at: NOW, report: ReadReport::default(), all: None }),
         reading: None,
         olts: 1,
         complete_olts: 1,

@@ -259,6 +259,7 @@ impl Fake {
             foreign: ForeignPolicy::Ours,
             foreign_every: Duration::ZERO,
             brake: BrakeRule { share: 1.0, least: usize::MAX },
+            plant: crate::config::PlantRule::default(),
             status: StatusMap::default(),
         }
     }

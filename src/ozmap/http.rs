@@ -83,7 +83,9 @@ impl Request<'_> {
     /// A read that is not urgent and asks for a list is one of its pages.
     fn kind(&self) -> Kind {
         match self.method {
-            "GET" if self.urgency == Urgency::Background && !self.query.is_empty() => Kind::Page,
+            "GET" if matches!(self.urgency, Urgency::Background | Urgency::Plant) && !self.query.is_empty() => {
+                Kind::Page
+            }
             "GET" => Kind::Read,
             _ => Kind::Write,
         }

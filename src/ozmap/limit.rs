@@ -138,23 +138,25 @@ pub(super) enum Urgency {
     Background,
     /// A power value. It does not wait long: whoever writes it has statuses to look after, and comes again.
     Power,
+    /// What the plant is read from: it can wait for everything else.
+    Plant,
 }
 
 impl Urgency {
     /// The most urgent first.
-    const ALL: [Self; LEVELS] = [Self::Error, Self::Recovery, Self::Background, Self::Power];
+    const ALL: [Self; LEVELS] = [Self::Error, Self::Recovery, Self::Background, Self::Power, Self::Plant];
 
     /// 0 for reads, 1 for writes and the reads that verify them.
     const fn lane(self) -> usize {
         match self {
-            Self::Background => 0,
+            Self::Background | Self::Plant => 0,
             Self::Error | Self::Recovery | Self::Power => 1,
         }
     }
 }
 
 /// How many [`Urgency`]s there are.
-const LEVELS: usize = 4;
+const LEVELS: usize = 5;
 
 /// What became of a request that went out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

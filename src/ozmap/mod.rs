@@ -10,6 +10,7 @@
 //! * `read`, `push`: the requests;
 //! * `directory` (packed by `table`, gathered by `builder`, kept as octets by `kept`), `near`, `matching`, `owners`, `desired`, `gates` (`boxes`, `foreign`, `brake`), `queue`, `revert`: pure;
 //! * `ledger`: what is being written, and the journal in which it stands first;
+//! * `plant`: the import of the plant, with a task of its own;
 //! * `task`, `pusher`: the task that owns the directory and the desired states, and the [`Pusher`] that leads to it.
 
 mod answer;
@@ -32,6 +33,7 @@ mod matching;
 mod near;
 mod owners;
 mod pace;
+mod plant;
 mod push;
 mod pusher;
 mod queue;
@@ -57,6 +59,7 @@ pub use limit::{LimitView, Timing};
 pub use matching::{Ambiguity, Match, Matches, OnuIdentity, Rule, key_in, key_word, match_onus};
 pub use near::{Difference, Keys, NearMiss, near_misses};
 pub use owners::{Owner, Owners};
+pub use plant::{Missing, PlantImport, PlantSnapshot, PlantSource, SampleView, import_once};
 pub use push::{Batch, IdList};
 pub use pusher::Pusher;
 pub use read::BOXES_PER_READ;

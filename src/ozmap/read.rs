@@ -295,10 +295,10 @@ impl<T> Drop for Pages<T> {
 /// What a page said of itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Seen {
-    rows: usize,
-    total: Option<usize>,
-    limit: Option<usize>,
-    has_next_page: Option<bool>,
+    pub rows: usize,
+    pub total: Option<usize>,
+    pub limit: Option<usize>,
+    pub has_next_page: Option<bool>,
 }
 
 impl Seen {
@@ -310,7 +310,7 @@ impl Seen {
 /// Which page comes next. Nothing that a server says of totals and next pages is believed alone.
 #[derive(Debug)]
 pub(super) struct Paging {
-    next: Option<usize>,
+    pub next: Option<usize>,
     asked: usize,
     /// Rows in a page, as the last one showed it.
     size: usize,
@@ -320,7 +320,7 @@ pub(super) struct Paging {
 }
 
 impl Paging {
-    const fn new(page_size: usize) -> Self {
+    pub(super) const fn new(page_size: usize) -> Self {
         Self { next: Some(1), asked: page_size, size: page_size, seen: 0, barren: 0, total: None }
     }
 
@@ -329,7 +329,7 @@ impl Paging {
         self.total.map_or(0, |total| total.div_ceil(self.size))
     }
 
-    fn after(&mut self, page: &Seen, news: bool) {
+    pub(super) fn after(&mut self, page: &Seen, news: bool) {
         self.seen += page.rows;
         self.total = page.total.or(self.total);
         self.barren = if news { 0 } else { self.barren + 1 };

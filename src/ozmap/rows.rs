@@ -133,7 +133,7 @@ struct RawPort {
 
 /// A reference that came expanded.
 #[derive(Debug, Deserialize)]
-struct RawReference {
+pub(super) struct RawReference {
     #[serde(default)]
     id: Scalar,
     #[serde(default, rename = "_id")]
@@ -180,7 +180,8 @@ pub(super) enum Row {
     Unreadable,
 }
 
-fn id<T: std::str::FromStr>(id: &Scalar, underscore_id: &Scalar) -> Option<T> {
+/// The identifier of a row, under either of its two names.
+pub(super) fn id<T: std::str::FromStr>(id: &Scalar, underscore_id: &Scalar) -> Option<T> {
     [id, underscore_id].into_iter().find_map(|field| field.text().and_then(|text| text.parse().ok()))
 }
 
@@ -192,7 +193,7 @@ fn time(field: &Scalar) -> Option<Timestamp> {
 
 impl Object<RawReference> {
     /// The id of a reference, bare or expanded.
-    fn element(&self) -> Option<ElementId> {
+    pub(super) fn element(&self) -> Option<ElementId> {
         match self {
             Self::Known(reference) => id(&reference.id, &reference.underscore_id),
             Self::Bare(bare) => bare.text().and_then(|text| text.parse().ok()),

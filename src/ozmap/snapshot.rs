@@ -156,7 +156,7 @@ impl MatchView {
 }
 
 /// The directory in use.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct DirectoryView {
     /// How many clients it holds.
     pub clients: usize,
@@ -164,6 +164,9 @@ pub struct DirectoryView {
     pub read_at: Timestamp,
     /// How the read went.
     pub report: ReadReport,
+    /// All of it. Not listed here.
+    #[serde(skip)]
+    pub all: Option<Arc<Directory>>,
 }
 
 /// A read of the directory that is under way.
@@ -211,7 +214,7 @@ pub struct Halted {
 }
 
 /// The pusher at a moment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct PushSnapshot {
     /// When this was taken.
     pub at: Timestamp,

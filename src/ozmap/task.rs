@@ -592,6 +592,7 @@ impl Task {
                 clients: directory.len(),
                 read_at: directory.read_at(),
                 report: *directory.report(),
+                all: Some(Arc::clone(directory)),
             }),
             reading: self.reading.as_ref().map(|reading| *reading.progress.borrow()),
             olts: self.olts.len(),

@@ -24,6 +24,7 @@ mod identity;
 pub mod journal;
 mod kept;
 mod open;
+mod plant;
 mod queue;
 mod schema;
 mod writer;
@@ -39,6 +40,7 @@ pub use error::StoreError;
 pub use history::{LevelRow, Levels, Reader};
 pub use journal::Journal;
 pub use kept::{Kept, OltMemory, Remembered};
+pub use plant::PlantRow;
 pub use queue::StoreStatus;
 
 use crate::model::{OltId, OnuKey, Timestamp};
@@ -130,6 +132,14 @@ impl Store {
         remembered(&connection, olt).map_err(|source| StoreError::of(&self.path, "reading what is held", source))
     }
 
+    /// What was kept of the plant. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn plant_rows(&self) -> Result<Vec<PlantRow>, StoreError> {
+        plant_rows(&self.path)
+    }
+
     /// Octets of the file, and of the log of changes that are not in it yet.
     #[must_use]
     pub fn octets(&self) -> (u64, u64) {
@@ -191,6 +201,12 @@ impl Keeper {
         self.queue.levels(levels);
     }
 
+    /// Keeps what is known of the plant. What still waits of the same thing is replaced; what is beyond a bound is not kept, and asked for
+    /// again after a restart.
+    pub fn plant(&self, rows: Vec<PlantRow>) {
+        self.queue.plant(rows);
+    }
+
     /// Keeps by which rules is judged from now on, as their owner writes them.
     pub fn rules(&self, rules: String) {
         self.queue.rules(rules);
@@ -201,6 +217,15 @@ impl Keeper {
     pub fn status(&self) -> StoreStatus {
         self.queue.status()
     }
+}
+
+/// What was kept of the plant. Blocks; may run beside a writer.
+///
+/// # Errors
+/// [`StoreError`] when the file cannot be read.
+pub fn plant_rows(path: &Path) -> Result<Vec<PlantRow>, StoreError> {
+    let connection = open::open_to_read(path)?;
+    plant::read(&connection).map_err(|source| StoreError::of(path, "reading what is known of the plant", source))
 }
 
 fn remembered(connection: &rusqlite::Connection, olt: &OltId) -> rusqlite::Result<Remembered> {

@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 use super::history::Levels;
 use super::journal::Request;
 use super::kept::{Change, Kept, OltMemory};
+use super::plant::PlantRow;
 use crate::model::{OltId, OnuKey, Timestamp};
 
 /// Readings that may wait, of all OLTs together: some 40 MB of them. Fewer in tests, which fill it.
 pub(super) const MOST_READINGS: usize = if cfg!(test) { 5_000 } else { 500_000 };
+
+/// Rows of the plant that may wait; they wait for a second, or for as long as the file cannot be written.
+const MOST_PLANT_ROWS: usize = 4_000_000;
 
 /// How writing goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,12 +59,14 @@ pub(super) struct Batch {
     pub(super) olts: BTreeMap<OltId, OltBatch>,
     pub(super) levels: VecDeque<Levels>,
     pub(super) rules: Option<String>,
+    /// The newest of each kind and id.
+    pub(super) plant: BTreeMap<(u8, [u8; 12]), PlantRow>,
     readings: usize,
 }
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.olts.is_empty() && self.levels.is_empty() && self.rules.is_none()
+        self.olts.is_empty() && self.levels.is_empty() && self.rules.is_none() && self.plant.is_empty()
     }
 }
 
@@ -156,6 +162,19 @@ impl Queue {
         }
     }
 
+    pub(super) fn plant(&self, rows: Vec<PlantRow>) {
+        let mut waiting = self.lock();
+        if waiting.ended {
+            return;
+        }
+        for row in rows {
+            let key = (row.kind, row.id);
+            if waiting.batch.plant.len() < MOST_PLANT_ROWS || waiting.batch.plant.contains_key(&key) {
+                waiting.batch.plant.insert(key, row);
+            }
+        }
+    }
+
     pub(super) fn status(&self) -> StoreStatus {
         let waiting = self.lock();
         let onus = waiting.batch.olts.values().map(|olt| olt.onus.len()).sum();
@@ -194,6 +213,9 @@ impl Queue {
     pub(super) fn give_back(&self, batch: Batch) {
         let mut waiting = self.lock();
         waiting.batch.rules = waiting.batch.rules.take().or(batch.rules);
+        for (key, row) in batch.plant {
+            waiting.batch.plant.entry(key).or_insert(row);
+        }
         for (olt, older) in batch.olts {
             let newer = waiting.batch.olts.entry(olt).or_default();
             newer.memory = newer.memory.take().or(older.memory);

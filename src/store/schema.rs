@@ -71,6 +71,15 @@ const MIGRATIONS: &[&str] = &[
      CREATE INDEX journal_client ON journal (client, id);
      CREATE INDEX journal_made ON journal (made);
      CREATE INDEX journal_open ON journal (id) WHERE ended IS NULL;",
+    // 4: what is known of the plant.
+    "CREATE TABLE plant (
+         kind INTEGER NOT NULL,
+         id BLOB NOT NULL,                   -- the twelve octets of its id
+         at INTEGER NOT NULL,                -- ms: when it was read
+         stamp INTEGER NOT NULL,             -- of what it depends on
+         data BLOB NOT NULL,
+         PRIMARY KEY (kind, id)
+     ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The version that we write.

@@ -15,6 +15,7 @@ use super::identity::{Identities, millis};
 use super::journal::{self, Request};
 use super::kept::{Change, Kept};
 use super::open::{self, FileMark, Lock};
+use super::plant;
 use super::queue::{Batch, Order, Queue};
 use crate::config::Keep;
 use crate::model::Timestamp;
@@ -284,6 +285,9 @@ fn write_batch(
     let mut written = Written::default();
     if let Some(rules) = &batch.rules {
         connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('rules', ?1)", [rules])?;
+    }
+    for row in batch.plant.values() {
+        plant::write(connection, row)?;
     }
     for (olt, changes) in &batch.olts {
         let devices = identities.olt(connection, olt)?;

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::address;
 use super::services::path;
-use crate::config::model::{BrakeRule, ForeignPolicy, MatchBy, Ozmap, OzmapMode, StatusMap};
+use crate::config::model::{BrakeRule, ForeignPolicy, MatchBy, Ozmap, OzmapMode, PlantRule, StatusMap};
 use crate::config::reader::{Section, alternatives, did_you_mean};
 use crate::config::schema::{OZMAP, STATUS};
 use crate::config::secret::Wanted;
@@ -59,6 +59,7 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
     let foreign_every = section.duration("foreign_every");
     let share = section.number("brake_share", "a share from 0 to 1, such as 0.1", |share| (0.0..=1.0).contains(&share));
     let least = section.whole("brake_least", 1..=1_000_000);
+    let plant = plant(&section);
     let status = section.section("status", &STATUS);
     let status = status.as_ref().map(status_map);
     let size =
@@ -82,8 +83,20 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
         foreign: foreign.map_or(ForeignPolicy::Ours, |at| at.value),
         foreign_every: foreign_every.unwrap_or(Duration::from_secs(10 * 60)),
         brake: BrakeRule { share: share.map_or(0.1, |at| at.value), least: size(least, 20) },
+        plant,
         status: status.unwrap_or_default(),
     })
+}
+
+fn plant(section: &Section<'_>) -> PlantRule {
+    let default = PlantRule::default();
+    PlantRule {
+        on: section.flag("plant").unwrap_or(default.on),
+        refresh: section.duration("plant_refresh").unwrap_or(default.refresh),
+        in_flight: section
+            .whole("plant_in_flight", 1..=4)
+            .map_or(default.in_flight, |number: u32| usize::try_from(number).unwrap_or(default.in_flight)),
+    }
 }
 
 /// The mistake itself: a regex error prints the pattern and an arrow on lines of their own.
