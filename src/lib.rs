@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod http;
+pub mod incident;
 pub mod mib;
 pub mod model;
 pub mod ozmap;

@@ -33,6 +33,12 @@ impl ClientIx {
 }
 
 impl NodeIx {
+    /// The node of this number. A number that no node has is that of nothing: every question about it has an empty answer.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
     /// Its number, from 0 on.
     #[must_use]
     pub const fn number(self) -> usize {

@@ -1,0 +1,366 @@
+//! What a fault of the best explanation is called, where it lies, what else it may be, and how sure that is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::area;
+use super::evidence::Said;
+use super::explain::{Case, Solution};
+use super::gasp::ln_chance;
+use super::hypothesis::{Fault, Hypothesis, Where};
+use super::incident::{Alternative, Kind};
+use super::network::Spot;
+use super::place::{self, Place};
+use super::rates::WRONG_GASP;
+use crate::model::{PonId, Timestamp};
+use crate::plant::{ElementIx, NodeIx};
+
+/// One fault, as far as the losses of a window tell.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    pub kind: Kind,
+    pub place: Option<Place>,
+    /// Chance that kind and stretch are right.
+    pub confidence: f64,
+    pub alternatives: Vec<Alternative>,
+    /// Whom it explains.
+    pub lost: Vec<Spot>,
+    /// Who hangs there and counts.
+    pub behind: Vec<Spot>,
+    pub counts: Counts,
+    /// Logarithm of its odds against "each by itself".
+    pub odds: f64,
+    /// Ports of which somebody was not read since.
+    pub pending: BTreeSet<(u32, Option<PonId>)>,
+    pub ports: BTreeSet<(u32, Option<PonId>)>,
+    /// The first and the last look in which its losses were seen.
+    pub seen: Option<[Timestamp; 2]>,
+}
+
+/// Numbers for the evidence's sentence.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub monitored: u32,
+    pub lost: u32,
+    pub gasped: u32,
+    pub silent: u32,
+    pub unsaid: u32,
+    /// Up, outside of the place, on the same ports.
+    pub elsewhere: u32,
+    /// Lost on the same ports, but not by this.
+    pub strays: u32,
+}
+
+/// Of lost rows, how many are followed up to the head end for alternatives.
+const SAMPLES: usize = 6;
+/// A kind below this chance is not said.
+const CLEAR: f64 = 0.9;
+/// Logarithm of how much likelier an outage has to make losses than a cut does: 3 to 1.
+const SPEAKS_FOR_POWER: f64 = 1.1;
+/// Alternatives that are told, and the least chance of one.
+const MOST_ALTERNATIVES: usize = 5;
+const LEAST_CHANCE: f64 = 0.005;
+/// What of the chance of a cut its stretch has to cover.
+const COVERED: f64 = 0.95;
+/// Losses that "lost light is told as lost power" is as sure as.
+const WRONG_GASP_LOSSES: f64 = 50.0;
+
+/// A candidate with its chance.
+struct Weighed {
+    fault: Hypothesis,
+    element: Option<ElementIx>,
+    chance: f64,
+    /// What the losses alone say for it, without how often such a thing happens.
+    likelihood: f64,
+}
+
+/// The faults of a solution that explain several losses.
+pub(super) fn findings(case: &Case<'_>, solution: &Solution) -> Vec<Finding> {
+    solution.faults().filter_map(|(number, fault)| finding(case, solution, number, fault)).collect()
+}
+
+fn finding(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis) -> Option<Finding> {
+    let mut lost: Vec<u32> =
+        fault.rows().filter(|row| solution.is_of(*row, number) && case.evidence.said_of(*row).is_lost()).collect();
+    if lost.len() < 2 {
+        return None;
+    }
+    let (weighed, best_odds) = weigh(case, solution, number, fault, &lost);
+    let chance_of =
+        |kind: Fault| weighed.iter().filter(|one| one.fault.fault == kind).map(|one| one.chance).sum::<f64>();
+    let kinds = [Fault::Cut, Fault::Power, Fault::Equipment].map(|kind| (chance_of(kind), kind));
+    let (sure, said) = kinds.into_iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
+    // An outage is far commoner than a cut. That alone does not make one of losses that speak as well for a cut.
+    let speaks_for = |kind: Fault| {
+        weighed.iter().filter(|one| one.fault.fault == kind).map(|one| one.likelihood).fold(f64::NEG_INFINITY, f64::max)
+    };
+    let is_guessed = said == Fault::Power && speaks_for(Fault::Power) < speaks_for(Fault::Cut) + SPEAKS_FOR_POWER;
+    let kind = if sure < CLEAR || is_guessed { Kind::Undetermined } else { Kind::from(said) };
+    let best = weighed
+        .iter()
+        .filter(|one| one.fault.fault == said)
+        .max_by(|one, other| one.chance.total_cmp(&other.chance))?;
+    let (place, covered, confidence) = locate(case, &weighed, best, sure);
+    let mut alternatives = Vec::new();
+    for one in weighed.iter().filter(|one| one.chance >= LEAST_CHANCE) {
+        let is_covered = one.fault.fault == said && one.element.is_some_and(|element| covered.contains(&element));
+        if is_covered || std::ptr::eq(one, best) || alternatives.len() >= MOST_ALTERNATIVES {
+            continue;
+        }
+        let place = place::other(case.network, case.terrain, &one.fault.at);
+        alternatives.push(Alternative { kind: Kind::from(one.fault.fault), place, odds: one.chance });
+    }
+    if kind == Kind::Undetermined {
+        // What it would be called if it had to be said now comes first.
+        let first = Alternative { kind: Kind::from(said), place: place.clone(), odds: sure };
+        alternatives.insert(0, first);
+        alternatives.truncate(MOST_ALTERNATIVES);
+    }
+    lost.extend(adrift(case, solution, &lost));
+    Some(describe(case, solution, number, &best.fault, lost, (kind, place, confidence, alternatives, best_odds)))
+}
+
+/// Lost rows without a place, on ports of which a fault has nearly all that have one: they are behind it too.
+fn adrift(case: &Case<'_>, solution: &Solution, lost: &[u32]) -> Vec<u32> {
+    let row = |row: u32| case.terrain.rows.get(row as usize);
+    let mut ports: BTreeMap<u32, usize> = BTreeMap::new();
+    for at in lost.iter().filter_map(|lost| row(*lost)).filter(|at| at.is_placed) {
+        *ports.entry(at.port).or_default() += 1;
+    }
+    let mut found = Vec::new();
+    for (port, explained) in ports {
+        let Some(port) = case.terrain.ports.get(port as usize) else { continue };
+        let counts =
+            |at: &&u32| row(**at).is_some_and(|row| row.is_placed) && case.evidence.said_of(**at) != Said::Nothing;
+        let placed = port.rows.iter().filter(counts).count();
+        if explained * 10 >= placed * 9 {
+            let is_adrift = |at: &&u32| {
+                row(**at).is_some_and(|row| !row.is_placed)
+                    && case.evidence.said_of(**at).is_lost()
+                    && !solution.is_explained(**at)
+                    && !lost.contains(*at)
+            };
+            found.extend(port.rows.iter().filter(is_adrift).copied());
+        }
+    }
+    found
+}
+
+/// The candidates for a fault's losses with their chances, the likeliest first, and the logarithm of the odds of them all against
+/// "each by itself".
+fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, lost: &[u32]) -> (Vec<Weighed>, f64) {
+    let plant = &case.terrain.plant;
+    let mut weighed: Vec<(f64, Hypothesis)> = Vec::new();
+    for candidate in candidates(case, fault, lost) {
+        let mut covered = 0;
+        let mut value = candidate.prior;
+        let mut outcomes: BTreeMap<[u64; 2], (u32, u32, f64)> = BTreeMap::new();
+        for row in candidate.rows().filter(|row| !solution.is_of_another(*row, number)) {
+            value += candidate.weight(case.evidence, &(row..row + 1));
+            let said = case.evidence.said_of(row);
+            covered += usize::from(said.is_lost() && solution.is_of(row, number));
+            if let (Said::Gasp | Said::Optical, Some(gasps)) = (said, case.evidence.gasps.get(&row)) {
+                let [a, b] = *gasps;
+                let entry = outcomes.entry(gasps.map(f64::to_bits)).or_default();
+                let chance = (a / (a + b)).clamp(0.02, 0.98);
+                match said {
+                    Said::Gasp => (entry.0, entry.2) = (entry.0 + 1, entry.2 + chance.ln()),
+                    _ => (entry.1, entry.2) = (entry.1 + 1, entry.2 + (1.0 - chance).ln()),
+                }
+            }
+        }
+        if covered * 2 < lost.len() {
+            continue;
+        }
+        // ONUs of one maker gasp or do not together more often than one by one: how they do is known from few losses only.
+        for (counts, (gasped, silent, one_by_one)) in outcomes {
+            value += match candidate.fault {
+                Fault::Power => ln_chance(gasped, silent, counts.map(f64::from_bits)) - one_by_one,
+                Fault::Cut | Fault::Equipment => {
+                    let wrong = [WRONG_GASP * WRONG_GASP_LOSSES, (1.0 - WRONG_GASP) * WRONG_GASP_LOSSES];
+                    let alone = f64::from(gasped) * WRONG_GASP.ln() + f64::from(silent) * (1.0 - WRONG_GASP).ln();
+                    ln_chance(gasped, silent, wrong) - alone
+                }
+            };
+        }
+        weighed.push((value, candidate));
+    }
+    let most = weighed.iter().map(|(value, _)| *value).fold(0.0, f64::max);
+    // "Each by itself" is the candidate with value 0.
+    let total: f64 = (-most).exp() + weighed.iter().map(|(value, _)| (value - most).exp()).sum::<f64>();
+    // One break of a fibre, or of the cable with it, is one place.
+    let mut merged: BTreeMap<(Fault, Option<ElementIx>, usize), (f64, f64, Hypothesis, f64)> = BTreeMap::new();
+    for (place, (value, candidate)) in weighed.into_iter().enumerate() {
+        let element = match &candidate.at {
+            Where::Node(node) => place::spoken(plant, NodeIx::from_number(*node)),
+            Where::Element(element) => Some(*element),
+            _ => None,
+        };
+        let key = (candidate.fault, element, if element.is_some() { 0 } else { place + 1 });
+        let chance = (value - most).exp() / total;
+        let likelihood = value - candidate.prior;
+        let entry = merged.entry(key).or_insert_with(|| (0.0, value, candidate.clone(), likelihood));
+        entry.0 += chance;
+        entry.3 = entry.3.max(likelihood);
+        if value > entry.1 {
+            (entry.1, entry.2) = (value, candidate);
+        }
+    }
+    let mut weighed: Vec<Weighed> = merged
+        .into_iter()
+        .map(|((_, element, _), (chance, _, fault, likelihood))| Weighed { fault, element, chance, likelihood })
+        .collect();
+    weighed.sort_by(|one, other| other.chance.total_cmp(&one.chance));
+    (weighed, most)
+}
+
+/// What else may explain these losses: everything above some of them, their ports and cards, outages around them.
+fn candidates(case: &Case<'_>, fault: &Hypothesis, lost: &[u32]) -> Vec<Hypothesis> {
+    let plant = &case.terrain.plant;
+    let mut nodes: BTreeSet<u32> = BTreeSet::new();
+    let mut elements: BTreeSet<ElementIx> = BTreeSet::new();
+    let mut ports: BTreeSet<u32> = BTreeSet::new();
+    let step = (lost.len() / SAMPLES).max(1);
+    for row in lost.iter().step_by(step).filter_map(|row| case.terrain.rows.get(*row as usize)) {
+        ports.insert(row.port);
+        let mut at = Some(row.node);
+        while let Some(node) = at.filter(|node| nodes.insert(*node)) {
+            if let Some(node) = plant.node(NodeIx::from_number(node)) {
+                elements.extend(node.container());
+            }
+            at = case.terrain.parent(node);
+        }
+    }
+    let mut found: Vec<Hypothesis> = Vec::new();
+    for node in nodes {
+        let run = case.terrain.below(node);
+        if case.evidence.lost(&run) >= 2 {
+            found.extend(case.faults_at(node).map(|(fault, prior)| Hypothesis {
+                fault,
+                at: Where::Node(node),
+                prior,
+                runs: vec![run.clone()],
+            }));
+        }
+    }
+    found.extend(
+        elements
+            .into_iter()
+            .filter(|element| plant.ways(*element).nth(1).is_some())
+            .flat_map(|element| case.at_element(element)),
+    );
+    found.extend(ports.into_iter().flat_map(|port| case.at_port(port)));
+    found.extend(area::outages(case, lost));
+    let is_known = found.iter().any(|one| one.fault == fault.fault && one.at == fault.at);
+    if !is_known {
+        found.push(fault.clone());
+    }
+    found
+}
+
+/// The place of the likeliest candidate, the elements of its stretch, and the chance of both. Elements that a cut may lie in as well, and that
+/// follow each other on one way, make one stretch.
+fn locate(
+    case: &Case<'_>,
+    weighed: &[Weighed],
+    best: &Weighed,
+    sure: f64,
+) -> (Option<Place>, BTreeSet<ElementIx>, f64) {
+    let plant = &case.terrain.plant;
+    let mut covered = BTreeSet::new();
+    let (Some(element), Fault::Cut) = (best.element, best.fault.fault) else {
+        return (place::other(case.network, case.terrain, &best.fault.at), covered, best.chance);
+    };
+    // The way of a row that it explains, through the element.
+    let row = best.fault.rows().find(|row| case.evidence.said_of(*row).is_lost());
+    let mut way: Vec<NodeIx> = row
+        .and_then(|row| case.terrain.rows.get(row as usize))
+        .into_iter()
+        .flat_map(|row| plant.upwards(NodeIx::from_number(row.node)))
+        .collect();
+    way.reverse();
+    let on_way: BTreeMap<ElementIx, f64> = weighed
+        .iter()
+        .filter(|one| one.fault.fault == Fault::Cut)
+        .filter_map(|one| Some((one.element?, one.chance)))
+        .filter(|(element, _)| way.iter().any(|node| place::spoken(plant, *node) == Some(*element)))
+        .collect();
+    let mut ranked: Vec<(ElementIx, f64)> = on_way.into_iter().collect();
+    ranked.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let total: f64 = ranked.iter().map(|(_, chance)| chance).sum();
+    let mut sum = 0.0;
+    covered.insert(element);
+    for (element, chance) in &ranked {
+        if sum >= total * COVERED {
+            break;
+        }
+        covered.insert(*element);
+        sum += chance;
+    }
+    let nodes: Vec<NodeIx> = way
+        .iter()
+        .copied()
+        .filter(|node| place::spoken(plant, *node).is_some_and(|at| covered.contains(&at)))
+        .collect();
+    let confidence = ranked.iter().filter(|(at, _)| covered.contains(at)).map(|(_, chance)| chance).sum::<f64>();
+    (place::stretch(plant, element, &nodes), covered, confidence.min(sure))
+}
+
+fn describe(
+    case: &Case<'_>,
+    solution: &Solution,
+    number: u32,
+    fault: &Hypothesis,
+    lost: Vec<u32>,
+    (kind, place, confidence, alternatives, odds): (Kind, Option<Place>, f64, Vec<Alternative>, f64),
+) -> Finding {
+    let mut counts = Counts { lost: u32::try_from(lost.len()).unwrap_or(u32::MAX), ..Counts::default() };
+    let mut seen: Option<[Timestamp; 2]> = None;
+    let mut ports: BTreeSet<u32> = BTreeSet::new();
+    for row in &lost {
+        match case.evidence.said_of(*row) {
+            Said::Gasp => counts.gasped += 1,
+            Said::Optical => counts.silent += 1,
+            _ => counts.unsaid += 1,
+        }
+        let Some(at) = case.terrain.rows.get(*row as usize) else { continue };
+        ports.insert(at.port);
+        if let Some(lost) = case.network.onu(at.spot).and_then(|onu| onu.lost_at) {
+            seen = Some(seen.map_or([lost, lost], |[first, last]| [first.min(lost), last.max(lost)]));
+        }
+    }
+    let spot = |row: u32| case.terrain.rows.get(row as usize).map(|row| row.spot);
+    let behind: BTreeSet<u32> = fault
+        .rows()
+        .filter(|row| case.evidence.said_of(*row) != Said::Nothing && !solution.is_of_another(*row, number))
+        .chain(lost.iter().copied())
+        .collect();
+    counts.monitored = u32::try_from(behind.len()).unwrap_or(u32::MAX);
+    let mut pending = BTreeSet::new();
+    let mut named = BTreeSet::new();
+    for port in ports.iter().filter_map(|port| case.terrain.ports.get(*port as usize)) {
+        named.insert((port.olt, port.pon));
+        for row in &port.rows {
+            match case.evidence.said_of(*row) {
+                Said::Pending => {
+                    pending.insert((port.olt, port.pon));
+                }
+                Said::Up { .. } => counts.elsewhere += u32::from(!behind.contains(row)),
+                said if said.is_lost() => counts.strays += u32::from(!solution.is_explained(*row)),
+                _ => {}
+            }
+        }
+    }
+    Finding {
+        kind,
+        place,
+        confidence,
+        alternatives,
+        lost: lost.into_iter().filter_map(spot).collect(),
+        behind: behind.into_iter().filter_map(spot).collect(),
+        counts,
+        odds,
+        pending,
+        ports: named,
+        seen,
+    }
+}
