@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::demo::DemoArgs;
+use super::incidents::IncidentsCommand;
 use super::maintenance::MaintenanceCommand;
 use super::ozmap::OzmapCommand;
 use super::probe::ProbeArgs;
@@ -82,6 +83,9 @@ pub(super) enum Command {
     /// Work on OZmap by hand; only push and revert write
     #[command(subcommand)]
     Ozmap(OzmapCommand),
+    /// Show what a running daemon says that losses have in common: cuts, outages, and where they lie
+    #[command(subcommand)]
+    Incidents(IncidentsCommand),
     /// Say when somebody works on the network, so that nothing is made of what is seen then
     #[command(subcommand)]
     Maintenance(MaintenanceCommand),

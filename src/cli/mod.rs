@@ -12,6 +12,7 @@ mod check;
 mod completions;
 mod demo;
 mod error;
+mod incidents;
 mod load;
 mod log;
 mod look;
@@ -91,6 +92,7 @@ fn run(cli: Cli) -> Result<Outcome, CliError> {
             Command::Probe(args) => probe::run(&args, paper).await,
             Command::Poll(args) => poll::run(&args, paper).await,
             Command::Ozmap(command) => ozmap::run(&command, paper).await,
+            Command::Incidents(command) => incidents::run(&command, paper).await,
             Command::Store(command) => store::run(&command),
             Command::Maintenance(command) => maintenance::run(&command),
             Command::Tune(args) => tune::run(&args, paper),

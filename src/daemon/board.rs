@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::incidents::IncidentView;
 use crate::config::maintenance::UnderWay;
 use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, Timestamp, Truth, Verdict};
 use crate::ozmap::{PlantSnapshot, PushSnapshot};
@@ -101,6 +102,7 @@ pub struct Board {
     started: Timestamp,
     olts: Arc<Vec<(OltId, watch::Receiver<Arc<OltReport>>)>>,
     push: Option<watch::Receiver<Arc<PushSnapshot>>>,
+    incidents: Option<watch::Receiver<Arc<IncidentView>>>,
     engine: Engine,
     traps: Option<trap::Statuses>,
     store: Option<Arc<Store>>,
@@ -116,12 +118,17 @@ impl Board {
         traps: Option<trap::Statuses>,
         store: Option<Arc<Store>>,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push, engine, traps, store, plant: None }
+        Self { started, olts: Arc::new(olts), push, incidents: None, engine, traps, store, plant: None }
     }
 
     /// The same with the plant.
     pub(super) fn with_plant(self, plant: Option<watch::Receiver<Arc<PlantSnapshot>>>) -> Self {
         Self { plant, ..self }
+    }
+
+    /// The same with the incidents that a task publishes.
+    pub(super) fn with_incidents(self, incidents: watch::Receiver<Arc<IncidentView>>) -> Self {
+        Self { incidents: Some(incidents), ..self }
     }
 
     /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
@@ -199,6 +206,12 @@ impl Board {
     #[must_use]
     pub fn store(&self) -> Option<&Store> {
         self.store.as_deref()
+    }
+
+    /// All incidents.
+    #[must_use]
+    pub fn incidents(&self) -> Arc<IncidentView> {
+        self.incidents.as_ref().map(|incidents| incidents.borrow().clone()).unwrap_or_default()
     }
 
     /// How the matching with OZmap and the writing stand; `None` without `[ozmap]`.

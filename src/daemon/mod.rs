@@ -6,12 +6,15 @@
 mod board;
 mod door;
 mod error;
+mod incidents;
 pub mod maintenance;
 mod memory;
+mod news;
 mod olt;
 mod start;
 mod traps;
 
 pub use board::{Board, OltReport, Standing};
 pub use error::DaemonError;
+pub use incidents::IncidentView;
 pub use start::Daemon;

@@ -4,6 +4,7 @@
 //!   PollTask ──Event──(4, waits)──► judge task ──OltReport (watch, newest)──► Board
 //!   clock ──tick──────────────────►    │
 //!                                      ├──OltWishes (newest per OLT)──► Pusher
+//!                                      ├──Word (what was seen)──► incident task ──Explanations (watch)──► judge task
 //!                                      └──Hint (levels, or a loss that a trap led to, that need a second look)──► PollTask
 //! ```
 
@@ -13,14 +14,17 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 
 use super::board::{OltReport, Standing};
+use super::incidents::{Explanations, Word};
 use super::maintenance::Calendar;
 use super::memory::Notebook;
+use super::news;
 use crate::config::maintenance::under_way;
-use crate::model::{OltId, OnuId, Sweep, SweepKind, Timestamp, Truth, Verdict};
+use crate::incident::Look;
+use crate::model::{OltId, OnuId, OnuKey, Sweep, SweepKind, Timestamp, Truth, Verdict};
 use crate::ozmap::{Looks, OltWishes, OnuIdentity, Pusher, Wish};
 use crate::poll::{Event, Hint, Hints, View};
 use crate::record::{Recorder, Rules};
-use crate::signal::{Judge, LookAgain, Side, Transition};
+use crate::signal::{Explained, Judge, LookAgain, Side, Transition};
 
 pub(super) struct JudgeTask {
     pub(super) olt: OltId,
@@ -37,6 +41,11 @@ pub(super) struct JudgeTask {
     pub(super) judge: Option<Judge>,
     /// What outlives the process.
     pub(super) notebook: Option<Notebook>,
+    /// To the task that owns incidents, and what it says of this OLT's losses.
+    pub(super) words: mpsc::Sender<Word>,
+    pub(super) explained: watch::Receiver<Arc<Explanations>>,
+    /// What is still to be told there.
+    pub(super) unsaid: Vec<Word>,
     /// How often states and optics are probably read, until a sweep says.
     pub(super) intervals: (Duration, Duration),
     /// Whether the OLT was looked at since the start. Before, there is nothing to write.
@@ -62,8 +71,26 @@ impl JudgeTask {
                 _ = tick.tick() => self.tick(),
                 // The daemon, which holds the other end, outlives its tasks.
                 Ok(()) = self.rules.changed() => self.judge_by_other_rules(),
+                Ok(()) = self.explained.changed() => self.take_explanations(),
+            }
+            for word in self.unsaid.drain(..) {
+                // Nobody listens any more when everything ends.
+                let _ = self.words.send(word).await;
             }
         }
+    }
+
+    /// What incidents say of losses is other than before.
+    fn take_explanations(&mut self) {
+        let now = Timestamp::from(SystemTime::now());
+        let Some(judge) = &mut self.judge else { return };
+        let told = judge.explain(&explained(&self.explained.borrow_and_update()), now);
+        let mut report = OltReport::clone(&self.report.borrow());
+        if let Some(notebook) = &self.notebook {
+            notebook.keep(judge, now, &report.view);
+        }
+        self.tell(&told);
+        self.publish(&mut report);
     }
 
     /// Goes on with other rules: truths and dwells stay.
@@ -134,6 +161,10 @@ impl JudgeTask {
                     if self.notebook.is_some() { judge.remembering() } else { judge }
                 });
                 judge.set_intervals(intervals.state, intervals.optics);
+                if report.failures > 0 {
+                    self.unsaid.push(news::answering(&self.olt, sweep.started));
+                }
+                self.unsaid.push(Word::Look(Look::of(&sweep)));
                 let mut told = self.maintain(sweep.started + sweep.elapsed);
                 let Some(judge) = &mut self.judge else { return };
                 told.append(&mut judge.observe(&sweep));
@@ -187,6 +218,8 @@ impl JudgeTask {
                         notebook.keep(judge, at, &report.view);
                     }
                     self.tell(&told);
+                } else if times == 1 {
+                    self.unsaid.push(news::unreachable(&self.olt, at));
                 }
                 report.error = Some(error.to_string());
                 report.failures = times;
@@ -236,7 +269,10 @@ impl JudgeTask {
     }
 
     /// One line a sweep, and one an ONU only for those who debug.
-    fn tell(&self, told: &[Transition]) {
+    fn tell(&mut self, told: &[Transition]) {
+        if let Some(judge) = &self.judge {
+            self.unsaid.append(&mut news::words_of(told, judge));
+        }
         for transition in told {
             let onu = transition.onu.as_ref().map(ToString::to_string).unwrap_or_default();
             tracing::debug!(olt = %self.olt, onu, what = ?transition.what, reason = %transition.reason, "transition");
@@ -265,7 +301,7 @@ impl JudgeTask {
             };
             report.standings = Arc::new(judge.held().map(standing).collect());
             if let Some(pusher) = self.pusher.as_ref().filter(|_| self.heard) {
-                pusher.submit(wishes(report, self.looks));
+                pusher.submit(wishes(report, self.looks, &self.explained.borrow()));
             }
         }
         self.report.send_replace(Arc::new(report.clone()));
@@ -273,7 +309,11 @@ impl JudgeTask {
 }
 
 /// What the clients of an OLT's ONUs should show.
-fn wishes(report: &OltReport, looks: Looks) -> OltWishes {
+fn wishes(report: &OltReport, looks: Looks, explained: &Explanations) -> OltWishes {
+    let cut_of = |key: &OnuKey| {
+        let place = explained.binary_search_by(|(other, ..)| other.cmp(key)).ok()?;
+        explained.get(place).filter(|(_, what, _)| *what == Explained::Cut).map(|(.., id)| id.clone())
+    };
     let wish = |standing: &Standing| Wish {
         identity: identity(&report.olt, &report.view, standing),
         verdict: standing.verdict,
@@ -282,7 +322,7 @@ fn wishes(report: &OltReport, looks: Looks) -> OltWishes {
         reason: if standing.verdict == Verdict::Hold { Arc::from("") } else { standing.reason.to_string().into() },
         rx: report.view.onu(&standing.key).and_then(|reading| reading.rx.ok()),
         // Nothing explains losses yet.
-        incident: None,
+        incident: cut_of(&standing.key),
     };
     OltWishes {
         olt: report.olt.clone(),
@@ -290,6 +330,11 @@ fn wishes(report: &OltReport, looks: Looks) -> OltWishes {
         looks,
         wishes: report.standings.iter().map(wish).collect(),
     }
+}
+
+/// What incidents say, as a judge takes it.
+fn explained(explanations: &Explanations) -> Vec<(OnuKey, Explained)> {
+    explanations.iter().map(|(key, explained, _)| (key.clone(), *explained)).collect()
 }
 
 fn identity(olt: &OltId, view: &View, standing: &Standing) -> OnuIdentity {

@@ -16,11 +16,13 @@ use tokio::task::JoinSet;
 use super::board::{Board, OltReport};
 use super::door::Door;
 use super::error::DaemonError;
+use super::incidents::{Explanations, IncidentTask, WORDS, Word};
 use super::maintenance;
 use super::memory::Notebook;
 use super::olt::JudgeTask;
 use super::traps;
 use crate::config::{self, Config};
+use crate::incident;
 use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
 use crate::ozmap::{Client, Looks, PlantImport, Pusher};
@@ -70,6 +72,8 @@ struct OltPlan {
     rules: watch::Receiver<Arc<Rules>>,
     pusher: Option<Pusher>,
     report: watch::Sender<Arc<OltReport>>,
+    words: mpsc::Sender<Word>,
+    explained: watch::Receiver<Arc<Explanations>>,
     hints: Hints,
     recorder: Option<Recorder>,
     calendar: maintenance::Calendar,
@@ -92,6 +96,9 @@ impl OltPlan {
             hints: self.hints.clone(),
             recorder: self.recorder.clone(),
             calendar: self.calendar.clone(),
+            words: self.words.clone(),
+            explained: self.explained.clone(),
+            unsaid: Vec::new(),
             judge: None,
             notebook: self.store.clone().map(|store| Notebook::new(self.olt.name.clone(), store)),
             intervals: (
@@ -180,11 +187,15 @@ impl Daemon {
         let mut plans = Vec::new();
         let mut receivers = Vec::new();
         let mut hints = BTreeMap::new();
+        let (words, heard) = mpsc::channel(WORDS);
+        let mut explained = BTreeMap::new();
         for olt in &config.olts {
             let (report, receiver) = watch::channel(Arc::new(OltReport::new(olt.name.clone(), olt.address.clone())));
             receivers.push((olt.name.clone(), receiver));
             let place = Hints::default();
             hints.insert(olt.name.clone(), place.clone());
+            let (explain, explanations) = watch::channel(Arc::default());
+            explained.insert(olt.name.clone(), explain);
             plans.push(OltPlan {
                 olt: olt.clone(),
                 library: Arc::clone(&library),
@@ -192,6 +203,8 @@ impl Daemon {
                 rules: judged_by.clone(),
                 pusher: pusher.clone(),
                 report,
+                words: words.clone(),
+                explained: explanations,
                 hints: place,
                 recorder: recorder.clone(),
                 calendar: calendar.clone(),
@@ -205,9 +218,21 @@ impl Daemon {
             .as_ref()
             .map(|receiver| trap::Statuses::new(receiver.address(), config.olts.iter().map(|olt| &olt.name)));
         let push = pusher.as_ref().map(Pusher::subscribe);
+        let (publish, incidents) = watch::channel(Arc::default());
+        let task = IncidentTask {
+            words: heard,
+            push: push.clone(),
+            plant: import.as_ref().map(PlantImport::subscribe),
+            door: door.clone(),
+            explained,
+            publish,
+            settings: incident::Settings { settle: config.incident.settle, ..incident::Settings::default() },
+        };
+        tokio::spawn(task.run());
         let board =
             Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone())
-                .with_plant(import.as_ref().map(PlantImport::subscribe));
+                .with_plant(import.as_ref().map(PlantImport::subscribe))
+                .with_incidents(incidents);
         let supervisor = tokio::spawn(supervise(plans, stopped.clone()));
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))

@@ -1,5 +1,6 @@
 //! `/metrics`: what the snapshots say, in numbers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,7 +13,8 @@ use super::exposition::{Exposition, MEDIA_TYPE, Number};
 use super::metrics_names::{self as names, Metric};
 use super::routes::Shared;
 use super::tally::{OltTally, Tally};
-use crate::daemon::{Board, OltReport};
+use crate::daemon::{Board, IncidentView, OltReport};
+use crate::incident::{self, Kind};
 use crate::model::{Completeness, SweepKind, Timestamp};
 use crate::ozmap::{HostState, PushSnapshot};
 use crate::poll::{Status, SweepSummary};
@@ -70,6 +72,7 @@ pub(super) fn render(board: &Board, now: Timestamp) -> String {
         traps(&mut text, &status);
     }
     pons(&mut text, &olts);
+    incidents(&mut text, &board.incidents());
     if let Some(store) = board.store() {
         kept(&mut text, store);
     }
@@ -77,6 +80,41 @@ pub(super) fn render(board: &Board, now: Timestamp) -> String {
         ozmap(&mut text, &push, now);
     }
     text.finish()
+}
+
+/// Every kind of incident, so that one that does not occur shows 0.
+const KINDS: [Kind; 8] = [
+    Kind::Cut,
+    Kind::Power,
+    Kind::Equipment,
+    Kind::Drop,
+    Kind::Degradation,
+    Kind::OltUnreachable,
+    Kind::DataQuality,
+    Kind::Undetermined,
+];
+
+fn incidents(text: &mut Exposition, view: &IncidentView) {
+    let mut counts: BTreeMap<(&'static str, &'static str), usize> = BTreeMap::new();
+    let mut lost: BTreeMap<&'static str, u32> = BTreeMap::new();
+    for incident in &view.open {
+        let state = if incident.state == incident::State::Open { "open" } else { "recovering" };
+        *counts.entry((incident.kind.word(), state)).or_default() += 1;
+        *lost.entry(incident.kind.word()).or_default() += incident.lost.saturating_sub(incident.recovered);
+    }
+    text.family(&names::INCIDENTS, |family| {
+        for kind in KINDS {
+            for state in ["open", "recovering"] {
+                family.sample([kind.word(), state], counts.get(&(kind.word(), state)).copied().unwrap_or(0));
+            }
+        }
+    });
+    text.family(&names::INCIDENT_LOST, |family| {
+        for kind in KINDS {
+            family.sample([kind.word()], lost.get(kind.word()).copied().unwrap_or(0));
+        }
+    });
+    text.single(&names::INCIDENTS_OPENED, view.opened);
 }
 
 fn kept(text: &mut Exposition, store: &Store) {

@@ -189,6 +189,10 @@ metrics! {
     STORE_LAST_COMMIT = Gauge "oltwatch_store_last_commit_timestamp_seconds" []
         "When the database could last be written, in seconds since 1970 UTC; absent before the first time.";
     STORE_ERRORS = Counter "oltwatch_store_errors_total" [] "Attempts to write that failed; each is made again.";
+    INCIDENTS = Gauge "oltwatch_incidents" ["kind", "state"] "Incidents that are not over, by kind and state.";
+    INCIDENT_LOST = Gauge "oltwatch_incident_lost_onus" ["kind"]
+        "ONUs that incidents explain and that are not back, by kind.";
+    INCIDENTS_OPENED = Counter "oltwatch_incidents_opened_total" [] "Incidents that were opened.";
     STORE_FAILING = Gauge "oltwatch_store_failing" [] "1 while the database cannot be written, else 0.";
     STORE_THINNED = Counter "oltwatch_store_thinned_weeks_total" []
         "Weeks of readings of a PON that were thinned to hours and days.";

@@ -18,6 +18,7 @@ mod error;
 mod exposition;
 mod guard;
 mod health;
+mod incidents;
 mod index;
 mod merged;
 mod metrics;

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use super::parameters::Parameters;
 use super::problem::Problem;
 use super::server::Limits;
-use super::{guard, health, index, metrics, olts, onu_history, onus};
+use super::{guard, health, incidents, index, metrics, olts, onu_history, onus};
 use crate::config::Secret;
 use crate::daemon::Board;
 
@@ -39,6 +39,8 @@ pub(super) fn router(board: Board, token: Option<Secret>, limits: Limits, shutdo
         .route("/api/v1/olts", get(olts::page))
         .route("/api/v1/onus", get(onus::page))
         .route("/api/v1/onus/{*path}", get(onu_history::page))
+        .route("/api/v1/incidents", get(incidents::page))
+        .route("/api/v1/incidents/{id}", get(incidents::one))
         .route("/api/v1/ozmap", get(ozmap))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
@@ -115,7 +117,7 @@ mod tests {
     use super::super::testing::{self, TOKEN};
     use super::*;
 
-    const GUARDED: [&str; 5] = ["/", "/metrics", "/api/v1/olts", "/api/v1/onus", "/api/v1/ozmap"];
+    const GUARDED: [&str; 6] = ["/", "/metrics", "/api/v1/olts", "/api/v1/onus", "/api/v1/incidents", "/api/v1/ozmap"];
 
     #[tokio::test]
     async fn with_a_token_every_page_but_health_needs_it() {

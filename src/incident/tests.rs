@@ -212,6 +212,21 @@ fn a_lone_loss_is_a_drop_fault_when_it_was_read_twice_and_never_a_group() {
 }
 
 #[test]
+fn losses_of_a_group_that_is_still_thought_over_are_no_lone_ones() {
+    let mut tracker = tracker();
+    let serial = "HWTC7D4630C3".parse().ok();
+    tracker.set_reliability(&olt(), serial.as_ref(), Reliability::known(0.02, 500.0));
+    // These ONUs hardly ever gasp: a branch without light may be one without power.
+    let mut told = Vec::new();
+    for at in [120, 123, 126, 129, 132] {
+        told.extend(step(&mut tracker, at, branch_cut));
+    }
+    assert!(told.iter().all(|(_, incident)| incident.kind != Kind::Drop), "{told:#?}");
+    assert_eq!(told.iter().filter(|(step, _)| *step == Step::Opened).count(), 1, "{told:#?}");
+    assert_eq!(told[0].1.lost, 8);
+}
+
+#[test]
 fn silence_and_reboots_are_no_fault_of_the_plant() {
     let mut tracker = tracker();
     tracker.tell(&olt(), &News::Unreachable, second(120));

@@ -190,8 +190,8 @@ impl Tracker {
             }
             self.grow(now);
             if self.until.is_some_and(|until| until >= now) {
-                self.explain(now, &mut outcome);
-                self.drops(now);
+                let undecided = self.explain(now, &mut outcome);
+                self.drops(now, &undecided);
             } else {
                 self.until = None;
             }
@@ -280,8 +280,9 @@ impl Tracker {
         )
     }
 
-    /// Explains the losses of the window, and makes incidents of what decides.
-    fn explain(&mut self, now: Timestamp, outcome: &mut Outcome) {
+    /// Explains the losses of the window, and makes incidents of what decides. Gives the losses of a group that is still
+    /// thought over: none of them is a lone one.
+    fn explain(&mut self, now: Timestamp, outcome: &mut Outcome) -> BTreeSet<Spot> {
         let from = self.from(now);
         let old: BTreeSet<Spot> = self
             .open
@@ -295,6 +296,7 @@ impl Tracker {
         found.retain(|finding| finding.odds >= SPEAKS && finding.lost.len() >= GROUP);
         found.sort_by_key(|finding| std::cmp::Reverse(finding.lost.len()));
         let mut taken: BTreeSet<IncidentId> = BTreeSet::new();
+        let mut undecided: BTreeSet<Spot> = BTreeSet::new();
         for finding in found {
             match self.match_of(&finding, &taken) {
                 Some(id) => {
@@ -308,9 +310,10 @@ impl Tracker {
                     self.insert(Open { incident, members: BTreeSet::new(), behind: BTreeSet::new(), told: None });
                     self.update(id, finding);
                 }
-                None => {}
+                None => undecided.extend(finding.lost),
             }
         }
+        undecided
     }
 
     /// The incident that a finding goes on from: the one that shares most losses with it.
@@ -391,7 +394,7 @@ impl Tracker {
     }
 
     /// Lone losses of light that stay are drop faults.
-    fn drops(&mut self, now: Timestamp) {
+    fn drops(&mut self, now: Timestamp, undecided: &BTreeSet<Spot>) {
         let from = self.from(now);
         let mut found: Vec<(Spot, Timestamp)> = Vec::new();
         for row in &self.terrain.rows {
@@ -404,6 +407,7 @@ impl Tracker {
                 && !(onu.is_flapping || onu.is_maintained || onu.is_gone)
                 && let Some(lost) = onu.lost_at.filter(|lost| *lost >= from)
                 && !self.member_of.contains_key(&row.spot)
+                && !undecided.contains(&row.spot)
             {
                 found.push((row.spot, lost));
             }

@@ -36,6 +36,12 @@ impl Owners {
         owned.collect()
     }
 
+    /// The ONUs of an OLT that have exactly one client, sorted by key.
+    #[must_use]
+    pub fn of_olt(&self, olt: &OltId) -> &[(OnuKey, Owner)] {
+        self.0.get(olt).map_or(&[], Vec::as_slice)
+    }
+
     /// The client of an ONU, if it has exactly one.
     #[must_use]
     pub fn of(&self, olt: &OltId, key: &OnuKey) -> Option<&Owner> {

@@ -135,9 +135,6 @@ fn owned(value: &DeValue<'_>) -> toml::Value {
 /// `[incident]`, or its defaults.
 pub(in crate::config) fn incident(root: &Section<'_>) -> Incident {
     let section = root.section("incident", &INCIDENT);
-    if let Some(section) = &section {
-        without_effect(section, "[incident]");
-    }
     let settle = section.and_then(|section| section.duration_or_zero("settle"));
     Incident { settle: settle.unwrap_or(Duration::from_secs(10)) }
 }

@@ -1,0 +1,203 @@
+//! The task that owns all incidents: it hears what every OLT's judge sees, and says what the losses have in common.
+//!
+//! ```text
+//!  judge tasks ──Word──(256, waits)──► incident task ──IncidentView (watch, newest)──► Board ──► http
+//!  Pusher ──PushSnapshot: whose──────►     │  │
+//!  importer ──Plant (watch)──────────►     │  └──Explanations (watch, newest per OLT)──► judge tasks
+//!                                          └──Hint, within the OLT's budget──► PollTask
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, watch};
+
+use super::door::Door;
+use crate::incident::{Change, Incident, Kind, Look, News, Owner, Settings, State, Step, Tracker, Wanted};
+use crate::model::{OltId, OnuKey, Timestamp};
+use crate::ozmap::{Owners, PlantSnapshot, PushSnapshot};
+use crate::poll::Hint;
+use crate::signal::Explained;
+
+/// Words that wait; then judges wait, and with them polling.
+pub(super) const WORDS: usize = 256;
+/// How often what was heard is thought over.
+const THINK_EVERY: Duration = Duration::from_millis(500);
+/// Incidents that are over and still shown.
+const REMEMBERED: usize = 500;
+/// The least chance by which a cut decides what clients show: below it, each loss has to count by itself.
+const SURE_OF_CUT: f64 = 0.9;
+/// The same for an outage, which makes nobody red.
+const SURE_OF_OUTAGE: f64 = 0.5;
+
+/// What a judge tells.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// A sweep's evidence.
+    Look(Look),
+    /// What became of an OLT, or of one of its ONUs.
+    News(OltId, News, Timestamp),
+}
+
+/// What is explained of one OLT's losses, sorted by key: how, and by which incident.
+pub(super) type Explanations = Vec<(OnuKey, Explained, Arc<str>)>;
+
+/// All incidents at a moment.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentView {
+    /// Those that are not over, oldest first.
+    pub open: Vec<Arc<Incident>>,
+    /// The last that are over, the newest first.
+    pub cleared: VecDeque<Arc<Incident>>,
+    /// How many were opened since the start.
+    pub opened: u64,
+}
+
+impl IncidentView {
+    /// One of them.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<&Arc<Incident>> {
+        self.open.iter().chain(&self.cleared).find(|incident| incident.id.to_string().eq_ignore_ascii_case(id))
+    }
+}
+
+pub(super) struct IncidentTask {
+    pub(super) words: mpsc::Receiver<Word>,
+    pub(super) push: Option<watch::Receiver<Arc<PushSnapshot>>>,
+    pub(super) plant: Option<watch::Receiver<Arc<PlantSnapshot>>>,
+    pub(super) door: Door,
+    pub(super) explained: BTreeMap<OltId, watch::Sender<Arc<Explanations>>>,
+    pub(super) publish: watch::Sender<Arc<IncidentView>>,
+    pub(super) settings: Settings,
+}
+
+/// What it owns.
+struct Desk {
+    tracker: Tracker,
+    view: IncidentView,
+    owners: Arc<Owners>,
+}
+
+impl IncidentTask {
+    /// Listens until nobody speaks any more.
+    pub(super) async fn run(mut self) {
+        let mut desk =
+            Desk { tracker: Tracker::new(self.settings), view: IncidentView::default(), owners: Arc::default() };
+        let mut think = tokio::time::interval(THINK_EVERY);
+        think.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                word = self.words.recv() => match word {
+                    Some(Word::Look(look)) => desk.tracker.take(&look),
+                    Some(Word::News(olt, news, at)) => desk.tracker.tell(&olt, &news, at),
+                    None => return,
+                },
+                _ = think.tick() => self.think(&mut desk),
+            }
+        }
+    }
+
+    fn think(&mut self, desk: &mut Desk) {
+        self.learn(desk);
+        let outcome = desk.tracker.advance(Timestamp::from(SystemTime::now()));
+        for wanted in outcome.wanted {
+            self.ask(wanted);
+        }
+        if outcome.changes.is_empty() {
+            return;
+        }
+        for change in &outcome.changes {
+            tell(change);
+        }
+        self.explain(desk);
+        let over = outcome.changes.iter().filter(|change| change.step == Step::Cleared);
+        for change in over {
+            desk.view.cleared.push_front(change.incident.clone());
+        }
+        desk.view.cleared.truncate(REMEMBERED);
+        desk.view.opened += outcome.changes.iter().filter(|change| change.step == Step::Opened).count() as u64;
+        // What did not change keeps its snapshot.
+        let mut newest: BTreeMap<_, _> = desk.view.open.drain(..).map(|incident| (incident.id, incident)).collect();
+        newest.extend(outcome.changes.into_iter().map(|change| (change.incident.id, change.incident)));
+        desk.view.open = newest.into_values().filter(|incident| incident.state != State::Cleared).collect();
+        self.publish.send_replace(Arc::new(desk.view.clone()));
+    }
+
+    /// Takes over whose ONUs are, and the plant, when they are others.
+    fn learn(&mut self, desk: &mut Desk) {
+        if let Some(plant) = self.plant.as_mut().filter(|plant| plant.has_changed().unwrap_or(false)) {
+            desk.tracker.set_plant(plant.borrow_and_update().plant.clone());
+        }
+        let Some(push) = &mut self.push else { return };
+        if !push.has_changed().unwrap_or(false) {
+            return;
+        }
+        let owners = push.borrow_and_update().matching.owners.clone();
+        if Arc::ptr_eq(&owners, &desk.owners) || owners == desk.owners {
+            return;
+        }
+        for olt in self.explained.keys() {
+            let owner = |(key, owner): &(OnuKey, crate::ozmap::Owner)| {
+                (key.clone(), Owner { client: owner.client, code: owner.code.clone(), place: owner.box_id })
+            };
+            desk.tracker.set_owners(olt, owners.of_olt(olt).iter().map(owner));
+        }
+        desk.owners = owners;
+    }
+
+    /// A look that would decide, as far as the OLT's budget allows.
+    fn ask(&self, wanted: Wanted) {
+        let hint = match wanted.pons {
+            Some(pons) if !pons.is_empty() => Hint::Pons(pons.into_iter().collect::<BTreeSet<_>>()),
+            _ => Hint::State,
+        };
+        let _ = self.door.offer(&wanted.olt, hint);
+    }
+
+    /// Tells every judge what incidents say of its losses.
+    fn explain(&self, desk: &Desk) {
+        let mut by_olt: BTreeMap<&OltId, Explanations> = BTreeMap::new();
+        for incident in desk.tracker.incidents().filter(|incident| incident.state != State::Cleared) {
+            let explained = match incident.kind {
+                Kind::Cut if incident.confidence >= SURE_OF_CUT && incident.place.is_some() => Explained::Cut,
+                Kind::Power if incident.confidence >= SURE_OF_OUTAGE => Explained::Outage,
+                _ => continue,
+            };
+            let id: Arc<str> = Arc::from(incident.id.to_string());
+            for member in incident.onus.iter().filter(|member| !member.is_up) {
+                by_olt.entry(&member.olt).or_default().push((member.key.clone(), explained, id.clone()));
+            }
+        }
+        for (olt, sender) in &self.explained {
+            let mut explanations = by_olt.remove(olt).unwrap_or_default();
+            explanations.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+            explanations.dedup_by(|(later, ..), (first, ..)| later == first);
+            sender.send_if_modified(|old| {
+                let differs = **old != explanations;
+                if differs {
+                    *old = Arc::new(explanations);
+                }
+                differs
+            });
+        }
+    }
+}
+
+/// One line a change.
+fn tell(change: &Change) {
+    let incident = &change.incident;
+    let place = incident.place.as_ref().and_then(|place| place.element.name.as_deref()).unwrap_or("?");
+    let (id, kind) = (incident.id, incident.kind.word());
+    match change.step {
+        Step::Opened => tracing::warn!(
+            %id, kind, place, lost = incident.lost, confidence = incident.confidence, evidence = incident.evidence,
+            "incident"
+        ),
+        Step::Changed => tracing::info!(
+            %id, kind, place, lost = incident.lost, recovered = incident.recovered, confidence = incident.confidence,
+            "incident goes on"
+        ),
+        Step::Cleared => tracing::warn!(%id, kind, place, lost = incident.lost, "incident is over"),
+    }
+}
