@@ -152,7 +152,7 @@ impl Daemon {
         if good {
             return Ok(document);
         }
-        let detail = document["detail"].as_str().unwrap_or("it does not say why");
+        let detail = at(&document, "/detail").as_str().unwrap_or("it does not say why");
         Err(CliError::Failed(format!("{url}: {}", clean(detail))))
     }
 }
@@ -174,8 +174,13 @@ fn incidents(document: Value) -> Vec<Value> {
     }
 }
 
+/// What stands at a place in a document; null where nothing does.
+fn at<'a>(document: &'a Value, pointer: &str) -> &'a Value {
+    document.pointer(pointer).unwrap_or(&Value::Null)
+}
+
 fn text(incident: &Value, field: &str) -> String {
-    match &incident[field] {
+    match at(incident, &format!("/{field}")) {
         Value::String(text) => clean(text),
         Value::Null => String::new(),
         other => other.to_string(),
@@ -184,12 +189,12 @@ fn text(incident: &Value, field: &str) -> String {
 
 /// Where it lies, in a few words.
 fn place(incident: &Value) -> String {
-    let place = &incident["place"];
-    let name = |what: &Value| what["name"].as_str().map(clean);
-    match (name(&place["element"]), name(&place["from"]), name(&place["to"])) {
+    let place = at(incident, "/place");
+    let name = |what: &Value| at(what, "/name").as_str().map(clean);
+    match (name(at(place, "/element")), name(at(place, "/from")), name(at(place, "/to"))) {
         (Some(element), Some(from), Some(to)) => format!("{element}, {from} to {to}"),
         (Some(element), ..) => element,
-        _ => incident["pons"]
+        _ => at(incident, "/pons")
             .as_array()
             .and_then(|pons| pons.first())
             .map(|pon| format!("{} {}", text(pon, "olt"), text(pon, "pon")))
@@ -233,7 +238,7 @@ fn list(all: &[Value], format: Format, paper: Paper) -> Result<(), CliError> {
                 table::text("ID"),
             ]);
             for incident in all {
-                let paint = match (incident["state"].as_str(), incident["severity"].as_str()) {
+                let paint = match (at(incident, "/state").as_str(), at(incident, "/severity").as_str()) {
                     (Some("cleared"), _) => Paint::Faint,
                     (_, Some("critical" | "major")) => Paint::Bad,
                     _ => Paint::Warning,
@@ -267,14 +272,14 @@ fn described(incident: &Value) -> String {
         ),
         format!("place      {}", place(incident)),
     ];
-    if let [from, to] = incident["place"]["metres_from_olt"].as_array().map(Vec::as_slice).unwrap_or_default() {
+    if let [from, to] = at(incident, "/place/metres_from_olt").as_array().map(Vec::as_slice).unwrap_or_default() {
         lines.push(format!("distance   {from} to {to} m from the OLT"));
     }
-    if let [longitude, latitude] = incident["place"]["coords"].as_array().map(Vec::as_slice).unwrap_or_default() {
+    if let [longitude, latitude] = at(incident, "/place/coords").as_array().map(Vec::as_slice).unwrap_or_default() {
         lines.push(format!("position   {latitude}, {longitude}"));
     }
     lines.push(format!("since      {}", text(incident, "opened_at")));
-    if !incident["cleared_at"].is_null() {
+    if !at(incident, "/cleared_at").is_null() {
         lines.push(format!("over       {}", text(incident, "cleared_at")));
     }
     lines.push(format!(
@@ -285,10 +290,10 @@ fn described(incident: &Value) -> String {
     ));
     lines.push(format!("certainty  {}", text(incident, "confidence")));
     lines.push(format!("evidence   {}", text(incident, "evidence")));
-    for other in incident["alternatives"].as_array().into_iter().flatten() {
+    for other in at(incident, "/alternatives").as_array().into_iter().flatten() {
         lines.push(format!("or         {} at {}: {}", text(other, "kind"), place(other), text(other, "odds")));
     }
-    for onu in incident["onus"].as_array().into_iter().flatten() {
+    for onu in at(incident, "/onus").as_array().into_iter().flatten() {
         lines.push(format!(
             "onu        {} {} {} {} {} {}",
             text(onu, "olt"),
@@ -320,7 +325,7 @@ async fn follow(daemon: &Daemon) -> Result<Outcome, CliError> {
             );
             let id = text(incident, "id");
             // What was over before this began is no news.
-            let is_old = known.is_empty() && incident["state"] == "cleared";
+            let is_old = known.is_empty() && at(incident, "/state") == "cleared";
             if known.get(&id) != Some(&now) && !is_old {
                 out::print(&format!("{id} {now}\n"))?;
             }

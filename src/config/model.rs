@@ -124,6 +124,8 @@ pub struct Ozmap {
     pub batch_size: usize,
     /// How often the whole directory is read.
     pub full_read: Duration,
+    /// How often what changed is read between two reads of the whole; zero: never.
+    pub delta_read: Duration,
     /// Keys to match an ONU to a client, in this order.
     pub match_by: Vec<MatchBy>,
     /// The part of an ONU's name that is the client code: its first group, or the whole match.

@@ -48,6 +48,7 @@ pub(super) const OZMAP: Shape = Shape {
         "batch_above",
         "batch_size",
         "full_read",
+        "delta_read",
         "match",
         "code_pattern",
         "pppoe_pattern",

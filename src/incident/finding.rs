@@ -7,10 +7,10 @@ use super::evidence::Said;
 use super::explain::{Case, Solution};
 use super::gasp::ln_chance;
 use super::hypothesis::{Fault, Hypothesis, Where};
-use super::incident::{Alternative, Kind};
 use super::network::Spot;
 use super::place::{self, Place};
 use super::rates::WRONG_GASP;
+use super::snapshot::{Alternative, Kind};
 use crate::model::{PonId, Timestamp};
 use crate::plant::{ElementIx, NodeIx};
 
@@ -188,7 +188,13 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
     // "Each by itself" is the candidate with value 0.
     let total: f64 = (-most).exp() + weighed.iter().map(|(value, _)| (value - most).exp()).sum::<f64>();
     // One break of a fibre, or of the cable with it, is one place.
-    let mut merged: BTreeMap<(Fault, Option<ElementIx>, usize), (f64, f64, Hypothesis, f64)> = BTreeMap::new();
+    struct Merged {
+        chance: f64,
+        best: f64,
+        fault: Hypothesis,
+        likelihood: f64,
+    }
+    let mut merged: BTreeMap<(Fault, Option<ElementIx>, usize), Merged> = BTreeMap::new();
     for (place, (value, candidate)) in weighed.into_iter().enumerate() {
         let element = match &candidate.at {
             Where::Node(node) => place::spoken(plant, NodeIx::from_number(*node)),
@@ -198,16 +204,26 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
         let key = (candidate.fault, element, if element.is_some() { 0 } else { place + 1 });
         let chance = (value - most).exp() / total;
         let likelihood = value - candidate.prior;
-        let entry = merged.entry(key).or_insert_with(|| (0.0, value, candidate.clone(), likelihood));
-        entry.0 += chance;
-        entry.3 = entry.3.max(likelihood);
-        if value > entry.1 {
-            (entry.1, entry.2) = (value, candidate);
+        let entry = merged.entry(key).or_insert_with(|| Merged {
+            chance: 0.0,
+            best: value,
+            fault: candidate.clone(),
+            likelihood,
+        });
+        entry.chance += chance;
+        entry.likelihood = entry.likelihood.max(likelihood);
+        if value > entry.best {
+            (entry.best, entry.fault) = (value, candidate);
         }
     }
     let mut weighed: Vec<Weighed> = merged
         .into_iter()
-        .map(|((_, element, _), (chance, _, fault, likelihood))| Weighed { fault, element, chance, likelihood })
+        .map(|((_, element, _), Merged { chance, fault, likelihood, .. })| Weighed {
+            fault,
+            element,
+            chance,
+            likelihood,
+        })
         .collect();
     weighed.sort_by(|one, other| other.chance.total_cmp(&one.chance));
     (weighed, most)

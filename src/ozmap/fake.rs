@@ -251,6 +251,7 @@ impl Fake {
             batch_above: 5,
             batch_size: 100,
             full_read: Duration::from_secs(3600),
+            delta_read: Duration::ZERO,
             match_by: vec![MatchBy::Serial, MatchBy::Mac, MatchBy::Code],
             code_pattern: None,
             pppoe_pattern: None,

@@ -162,6 +162,10 @@ pub struct DirectoryView {
     pub clients: usize,
     /// When its read began.
     pub read_at: Timestamp,
+    /// When the read of what changed since began; of the whole, where there was none.
+    pub renewed_at: Timestamp,
+    /// Whether what changes is read between reads of the whole.
+    pub deltas: bool,
     /// How the read went.
     pub report: ReadReport,
     /// All of it. Not listed here.

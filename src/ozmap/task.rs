@@ -6,7 +6,7 @@
 //!                                             ▼▼
 //!   reader task ──Directory (oneshot)──────► pusher ──PATCH, batch, read back──► OZmap
 //!        ▲ └─────progress (watch)─────────────┘ │ │
-//!        └──────spawned every full_read─────────┘ └──PushSnapshot (watch)──► http, cli
+//!        └──spawned every full_read, delta_read─┘ └──PushSnapshot (watch)──► http, cli
 //!                                               │
 //!                                               └──intents, endings (waits until they are on the disk)──► store
 //! ```
@@ -19,27 +19,28 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+mod reads;
 mod writes;
+
+use reads::{Deltas, Reading};
 
 use super::brake::{OltAtHand, at_hand};
 use super::desired::{Change, OltWishes, Shown, agreeing, candidates, plan, plan_powers};
 use super::directory::Directory;
-use super::error::{OzmapError, Remedy};
 use super::foreign::{self, Flip, ForeignView, Recalled};
 use super::gates::{Gates, Passed};
 use super::http::Client;
 use super::ids::{ClientId, ElementId, Status};
-use super::ledger::{Ledger, Sent};
+use super::ledger::Ledger;
 use super::limit::StopSignal;
 use super::matching::match_onus;
 use super::push::IdList;
 use super::pusher::{Letter, Mailbox, Orders};
 use super::queue::{Item, Next, Operation, Queue};
-use super::snapshot::{DirectoryView, Halted, LISTED, LastError, MatchView, PushSnapshot, ReadProgress, Written};
+use super::snapshot::{DirectoryView, Halted, LISTED, LastError, MatchView, PushSnapshot, Written};
 use crate::config::{Ozmap, OzmapMode};
 use crate::model::{OltId, Timestamp};
 use crate::store::journal::Origin;
@@ -53,23 +54,6 @@ const STREAK: u32 = 3;
 /// Writes that are read back in one request: keeps its URL short enough for every proxy.
 const READ_BACK_AT_ONCE: usize = 150;
 
-/// A read of the directory under way.
-struct Reading {
-    task: JoinHandle<()>,
-    result: oneshot::Receiver<Result<Directory, OzmapError>>,
-    /// What `result` gave; a receiver that closed without one is a reader that broke.
-    arrived: Option<Result<Result<Directory, OzmapError>, oneshot::error::RecvError>>,
-    progress: watch::Receiver<ReadProgress>,
-    began: Duration,
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        // Nothing is lost with a read that nobody waits for.
-        self.task.abort();
-    }
-}
-
 /// What was known before a read of the directory, to find what others changed.
 struct Before {
     directory: Option<Arc<Directory>>,
@@ -77,6 +61,8 @@ struct Before {
     recalled: Recalled,
     /// Of these nobody knew what came of our own write.
     unsure: BTreeSet<ClientId>,
+    /// Those that were read; `None` for everybody.
+    only: Option<BTreeSet<ClientId>>,
 }
 
 /// Writing is stopped until a check of the token succeeds.
@@ -98,6 +84,7 @@ pub(super) struct Task {
     reading: Option<Reading>,
     next_read: Duration,
     read_failures: u32,
+    deltas: Deltas,
 
     shown: Arc<Shown>,
     /// When each of `shown` was written, so that a read that began later takes over.
@@ -178,6 +165,7 @@ impl Task {
             reading: None,
             next_read: Duration::ZERO,
             read_failures: 0,
+            deltas: Deltas::new(config.delta_read),
             shown: Arc::default(),
             shown_at: HashMap::new(),
             dirty: false,
@@ -216,7 +204,7 @@ impl Task {
         while !self.stop.given() {
             self.take_letters();
             self.take_orders();
-            self.take_directory();
+            self.take_read();
             self.begin_read_when_due();
             self.replan_when_due().await;
             publish.send_replace(Arc::new(self.snapshot()));
@@ -302,112 +290,6 @@ impl Task {
         self.directory.is_some()
             || (self.ledger.is_recalled() && (self.read_back_first || self.ledger.unseen().is_empty()))
             || self.ledger.is_failing()
-    }
-
-    fn begin_read_when_due(&mut self) {
-        let now = self.now();
-        let wanted = !self.puts_back && self.begins_with_knowledge();
-        if !wanted || self.reading.is_some() || self.halt.is_some() || now < self.next_read {
-            return;
-        }
-        let (sender, progress) = watch::channel(ReadProgress { clients: 0, total: None });
-        let client = self.client.clone();
-        let (deliver, result) = oneshot::channel();
-        let task = tokio::spawn(async move {
-            let report = |clients, total| {
-                sender.send_replace(ReadProgress { clients, total });
-            };
-            // Nobody waits for it any more when the pusher stops.
-            let _ = deliver.send(client.read_directory(report).await);
-        });
-        self.reading = Some(Reading { task, result, arrived: None, progress, began: now });
-    }
-
-    fn take_directory(&mut self) {
-        let Some(reading) = &mut self.reading else { return };
-        let began = reading.began;
-        let arrived = match reading.arrived.take() {
-            Some(arrived) => arrived,
-            None => match reading.result.try_recv() {
-                Ok(result) => Ok(result),
-                Err(oneshot::error::TryRecvError::Empty) => return,
-                Err(oneshot::error::TryRecvError::Closed) => return self.read_broke(),
-            },
-        };
-        self.reading = None;
-        match arrived {
-            Ok(Ok(directory)) => self.use_directory(directory, began),
-            Ok(Err(OzmapError::Stopping)) => {}
-            Ok(Err(error)) => {
-                self.read_failures += 1;
-                let wait = match error.remedy() {
-                    Remedy::RetryAfter(wait) => wait,
-                    _ => self.client.timing().backoff(self.read_failures),
-                };
-                self.next_read = self.now() + wait;
-                tracing::warn!(%error, failures = self.read_failures, "the directory of OZmap could not be read");
-                if error.remedy() == Remedy::StopWriting {
-                    self.halt(&error);
-                }
-                self.note(&error);
-            }
-            Err(_) => self.read_broke(),
-        }
-    }
-
-    fn read_broke(&mut self) {
-        self.reading = None;
-        self.read_failures += 1;
-        self.next_read = self.now() + self.client.timing().ceiling(self.read_failures);
-        tracing::error!("the reader of the directory ended in an unexpected way");
-    }
-
-    fn use_directory(&mut self, directory: Directory, began: Duration) {
-        let report = *directory.report();
-        tracing::info!(clients = directory.len(), pages = report.pages, "the directory of OZmap was read");
-        if report != (super::ReadReport { pages: report.pages, passes: 1, ..super::ReadReport::default() }) {
-            tracing::warn!(
-                repeated = report.repeated,
-                without_client = report.without_client,
-                unreadable = report.unreadable,
-                missing = report.missing,
-                foreign_links = report.foreign_links,
-                passes = report.passes,
-                "the list of OZmap's properties was not as it should be"
-            );
-        }
-        let directory = Arc::new(directory);
-        let older = self.directory.replace(directory.clone());
-        // Several reads may pass before the next plan: what the first of them is compared with counts.
-        if self.before.is_none() {
-            self.before = Some(Before {
-                directory: older,
-                written: self.shown.clone(),
-                recalled: self.gates.foreign.take_recalled(),
-                unsure: BTreeSet::new(),
-            });
-        }
-        if let Some(before) = &mut self.before {
-            before.unsure.extend(self.ledger.unseen().keys());
-        }
-        self.read_failures = 0;
-        self.next_read = self.now() + self.config.full_read;
-        // What was written while the pages were read may not be in them; what was written before, is.
-        self.shown_at.retain(|_, at| *at >= began);
-        let shown = Arc::make_mut(&mut self.shown);
-        shown.statuses.retain(|client, _| self.shown_at.contains_key(&Item::Client(*client)));
-        shown.powers.retain(|property, _| self.shown_at.contains_key(&Item::Property(*property)));
-        self.queue.forget_troubles();
-        // Whatever was sent before the read began is seen now.
-        let sent = |sent: Sent| match sent {
-            Sent::Taken(at) | Sent::Perhaps(at) => at,
-        };
-        let seen = self.ledger.unseen().iter().filter(|(_, unseen)| sent(unseen.sent) < began);
-        let seen: Vec<ClientId> = seen.map(|(client, _)| *client).collect();
-        for client in seen {
-            self.settle(client, directory.client(client).map(|client| client.status));
-        }
-        self.dirty = true;
     }
 
     async fn replan_when_due(&mut self) {
@@ -528,6 +410,7 @@ impl Task {
                 Some(step) => return step,
                 None if self.reading.is_none() && !self.puts_back && self.begins_with_knowledge() => {
                     wake.push(self.next_read);
+                    wake.extend(self.next_delta());
                 }
                 None => {}
             }
@@ -591,10 +474,12 @@ impl Task {
             directory: self.directory.as_ref().map(|directory| DirectoryView {
                 clients: directory.len(),
                 read_at: directory.read_at(),
+                renewed_at: directory.renewed_at(),
+                deltas: self.deltas.are_on(),
                 report: *directory.report(),
                 all: Some(Arc::clone(directory)),
             }),
-            reading: self.reading.as_ref().map(|reading| *reading.progress.borrow()),
+            reading: self.reading.as_ref().and_then(Reading::progress),
             olts: self.olts.len(),
             complete_olts: self.olts.values().filter(|olt| olt.complete).count(),
             matching: self.matching.clone(),
@@ -638,7 +523,11 @@ struct Planned {
 
 impl Before {
     fn compare(&self, now: &Directory) -> Vec<Flip> {
-        foreign::flips(now, self.directory.as_deref(), &self.written, &self.recalled, &self.unsure)
+        let mut flips = foreign::flips(now, self.directory.as_deref(), &self.written, &self.recalled, &self.unsure);
+        if let Some(only) = &self.only {
+            flips.retain(|flip| only.contains(&flip.client));
+        }
+        flips
     }
 }
 

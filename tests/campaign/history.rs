@@ -164,6 +164,7 @@ fn config(url: &str, random: &mut fastrand::Rng, calm: bool) -> (Ozmap, usize, u
     let mut ozmap = Config::parse(&text, "campaign", Path::new("."), &environment).unwrap().ozmap.unwrap();
     // The file's bounds are for real networks.
     ozmap.full_read = Duration::from_millis(40);
+    ozmap.delta_read = Duration::from_millis(12);
     ozmap.foreign_every = Duration::from_millis(30);
     (ozmap, above, size)
 }

@@ -45,6 +45,7 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
     let batch_above = section.whole("batch_above", 0..=1_000_000);
     let batch_size = section.whole("batch_size", 1..=10_000);
     let full_read = section.duration("full_read");
+    let delta_read = section.duration_or_zero("delta_read");
     let match_by = match_by(&section);
     let pattern = |key| {
         let read = |pattern: &_| regex::Regex::new(pattern).map_err(|error| format!("; {}", one_line(&error)));
@@ -75,6 +76,7 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
         batch_above: size(batch_above, 5),
         batch_size: size(batch_size, 100),
         full_read: full_read.unwrap_or(Duration::from_secs(15 * 60)),
+        delta_read: delta_read.unwrap_or(Duration::from_secs(60)),
         match_by: match_by.unwrap_or_else(|| USUAL_MATCH_BY.to_vec()),
         code_pattern,
         pppoe_pattern,

@@ -28,11 +28,6 @@ const KINDS: &[(&str, AlertKind)] = &[
     ("email", AlertKind::Email),
 ];
 
-/// Says that a section is understood but that nothing acts on it yet.
-fn without_effect(section: &Section<'_>, header: &str) {
-    section.reader.warn(&section.span, &format!("{header} has no effect in this version"));
-}
-
 pub(super) fn path(section: &Section<'_>, key: &str, expected: &str) -> Option<PathBuf> {
     let path = section.text(key, expected, |text| {
         if text.is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text) }

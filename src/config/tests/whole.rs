@@ -105,7 +105,7 @@ fn the_sample_of_the_interface_is_understood() {
     assert_eq!(ozmap.mode, OzmapMode::DryRun);
     assert_eq!(ozmap.match_by, [MatchBy::Serial, MatchBy::Mac, MatchBy::Code]);
     assert_eq!(ozmap.status, StatusMap::default());
-    assert_eq!(ozmap.full_read, Duration::from_secs(900));
+    assert_eq!((ozmap.full_read, ozmap.delta_read), (Duration::from_secs(900), Duration::from_secs(60)));
 
     let olt = config.olt("olt-centro").unwrap();
     assert_eq!(olt.address, "192.0.2.10:161");

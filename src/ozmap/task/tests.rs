@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 pub(super) mod crashes;
+mod deltas;
 mod gated;
 mod journaled;
 

@@ -111,6 +111,10 @@ impl Task {
     fn know(&mut self, client: ClientId, status: Option<Status>, now: Duration) {
         Arc::make_mut(&mut self.shown).statuses.insert(client, status);
         self.shown_at.insert(Item::Client(client), now);
+        // What was to be compared with a state of before this cannot be told apart from it any more.
+        if let Some(before) = &mut self.before {
+            before.unsure.insert(client);
+        }
     }
 
     /// Learns how boxes are called behind which something is to change while a box of some name is worked on.
