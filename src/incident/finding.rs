@@ -7,10 +7,10 @@ use super::evidence::Said;
 use super::explain::{Case, Solution};
 use super::gasp::ln_chance;
 use super::hypothesis::{Fault, Hypothesis, Where};
-use super::incident::{Alternative, Kind};
 use super::network::Spot;
 use super::place::{self, Place};
 use super::rates::WRONG_GASP;
+use super::snapshot::{Alternative, Kind};
 use crate::model::{PonId, Timestamp};
 use crate::plant::{ElementIx, NodeIx};
 
@@ -63,6 +63,9 @@ const LEAST_CHANCE: f64 = 0.005;
 const COVERED: f64 = 0.95;
 /// Losses that "lost light is told as lost power" is as sure as.
 const WRONG_GASP_LOSSES: f64 = 50.0;
+
+/// What makes candidates one: the fault and its element; without an element, the candidate's number.
+type MergeKey = (Fault, Option<ElementIx>, usize);
 
 /// A candidate with its chance.
 struct Weighed {
@@ -188,7 +191,7 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
     // "Each by itself" is the candidate with value 0.
     let total: f64 = (-most).exp() + weighed.iter().map(|(value, _)| (value - most).exp()).sum::<f64>();
     // One break of a fibre, or of the cable with it, is one place.
-    let mut merged: BTreeMap<(Fault, Option<ElementIx>, usize), (f64, f64, Hypothesis, f64)> = BTreeMap::new();
+    let mut merged: BTreeMap<MergeKey, (f64, f64, Hypothesis, f64)> = BTreeMap::new();
     for (place, (value, candidate)) in weighed.into_iter().enumerate() {
         let element = match &candidate.at {
             Where::Node(node) => place::spoken(plant, NodeIx::from_number(*node)),

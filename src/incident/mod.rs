@@ -21,12 +21,12 @@ mod finding;
 mod gasp;
 mod hypothesis;
 mod id;
-mod incident;
 mod look;
 mod network;
 mod place;
 mod rates;
 mod sentence;
+mod snapshot;
 mod terrain;
 #[cfg(test)]
 mod tests;
@@ -34,7 +34,7 @@ mod tracker;
 
 pub use gasp::{Gasps, Reliability};
 pub use id::IncidentId;
-pub use incident::{Alternative, Incident, Kind, Member, Port, Severity, State};
 pub use look::{Look, News, Owner, PonSighting, Seen, Sighting};
 pub use place::{NamedElement, Place};
+pub use snapshot::{Alternative, Incident, Kind, Member, Port, Severity, State};
 pub use tracker::{Change, Outcome, Settings, Step, Tracker, Wanted};

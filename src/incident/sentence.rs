@@ -1,8 +1,8 @@
 //! The evidence of an incident in a sentence that a person can check.
 
 use super::finding::{Counts, Finding};
-use super::incident::Kind;
 use super::place::{NamedElement, Place};
+use super::snapshot::Kind;
 
 fn name(element: &NamedElement) -> String {
     match (&element.name, element.id) {
