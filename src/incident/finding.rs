@@ -64,6 +64,9 @@ const COVERED: f64 = 0.95;
 /// Losses that "lost light is told as lost power" is as sure as.
 const WRONG_GASP_LOSSES: f64 = 50.0;
 
+/// What makes candidates one: the fault and its element; without an element, the candidate's number.
+type MergeKey = (Fault, Option<ElementIx>, usize);
+
 /// A candidate with its chance.
 struct Weighed {
     fault: Hypothesis,
@@ -188,13 +191,7 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
     // "Each by itself" is the candidate with value 0.
     let total: f64 = (-most).exp() + weighed.iter().map(|(value, _)| (value - most).exp()).sum::<f64>();
     // One break of a fibre, or of the cable with it, is one place.
-    struct Merged {
-        chance: f64,
-        best: f64,
-        fault: Hypothesis,
-        likelihood: f64,
-    }
-    let mut merged: BTreeMap<(Fault, Option<ElementIx>, usize), Merged> = BTreeMap::new();
+    let mut merged: BTreeMap<MergeKey, (f64, f64, Hypothesis, f64)> = BTreeMap::new();
     for (place, (value, candidate)) in weighed.into_iter().enumerate() {
         let element = match &candidate.at {
             Where::Node(node) => place::spoken(plant, NodeIx::from_number(*node)),
@@ -204,26 +201,16 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
         let key = (candidate.fault, element, if element.is_some() { 0 } else { place + 1 });
         let chance = (value - most).exp() / total;
         let likelihood = value - candidate.prior;
-        let entry = merged.entry(key).or_insert_with(|| Merged {
-            chance: 0.0,
-            best: value,
-            fault: candidate.clone(),
-            likelihood,
-        });
-        entry.chance += chance;
-        entry.likelihood = entry.likelihood.max(likelihood);
-        if value > entry.best {
-            (entry.best, entry.fault) = (value, candidate);
+        let entry = merged.entry(key).or_insert_with(|| (0.0, value, candidate.clone(), likelihood));
+        entry.0 += chance;
+        entry.3 = entry.3.max(likelihood);
+        if value > entry.1 {
+            (entry.1, entry.2) = (value, candidate);
         }
     }
     let mut weighed: Vec<Weighed> = merged
         .into_iter()
-        .map(|((_, element, _), Merged { chance, fault, likelihood, .. })| Weighed {
-            fault,
-            element,
-            chance,
-            likelihood,
-        })
+        .map(|((_, element, _), (chance, _, fault, likelihood))| Weighed { fault, element, chance, likelihood })
         .collect();
     weighed.sort_by(|one, other| other.chance.total_cmp(&one.chance));
     (weighed, most)
