@@ -146,8 +146,8 @@ impl Daemon {
         let (shutdown, stopped) = watch::channel(false);
         let pusher = match &config.ozmap {
             Some(ozmap) => {
-                let journal = store.as_ref().map(|store| store.journal());
-                Some(Pusher::spawn_journaled(&Client::new(ozmap)?, ozmap, journal, stopped.clone()))
+                let kept = store.as_ref().map(|store| (store.journal(), store.shelf()));
+                Some(Pusher::spawn_kept(&Client::new(ozmap)?, ozmap, kept, stopped.clone()))
             }
             None => None,
         };

@@ -71,6 +71,17 @@ const MIGRATIONS: &[&str] = &[
      CREATE INDEX journal_client ON journal (client, id);
      CREATE INDEX journal_made ON journal (made);
      CREATE INDEX journal_open ON journal (id) WHERE ended IS NULL;",
+    // 4: the directory of OZmap, for the next start.
+    "CREATE TABLE directory (
+         id INTEGER PRIMARY KEY,
+         generation INTEGER NOT NULL,        -- counts when all of its parts are there
+         place INTEGER NOT NULL,             -- from 0
+         parts INTEGER NOT NULL,
+         whose TEXT NOT NULL,                -- host and port of OZmap
+         read_at INTEGER NOT NULL,           -- ms: when its read began
+         data BLOB NOT NULL,
+         UNIQUE (generation, place)
+     ) STRICT;",
 ];
 
 /// The version that we write.
