@@ -154,9 +154,9 @@ impl Daemon {
         let (shutdown, stopped) = watch::channel(false);
         let (pusher, import) = match &config.ozmap {
             Some(ozmap) => {
-                let journal = store.as_ref().map(|store| store.journal());
+                let kept = store.as_ref().map(|store| (store.journal(), store.shelf()));
                 let client = Client::new(ozmap)?;
-                let pusher = Pusher::spawn_journaled(&client, ozmap, journal, stopped.clone());
+                let pusher = Pusher::spawn_kept(&client, ozmap, kept, stopped.clone());
                 let import = ozmap.plant.on.then(|| {
                     PlantImport::spawn(&client, ozmap.plant, pusher.subscribe(), store.clone(), stopped.clone())
                 });

@@ -354,6 +354,7 @@ fn ozmap(text: &mut Exposition, push: &PushSnapshot, now: Timestamp) {
     if let Some(directory) = &push.directory {
         text.single(&names::OZMAP_CLIENTS, directory.clients);
         text.single(&names::OZMAP_AGE, now.since(directory.read_at));
+        text.single(&names::OZMAP_KEPT, directory.kept);
     }
     let matching = &push.matching;
     by_word(text, &names::OZMAP_MATCHED, &mut matching.matched_by.iter().map(|(key, count)| (*key, (*count).into())));

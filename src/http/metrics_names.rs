@@ -153,7 +153,9 @@ metrics! {
     OZMAP_CLIENTS = Gauge "oltwatch_ozmap_directory_clients" []
         "Clients in the directory. Absent before the first read is complete.";
     OZMAP_AGE = Gauge "oltwatch_ozmap_directory_age_seconds" []
-        "How long ago the read of the directory in use began. Absent before the first read is complete.";
+        "How long ago the read of the directory in use began. Absent before the first read is complete, unless one was kept.";
+    OZMAP_KEPT = Gauge "oltwatch_ozmap_directory_kept" []
+        "1 while the directory in use is one of before the start, by which nothing is written.";
     OZMAP_MATCHED = Gauge "oltwatch_ozmap_matched_onus" ["key"] "ONUs with one client, by the key that they share.";
     OZMAP_UNMATCHED = Gauge "oltwatch_ozmap_unmatched_onus" [] "ONUs without a client.";
     OZMAP_RESERVED = Gauge "oltwatch_ozmap_not_implanted_onus" [] "ONUs whose client is only a reservation.";

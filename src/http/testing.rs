@@ -205,6 +205,7 @@ pub(super) fn push() -> PushSnapshot {
         directory: Some(DirectoryView {
             clients: 12,
             read_at: NOW,
+            kept: false,
             renewed_at: NOW,
             deltas: true,
             report: ReadReport::default(),

@@ -12,11 +12,12 @@ use super::ledger::Ledger;
 use super::limit::StopSignal;
 use super::snapshot::PushSnapshot;
 use super::task::Task;
+use super::task::shelf::Shelving;
 use crate::config::maintenance::BoxWork;
 use crate::config::{Ozmap, Pattern};
 use crate::model::OltId;
-use crate::store::Journal;
 use crate::store::journal::Origin;
+use crate::store::{Journal, Shelf};
 
 /// Approvals that wait at most: each is another pattern.
 const MOST_APPROVALS: usize = 100;
@@ -48,6 +49,24 @@ impl Pusher {
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         Self::start(client, config, shutdown, |task| task.ledger = Ledger::new(journal, Origin::Push))
+    }
+
+    /// As [`Pusher::spawn_journaled`], for one that goes on after a restart: the directory is kept on `shelf`, and what was
+    /// kept there is shown until the first read. Nothing is written by it.
+    #[must_use]
+    pub fn spawn_kept(
+        client: &Client,
+        config: &Ozmap,
+        store: Option<(Journal, Shelf)>,
+        shutdown: watch::Receiver<bool>,
+    ) -> Self {
+        let (journal, shelf) = store.unzip();
+        Self::start(client, config, shutdown, |task| {
+            task.ledger = Ledger::new(journal, Origin::Push);
+            if let Some(shelf) = shelf {
+                task.shelving = Shelving::begin(shelf, client.host().to_owned());
+            }
+        })
     }
 
     /// Writes these changes and nothing else, under the same limits and with the same journal, whatever `mode` says. It has

@@ -162,6 +162,8 @@ pub struct DirectoryView {
     pub clients: usize,
     /// When its read began.
     pub read_at: Timestamp,
+    /// Whether it is one of before the start: it is shown, and nothing is written by it.
+    pub kept: bool,
     /// When the read of what changed since began; of the whole, where there was none.
     pub renewed_at: Timestamp,
     /// Whether what changes is read between reads of the whole.

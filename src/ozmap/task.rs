@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 mod reads;
+pub(super) mod shelf;
 mod writes;
 
 use reads::{Deltas, Reading};
@@ -85,6 +86,7 @@ pub(super) struct Task {
     next_read: Duration,
     read_failures: u32,
     deltas: Deltas,
+    pub(super) shelving: shelf::Shelving,
 
     shown: Arc<Shown>,
     /// When each of `shown` was written, so that a read that began later takes over.
@@ -166,6 +168,7 @@ impl Task {
             next_read: Duration::ZERO,
             read_failures: 0,
             deltas: Deltas::new(config.delta_read),
+            shelving: shelf::Shelving::default(),
             shown: Arc::default(),
             shown_at: HashMap::new(),
             dirty: false,
@@ -204,6 +207,7 @@ impl Task {
         while !self.stop.given() {
             self.take_letters();
             self.take_orders();
+            self.take_kept();
             self.take_read();
             self.begin_read_when_due();
             self.replan_when_due().await;
@@ -240,7 +244,19 @@ impl Task {
                 None => std::future::pending().await,
             }
         };
+        let shelving = &mut self.shelving;
+        let kept = async {
+            match &mut shelving.kept {
+                Some(kept) => {
+                    // Without one, its sender just goes.
+                    let arrived = kept.await.ok();
+                    (shelving.kept, shelving.arrived) = (None, arrived);
+                }
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = kept => {}
             () = self.stop.wait() => {}
             () = self.mailbox.arrived.notified() => {}
             () = read => {}
@@ -287,7 +303,7 @@ impl Task {
     /// seen yet waits for nobody: if it is refused again and again, the next read of the directory is what gives it another
     /// chance.
     fn begins_with_knowledge(&self) -> bool {
-        self.directory.is_some()
+        self.has_read()
             || (self.ledger.is_recalled() && (self.read_back_first || self.ledger.unseen().is_empty()))
             || self.ledger.is_failing()
     }
@@ -332,6 +348,10 @@ impl Task {
         match planned {
             Ok(Planned { changes, powers, matching, at_hand, flips, agreeing }) => {
                 self.matching = matching;
+                // By what was kept of before the start nothing is decided: it is shown, and that is all.
+                if known.is_kept() {
+                    return;
+                }
                 let (now, at) = (self.now(), now_utc());
                 self.gates.foreign.noticed(&flips, at);
                 self.gates.foreign.agreed(&agreeing, now);
@@ -432,7 +452,7 @@ impl Task {
         } else if !self.ledger.is_recalled() {
             return Some(Step::Recall);
         }
-        let may_write = self.puts_back || (self.config.mode == OzmapMode::Write && self.directory.is_some());
+        let may_write = self.puts_back || (self.config.mode == OzmapMode::Write && self.has_read());
         if rest > now {
             wake.push(rest);
         } else {
@@ -474,6 +494,7 @@ impl Task {
             directory: self.directory.as_ref().map(|directory| DirectoryView {
                 clients: directory.len(),
                 read_at: directory.read_at(),
+                kept: directory.is_kept(),
                 renewed_at: directory.renewed_at(),
                 deltas: self.deltas.are_on(),
                 report: *directory.report(),

@@ -6,6 +6,7 @@
 //! ```text
 //!   judge tasks ──Keeper──(newest of each ONU; readings, bounded)──► writer thread ──a transaction a second──► FILE
 //!   pusher ──Journal (waits until it is on the disk)─────────────► writer thread, at once, in a transaction of its own
+//!   pusher ──Shelf (the directory, a part at a time)────────────► writer thread, a transaction each, after the journal
 //!   FILE ──Store::remembered──► judge tasks, at the start
 //!   FILE ──Reader (connections of their own)──► http, tune
 //! ```
@@ -27,6 +28,7 @@ mod open;
 mod plant;
 mod queue;
 mod schema;
+mod shelf;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +44,7 @@ pub use journal::Journal;
 pub use kept::{Kept, OltMemory, Remembered};
 pub use plant::PlantRow;
 pub use queue::StoreStatus;
+pub use shelf::{Shelf, Shelved};
 
 use crate::model::{OltId, OnuKey, Timestamp};
 use identity::parse_key;
@@ -121,6 +124,12 @@ impl Store {
     #[must_use]
     pub fn journal(&self) -> Journal {
         Journal::new(Arc::clone(&self.queue), self.path.clone())
+    }
+
+    /// Where the directory of OZmap is kept.
+    #[must_use]
+    pub fn shelf(&self) -> Shelf {
+        Shelf::new(Arc::clone(&self.queue), self.path.clone())
     }
 
     /// What was kept of an OLT. Blocks.

@@ -11,6 +11,7 @@ use super::history::Levels;
 use super::journal::Request;
 use super::kept::{Change, Kept, OltMemory};
 use super::plant::PlantRow;
+use super::shelf;
 use crate::model::{OltId, OnuKey, Timestamp};
 
 /// Readings that may wait, of all OLTs together: some 40 MB of them. Fewer in tests, which fill it.
@@ -76,6 +77,8 @@ pub(super) enum Order {
     Write(Batch),
     /// Somebody waits for these.
     Journal(Vec<Request>),
+    /// Somebody waits for these, but after the journal and what is due.
+    Shelf(Vec<shelf::Order>),
     /// Nothing came for a while.
     Idle,
     /// Somebody ends it; what waited comes with it.
@@ -87,6 +90,8 @@ struct Waiting {
     batch: Batch,
     /// At most one of the pusher's, and one of a person.
     journal: Vec<Request>,
+    /// At most one of each who keeps a directory.
+    shelf: Vec<shelf::Order>,
     status: StoreStatus,
     /// Somebody waits until everything is written.
     hurry: bool,
@@ -155,6 +160,15 @@ impl Queue {
         }
     }
 
+    /// As with the journal.
+    pub(super) fn shelve(&self, order: shelf::Order) {
+        let mut waiting = self.lock();
+        if !waiting.ended && !waiting.ending {
+            waiting.shelf.push(order);
+            self.changed.notify_all();
+        }
+    }
+
     pub(super) fn rules(&self, rules: String) {
         let mut waiting = self.lock();
         if !waiting.ended {
@@ -190,7 +204,11 @@ impl Queue {
         let mut waiting = self.lock();
         waiting.writing = false;
         self.changed.notify_all();
-        while !waiting.ending && waiting.journal.is_empty() && (!waiting.hurry || waiting.batch.is_empty()) {
+        while !waiting.ending
+            && waiting.journal.is_empty()
+            && waiting.shelf.is_empty()
+            && (!waiting.hurry || waiting.batch.is_empty())
+        {
             let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else { break };
             waiting = self.changed.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -198,6 +216,13 @@ impl Queue {
         let journal = std::mem::take(&mut waiting.journal);
         if !journal.is_empty() && !waiting.ending {
             return Order::Journal(journal);
+        }
+        let shelf = std::mem::take(&mut waiting.shelf);
+        if !shelf.is_empty() && !waiting.ending {
+            if Instant::now() < due {
+                return Order::Shelf(shelf);
+            }
+            waiting.shelf = shelf;
         }
         let batch = std::mem::take(&mut waiting.batch);
         if waiting.ending {
@@ -276,6 +301,7 @@ impl Queue {
         waiting.writing = false;
         waiting.batch = Batch::default();
         waiting.journal.clear();
+        waiting.shelf.clear();
         if let Some(why) = why {
             waiting.status.failing = Some(why.to_owned());
         }

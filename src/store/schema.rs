@@ -80,6 +80,17 @@ const MIGRATIONS: &[&str] = &[
          data BLOB NOT NULL,
          PRIMARY KEY (kind, id)
      ) STRICT, WITHOUT ROWID;",
+    // 5: the directory of OZmap, for the next start.
+    "CREATE TABLE directory (
+         id INTEGER PRIMARY KEY,
+         generation INTEGER NOT NULL,        -- counts when all of its parts are there
+         place INTEGER NOT NULL,             -- from 0
+         parts INTEGER NOT NULL,
+         whose TEXT NOT NULL,                -- host and port of OZmap
+         read_at INTEGER NOT NULL,           -- ms: when its read began
+         data BLOB NOT NULL,
+         UNIQUE (generation, place)
+     ) STRICT;",
 ];
 
 /// The version that we write.

@@ -17,6 +17,7 @@ use super::kept::{Change, Kept};
 use super::open::{self, FileMark, Lock};
 use super::plant;
 use super::queue::{Batch, Order, Queue};
+use super::shelf;
 use crate::config::Keep;
 use crate::model::Timestamp;
 
@@ -79,6 +80,19 @@ impl Writer {
                         // Its owner tries again, and everything else goes by its own time.
                         failures = failures.saturating_add(1);
                         self.failed(&error, failures);
+                    }
+                    continue;
+                }
+                Order::Shelf(orders) => {
+                    for order in orders {
+                        let done = self.write_piece(&order.piece);
+                        let answer = done.as_ref().map_err(ToString::to_string).copied();
+                        if let Err(error) = done {
+                            failures = failures.saturating_add(1);
+                            self.failed(&error, failures);
+                        }
+                        // Whoever does not wait any more has ended.
+                        let _ = order.answer.send(answer);
                     }
                     continue;
                 }
@@ -204,6 +218,18 @@ impl Writer {
             let _ = request.answer.send(answer);
         }
         outcome
+    }
+
+    fn write_piece(&mut self, piece: &shelf::Piece) -> Result<i64, StoreError> {
+        let path = self.path.clone();
+        let failed = |source| StoreError::of(&path, "keeping the directory", source);
+        self.see_to_connection()?;
+        // It was made above.
+        let Some(connection) = &mut self.connection else { return Ok(0) };
+        let all = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let done = shelf::write(&all, piece).map_err(failed)?;
+        all.commit().map_err(failed)?;
+        Ok(done)
     }
 
     fn write_requests(&mut self, requests: &[Request]) -> Result<Vec<Vec<i64>>, StoreError> {

@@ -97,8 +97,7 @@ impl Deltas {
 impl Task {
     /// When what changed is to be read, if it is.
     pub(super) fn next_delta(&self) -> Option<Duration> {
-        let known = self.directory.as_ref().is_some_and(|directory| !directory.is_kept());
-        (known && self.deltas.are_on()).then_some(self.deltas.next)
+        (self.has_read() && self.deltas.are_on()).then_some(self.deltas.next)
     }
 
     pub(super) fn begin_read_when_due(&mut self) {
@@ -253,6 +252,7 @@ impl Task {
         if let Some(before) = &mut self.before {
             before.unsure.extend(self.ledger.unseen().keys());
         }
+        self.shelving.keep(&directory);
         self.read_failures = 0;
         self.next_read = self.now() + self.config.full_read;
         self.deltas.heard_until = None;

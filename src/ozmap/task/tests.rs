@@ -6,6 +6,7 @@ pub(super) mod crashes;
 mod deltas;
 mod gated;
 mod journaled;
+mod restarts;
 
 use super::*;
 use crate::model::{Dbm, SweepKind, Verdict};
