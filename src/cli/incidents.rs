@@ -192,7 +192,7 @@ fn place(incident: &Value) -> String {
     let place = at(incident, "/place");
     let name = |what: &Value| at(what, "/name").as_str().map(clean);
     match (name(at(place, "/element")), name(at(place, "/from")), name(at(place, "/to"))) {
-        (Some(element), Some(from), Some(to)) => format!("{element}, {from} to {to}"),
+        (Some(element), Some(from), Some(to)) if from != to => format!("{element}, {from} to {to}"),
         (Some(element), ..) => element,
         _ => at(incident, "/pons")
             .as_array()
@@ -273,7 +273,8 @@ fn described(incident: &Value) -> String {
         format!("place      {}", place(incident)),
     ];
     if let [from, to] = at(incident, "/place/metres_from_olt").as_array().map(Vec::as_slice).unwrap_or_default() {
-        lines.push(format!("distance   {from} to {to} m from the OLT"));
+        let stretch = if from == to { from.to_string() } else { format!("{from} to {to}") };
+        lines.push(format!("distance   {stretch} m from the OLT"));
     }
     if let [longitude, latitude] = at(incident, "/place/coords").as_array().map(Vec::as_slice).unwrap_or_default() {
         lines.push(format!("position   {latitude}, {longitude}"));

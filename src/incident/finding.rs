@@ -113,8 +113,9 @@ fn finding(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis
         alternatives.push(Alternative { kind: Kind::from(one.fault.fault), place, odds: one.chance });
     }
     if kind == Kind::Undetermined {
-        // What it would be called if it had to be said now comes first.
-        let first = Alternative { kind: Kind::from(said), place: place.clone(), odds: sure };
+        // What it would be called if it had to be said now comes first, with the chance of that kind at that place: chances
+        // of what excludes each other add up to no more than 1.
+        let first = Alternative { kind: Kind::from(said), place: place.clone(), odds: confidence };
         alternatives.insert(0, first);
         alternatives.truncate(MOST_ALTERNATIVES);
     }

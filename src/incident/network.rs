@@ -173,6 +173,14 @@ impl Network {
         changed
     }
 
+    /// A loss that is over and done with.
+    pub fn forget_loss(&mut self, spot: Spot) {
+        let onu = self.olts.get_mut(spot.olt as usize).and_then(|olt| olt.onus.get_mut(spot.onu as usize));
+        if let Some(onu) = onu.filter(|onu| onu.is_up) {
+            onu.lost_at = None;
+        }
+    }
+
     /// Takes news of an OLT in.
     pub fn tell(&mut self, id: &OltId, news: &News, at: Timestamp) {
         let number = self.olt_number(id);

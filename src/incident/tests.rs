@@ -261,6 +261,26 @@ fn an_incident_recovers_is_cleared_after_two_proofs_and_leaves_a_child() {
 }
 
 #[test]
+fn a_repair_within_the_window_clears_once_and_what_was_explained_is_not_explained_again() {
+    let mut tracker = tracker();
+    let id = step(&mut tracker, 120, branch_cut)[0].1.id;
+    let mut cleared = Vec::new();
+    for at in [140, 160, 180, 200, 220, 260, 300, 350] {
+        cleared.extend(step(&mut tracker, at, |_, _, _| None));
+        for later in 1..10 {
+            let told = tracker.advance(second(at + later)).changes;
+            cleared.extend(told.into_iter().map(|change| (change.step, change.incident)));
+        }
+    }
+    let over: Vec<_> = cleared.iter().filter(|(step, _)| *step == Step::Cleared).map(|(_, one)| one.id).collect();
+    assert_eq!(over, [id], "{cleared:#?}");
+    assert!(cleared.iter().all(|(step, _)| *step != Step::Opened), "{cleared:#?}");
+    // A loss of the same ones later is a new fault.
+    let again = step(&mut tracker, 380, branch_cut);
+    assert!(matches!(again.as_slice(), [(Step::Opened, one)] if one.id != id && one.lost == 8), "{again:#?}");
+}
+
+#[test]
 fn an_incident_keeps_its_id_while_it_grows_and_moves() {
     let mut tracker = tracker();
     let first = step(&mut tracker, 120, branch_cut)[0].1.clone();

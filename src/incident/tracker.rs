@@ -565,6 +565,8 @@ impl Tracker {
                 for spot in &open.members {
                     if self.member_of.get(spot) == Some(&id) {
                         self.member_of.remove(spot);
+                        // Explained, and over: it is no loss of the window any more, or it would be explained anew.
+                        self.network.forget_loss(*spot);
                     }
                 }
             }
