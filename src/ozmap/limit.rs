@@ -619,10 +619,11 @@ mod tests {
             tasks.push(tokio::spawn(async move {
                 loop {
                     let pass = gate.pass(Urgency::Background, &StopSignal::never()).await.unwrap();
-                    went.lock().unwrap().push(Instant::now());
+                    let began = Instant::now();
+                    went.lock().unwrap().push(began);
                     // Each takes a while, in which the others must not go.
                     tokio::time::sleep(Duration::from_millis(200)).await;
-                    let is_back = Instant::now() >= back;
+                    let is_back = began >= back;
                     let outcome = if is_back { Outcome::Answered } else { Outcome::Gone };
                     pass.settle(Kind::Page, outcome);
                     if is_back {

@@ -40,13 +40,14 @@ async fn a_single_write_that_ozmap_takes_and_does_not_show_goes_again() {
     rig.pusher.submit(all(2, Verdict::Error));
     let snapshot = rig.until("it went again", |snapshot| snapshot.written.unverified >= 2).await;
     assert_eq!(snapshot.written.error, 1);
+    // It would else be the one to write, and the next one would have nothing to do.
+    rig.pusher.stop().await;
     fake.world(|world| world.patch_skips.clear());
     // A long rest follows many failures; the next read of the directory ends it.
     let rig2 = start(&fake, |_| {});
     rig2.pusher.submit(all(2, Verdict::Error));
     rig2.until("all is settled", |snapshot| snapshot.written.error == 1 && snapshot.unseen == 0).await;
     assert_eq!(fake.world(|world| world.status(&client_id(0))), 1);
-    rig.pusher.stop().await;
     rig2.pusher.stop().await;
 }
 
