@@ -19,6 +19,7 @@ mod evidence;
 mod explain;
 mod finding;
 mod gasp;
+mod hearing;
 mod hypothesis;
 mod id;
 mod look;
@@ -33,6 +34,7 @@ mod tests;
 mod tracker;
 
 pub use gasp::{Gasps, Reliability};
+pub use hearing::news_of;
 pub use id::IncidentId;
 pub use look::{Look, News, Owner, PonSighting, Seen, Sighting};
 pub use place::{NamedElement, Place};

@@ -7,4 +7,5 @@
 pub mod olt;
 pub mod ozmap;
 pub mod plant;
+pub mod trial;
 pub mod world;
