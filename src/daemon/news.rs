@@ -1,13 +1,48 @@
 //! What a judge's transitions mean for incidents.
 
 use super::incidents::Word;
-use crate::incident::{News, news_of};
-use crate::model::{OltId, Timestamp};
-use crate::signal::{Judge, Transition};
+use crate::incident::News;
+use crate::model::{OltId, OnuKey, PonId, Timestamp};
+use crate::signal::{Change, Judge, Part, Side, Transition};
 
 /// The words for these transitions, in their order.
 pub(super) fn words_of(told: &[Transition], judge: &Judge) -> Vec<Word> {
-    news_of(told, judge).into_iter().map(|(news, at)| Word::News(judge.olt().clone(), news, at)).collect()
+    let mut words = Vec::new();
+    for transition in told {
+        let mut say = |news: News| words.push(Word::News(transition.olt.clone(), news, transition.at));
+        match (&transition.what, &transition.onu) {
+            (Change::Unreachable, _) => say(News::Unreachable),
+            (Change::Answering, _) => say(News::Answering),
+            (Change::Rebooted, _) => say(News::Rebooted),
+            (Change::Settled, None) => say(News::Settled),
+            (Change::Settled, Some(key)) => say(News::Flapping(key.clone(), false)),
+            (Change::Flapping, Some(key)) => say(News::Flapping(key.clone(), true)),
+            (Change::Suspect, _) => say(News::Suspect(transition.reason.to_string().into())),
+            (Change::Trusted, _) => say(News::Trusted),
+            (Change::Gone, Some(key)) => say(News::Gone(key.clone())),
+            (Change::Moved { from_key: Some(key), .. }, _) => say(News::Gone(key.clone())),
+            (Change::Replaced { .. }, Some(key)) => say(News::Gone(key.clone())),
+            (Change::MaintenanceBegun { .. } | Change::MaintenanceOver { .. }, _) => {
+                say(News::Maintenance(judge.maintenance().to_vec()));
+            }
+            (
+                Change::Step { part, side: Side::Onu, pon, lost, .. }
+                | Change::Decline { part, side: Side::Onu, pon, lost, .. },
+                key,
+            ) => {
+                for key in concerned(judge, *part, *pon, key.as_ref()) {
+                    say(News::Fell(key, Some(lost.thousandths())));
+                }
+            }
+            (Change::Recovered { part, side: Side::Onu, pon, .. }, key) => {
+                for key in concerned(judge, *part, *pon, key.as_ref()) {
+                    say(News::Fell(key, None));
+                }
+            }
+            _ => {}
+        }
+    }
+    words
 }
 
 /// That an OLT cannot be read, said by one who has no judge yet.
@@ -18,4 +53,13 @@ pub(super) fn unreachable(olt: &OltId, at: Timestamp) -> Word {
 /// That it can.
 pub(super) fn answering(olt: &OltId, at: Timestamp) -> Word {
     Word::News(olt.clone(), News::Answering, at)
+}
+
+/// Whose levels moved: an ONU's own, or those of all on a PON.
+fn concerned(judge: &Judge, part: Part, pon: Option<PonId>, key: Option<&OnuKey>) -> Vec<OnuKey> {
+    match (part, key) {
+        (Part::Own, Some(key)) => vec![key.clone()],
+        (Part::Own, None) => Vec::new(),
+        (Part::Pon, _) => judge.held().filter(|(_, held)| held.pon() == pon).map(|(key, _)| key.clone()).collect(),
+    }
 }

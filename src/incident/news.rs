@@ -1,10 +1,10 @@
-//! What a judge's transitions mean for incidents.
+//! What a judge says, as far as incidents are concerned.
 
 use super::look::News;
 use crate::model::{OnuKey, PonId, Timestamp};
 use crate::signal::{Change, Judge, Part, Side, Transition};
 
-/// The news in these transitions of an OLT's judge, in their order, each with its time.
+/// What these transitions of an OLT's judge mean, in their order.
 #[must_use]
 pub fn news_of(told: &[Transition], judge: &Judge) -> Vec<(News, Timestamp)> {
     let mut all = Vec::new();
