@@ -44,6 +44,35 @@ fn the_token_is_tried() {
 }
 
 #[test]
+fn a_key_that_sees_nobody_is_told() {
+    let scene = scene("0", &[]);
+    for command in ["check", "clients", "unmatched", "diff"] {
+        let ended = scene.run(&[command]);
+        assert!(ended.code == 0 && ended.stderr.contains("shows this key no client"), "{ended:?}");
+    }
+    assert_eq!(scene.run(&["check", "--format", "json"]).json()["houses"], 0);
+    let clients = scene.run(&["clients"]).stdout;
+    assert!(clients.starts_with("0 clients at "), "no head of a table without rows: {clients}");
+}
+
+#[test]
+fn a_wrong_url_is_told_as_such() {
+    let scene = scene("1", &[]);
+    let text = std::fs::read_to_string(&scene.config).unwrap();
+    let of = |url: &str, hint: &str| {
+        let path = format!("{}.other", scene.config);
+        std::fs::write(&path, text.replace(&scene.ozmap.address, url)).unwrap();
+        for command in ["check", "clients"] {
+            let ended = run(&["ozmap", command, "-c", &path]);
+            assert!(ended.code == 1 && ended.stderr.contains(hint), "{url}: {ended:?}");
+        }
+    };
+    of(&format!("{}/elsewhere", scene.ozmap.address), "404; does the url lead to the API?");
+    scene.ozmap.http("POST /_sim/faults", "{\"faults\": [\"html-instead-of-json\"]}");
+    of(&scene.ozmap.address, "found HTML; does the url lead to the API?");
+}
+
+#[test]
 fn clients_are_listed_in_every_format() {
     let scene = scene("7", &[]);
     let table = scene.run(&["clients"]);
@@ -202,6 +231,51 @@ fn work_on_a_box_holds_its_clients_and_an_approval_is_for_a_daemon() {
     assert!(held.stdout.contains("held as box * is worked on: 1 clients"), "{held:?}");
 
     assert_eq!(scene.run(&["push", "--approve", "--olt", "nowhere"]).code, 2);
+    let json = scene.run(&["push", "--approve", "--olt", "olt-a", "--format", "json"]).json();
+    assert_eq!(json, serde_json::json!({"approved": "olt-a"}));
+    let neither = scene.run(&["push"]);
+    assert!(neither.code == 2 && neither.stderr.contains("--approve"), "{neither:?}");
     let told = scene.run(&["push", "--approve", "--olt", "olt-*"]);
     assert!(told.code == 0 && told.stdout.contains("what its brake holds now of olt-*"), "{told:?}");
+}
+
+#[test]
+fn a_push_that_cannot_succeed_ends_and_says_why_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (olt, ozmap) = (Running::huawei(2, 3, &[]), Running::ozmap(&["--clients", "6"]));
+    let section = format!("{}mode = \"write\"\n[store]\npath = \"o.db\"\n", ozmap_section(&ozmap.address));
+    let path = config(folder.path(), &[("olt-a", &olt.address)], &section);
+    let path = path.to_str().unwrap();
+    let command = |arguments: &[&str]| run(&[&["ozmap"], arguments, &["-c", path]].concat());
+    let fault = |fault: &str| ozmap.http("POST /_sim/faults", &format!("{{\"faults\": [\"{fault}\"]}}"));
+    let push = ["push", "--once", "--between", "10ms", "--log-level", "off"];
+    assert!(command(&["revert", "--since", "1h"]).stdout.starts_with("nothing was written since 2"));
+
+    fault("unauthorized");
+    let wrong = command(&push);
+    assert!(wrong.code == 1 && wrong.stderr.matches("does not know this token").count() == 1, "{wrong:?}");
+    assert!(!wrong.stderr.contains("a second time"), "nobody waits for two looks first: {wrong:?}");
+
+    ozmap.http("POST /_sim/clients/10002/status", "{\"status\": 1}");
+    fault("forbidden:on=writes");
+    let refused = command(&push);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert_eq!(refused.all().matches("the token may not do this").count(), 1, "{refused:?}");
+    assert!(refused.stdout.ends_with("1 not written\n"), "{refused:?}");
+    assert_eq!(command(&[&push[..], &["--format", "json"]].concat()).json()["not_written"], 1);
+
+    fault("html-instead-of-json:on=writes");
+    let odd = command(&push);
+    assert!(odd.code == 1 && odd.stdout.contains("gave up: OZmap failed 6 times in a row"), "{odd:?}");
+    assert!(odd.stdout.contains("found HTML"), "{odd:?}");
+    fault("not-found:on=writes");
+    let unknown = command(&push);
+    assert!(unknown.code == 1 && unknown.stdout.contains("1 not written: PATCH "), "{unknown:?}");
+
+    ozmap.http("POST /_sim/faults", "{\"faults\": []}");
+    assert_eq!(command(&push).code, 0);
+    fault("internal-error:on=writes");
+    let back = command(&["revert", "--since", "1h"]);
+    assert!(back.code == 1 && back.stdout.contains("0 put back, 1 not"), "{back:?}");
+    assert!(back.stdout.contains("gave up: OZmap failed 6 times in a row"), "{back:?}");
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use cli_support::run;
 use oltwatch::model::{OltId, OnuKey, Timestamp};
-use oltwatch::store::{Keep, Kept, OltMemory, Store};
+use oltwatch::store::{Keep, Kept, OltMemory, PlantRow, Store};
 
 const CONFIG: &str = "[snmp.credential.default]\nversion = '2c'\ncommunity_env = 'TEST_COMMUNITY'\n\
                       [[olt]]\nname = 'olt-centro'\naddress = '127.0.0.1:9'\ncredential = 'default'\n";
@@ -31,6 +31,8 @@ fn database(folder: &Path) -> PathBuf {
         memory: vec![1; 64],
     };
     let (olt, now) = (OltId::new("olt-centro"), Timestamp::from_millis(0));
+    store.shelf().keep("isp.example:9994", now, vec![vec![0; 1000], vec![0; 500]]).unwrap();
+    store.keeper().plant(vec![PlantRow { kind: 1, id: [1; 12], at: now, stamp: 0, data: Some(vec![0; 70]) }]);
     store.keeper().keep(&olt, now, OltMemory::default(), (1..=64).map(onu).collect(), Vec::new());
     store.close();
     path
@@ -45,8 +47,12 @@ fn info_check_and_compact_look_after_the_database() {
     assert_eq!(info.code, 0, "{info:?}");
     assert!(info.stdout.contains("OLT olt-centro: 64 ONUs held, 64 devices ever seen, never read whole"), "{info:?}");
     assert!(info.stdout.contains("closed   yes"), "{info:?}");
+    let directory = "clients  of OZmap at isp.example:9994, as read at 1970-01-01T00:00:00Z: 1.5 KiB";
+    assert!(info.stdout.contains(directory), "{info:?}");
+    assert!(info.stdout.contains("plant    1 elements and routes: 70 octets"), "{info:?}");
     let info = run(&["store", "info", "--format", "json", "-c", &config]).json();
     assert_eq!((&info["olts"][0]["held"], &info["closed"]), (&64.into(), &true.into()));
+    assert_eq!((&info["directory"]["bytes"], &info["plant"]), (&1500.into(), &1.into()));
     let check = run(&["store", "check", "-c", &config]);
     assert_eq!((check.code, check.stdout), (0, format!("{}: sound\n", path.display())));
     let compact = run(&["store", "compact", "-c", &config]);

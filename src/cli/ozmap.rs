@@ -38,6 +38,10 @@ pub(super) enum OzmapCommand {
     Revert(revert::RevertArgs),
 }
 
+/// What a key that works and shows nobody most often means.
+const NOBODY: &str = "warning: OZmap shows this key no client: does its user have every project, and the rights to read \
+                      properties?";
+
 /// What they all take.
 #[derive(Debug, Args)]
 pub(super) struct OzmapArgs {
@@ -95,6 +99,9 @@ impl Desk {
             if count > 0 {
                 out::note(&format!("warning: {count} {what}"));
             }
+        }
+        if directory.is_empty() {
+            out::note(NOBODY);
         }
         Ok(directory)
     }

@@ -95,6 +95,13 @@ fn sheet(path: &std::path::Path, contents: &Contents) -> String {
             contents.journal, contents.journal_open
         ));
     }
+    if let Some(directory) = &contents.directory {
+        let (host, read_at, bytes) = (&directory.host, directory.read_at, size(directory.bytes));
+        lines.push(format!("clients  of OZmap at {host}, as read at {read_at}: {bytes}"));
+    }
+    if contents.plant > 0 {
+        lines.push(format!("plant    {} elements and routes: {}", contents.plant, size(contents.plant_bytes)));
+    }
     for olt in &contents.olts {
         let read = olt.read_at.map_or_else(|| "never read whole".to_owned(), |at| format!("read whole at {at}"));
         lines.push(format!("OLT {}: {} ONUs held, {} devices ever seen, {read}", olt.olt, olt.held, olt.devices));

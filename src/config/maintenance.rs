@@ -227,7 +227,12 @@ pub fn parse_moment(text: &str) -> Result<Timestamp, String> {
         None => {
             let place = text.len().checked_sub(6).ok_or_else(String::new)?;
             let (clock, offset) = text.split_at_checked(place).ok_or_else(String::new)?;
-            let offset = parse_offset(offset).map_err(|_| "; its offset is missing, such as Z or -03:00".to_owned())?;
+            let offset = parse_offset(offset).map_err(|_| {
+                // Only where that is all that is missing.
+                let clock = if text.len() == 16 { format!("{text}:00Z") } else { format!("{text}Z") };
+                let is_clock = humantime::parse_rfc3339_weak(&clock).is_ok();
+                (if is_clock { "; its offset is missing, such as Z or -03:00" } else { "" }).to_owned()
+            })?;
             (clock, offset)
         }
     };
@@ -251,6 +256,16 @@ mod tests {
         assert_eq!(moment("2026-12-01T05:30+05:30"), moment("2026-12-01T00:00:00Z"));
         for wrong in ["", "2026-12-01", "2026-12-01T02:00", "2026-13-01T02:00Z", "é", "2026-12-01T02:00+99:00"] {
             assert!(parse_moment(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_an_offset_that_is_missing_is_told_as_missing() {
+        for (text, says) in
+            [("2026-12-01T02:00", true), ("2026-12-01 02:00:09", true), ("nonsense", false), ("2026-12", false)]
+        {
+            let hint = parse_moment(text).unwrap_err();
+            assert_eq!(hint.contains("its offset is missing"), says, "{text}: {hint}");
         }
     }
 

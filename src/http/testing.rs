@@ -231,6 +231,8 @@ pub(super) fn push() -> PushSnapshot {
         planning: false,
         foreign: ForeignView { policy: "ours", flips: 9, contested: 6, listed: Vec::new() },
         unseen: 2,
+        unsettled: 9,
+        failures: 0,
         journal: JournalView { kept: true, failing: None },
         pending: 7,
         pending_changes: Vec::new(),

@@ -108,7 +108,7 @@ pub enum OzmapError {
         body: Excerpt,
     },
     /// Another 4xx: this one item is wrong.
-    #[error("{call}: OZmap refuses this request with status {status}, {body}")]
+    #[error("{call}: OZmap refuses this request with status {status}{}, {body}", unknown(call, *status))]
     Refused {
         /// The request.
         call: Call,
@@ -149,6 +149,12 @@ pub enum OzmapError {
 fn after(wait: Option<Duration>) -> String {
     wait.map(|wait| format!(" for {}", humantime::format_duration(Duration::from_secs(wait.as_secs()))))
         .unwrap_or_default()
+}
+
+/// A list that is not there is a list of another server.
+fn unknown(call: &Call, status: u16) -> &'static str {
+    let is_list = |path: &str| ["/properties", "/box-types"].iter().any(|list| path.ends_with(list));
+    if status == 404 && is_list(&call.path) { "; does the url lead to the API?" } else { "" }
 }
 
 fn denied(status: u16) -> &'static str {

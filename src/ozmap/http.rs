@@ -113,9 +113,6 @@ impl Client {
             _ => return Err(setup("the url names no host".to_owned())),
         };
         let loopback = is_loopback(&root);
-        if root.scheme() == "http" && !loopback {
-            tracing::warn!(%host, "the OZmap url is plain http: the token crosses the network in the clear");
-        }
         let mut token = HeaderValue::from_str(config.token.expose().trim())
             .map_err(|_| setup("the token holds characters that no HTTP header can carry".to_owned()))?;
         if token.is_empty() {
@@ -256,7 +253,7 @@ impl Client {
         let down = |error: reqwest::Error| OzmapError::Unreachable {
             call: call.clone(),
             host: self.shared.host.clone(),
-            why: reason(&error),
+            why: reason(&error, self.shared.root.scheme()),
         };
         let mut url = self.shared.root.clone();
         url.set_path(&call.path);
@@ -299,14 +296,15 @@ impl Client {
 
 /// The certificates in a file.
 fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, OzmapError> {
-    let refuse = |why: String| OzmapError::Setup {
-        what: format!("ozmap.ca_file {}: certificates in PEM were expected, {why}", path.display()),
-    };
+    let refuse = |why: String| OzmapError::Setup { what: format!("ozmap.ca_file {}: {why}", path.display()) };
+    let unread = |error: std::io::Error| refuse(format!("it cannot be read: {error}"));
     let mut pem = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
-    file.take(MAX_CA_FILE).read_to_end(&mut pem).map_err(|error| refuse(error.to_string()))?;
-    let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| refuse(chain(&error)))?;
-    if found.is_empty() { Err(refuse("found none".to_owned())) } else { Ok(found) }
+    let file = std::fs::File::open(path).map_err(unread)?;
+    file.take(MAX_CA_FILE).read_to_end(&mut pem).map_err(unread)?;
+    let no_pem = |found: String| refuse(format!("certificates in PEM were expected, found {found}"));
+    let found = reqwest::Certificate::from_pem_bundle(&pem)
+        .map_err(|error| no_pem(format!("something else ({})", chain(&error))))?;
+    if found.is_empty() { Err(no_pem("none".to_owned())) } else { Ok(found) }
 }
 
 /// What an exchange tells of the host.
@@ -348,7 +346,7 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// What a transport error is, in words that an operator can act on.
-fn reason(error: &reqwest::Error) -> String {
+fn reason(error: &reqwest::Error, scheme: &str) -> String {
     let kind = if error.is_timeout() {
         "timed out"
     } else if error.is_connect() {
@@ -358,7 +356,27 @@ fn reason(error: &reqwest::Error) -> String {
     } else {
         "the connection broke"
     };
-    format!("{kind} ({})", chain(error))
+    let chain = chain(error);
+    let hint = hint(scheme, &chain);
+    format!("{kind} ({chain}){hint}")
+}
+
+/// What to do about some of them.
+fn hint(scheme: &str, chain: &str) -> &'static str {
+    let says = |text: &str| chain.contains(text);
+    match scheme {
+        "https" if says("InvalidContentType") => "; it does not speak TLS there: does the url begin with http://?",
+        "https" if says("UnknownIssuer") || says("CaUsedAsEndEntity") || says("SelfSigned") => {
+            "; nobody that we trust signed its certificate: ozmap.ca_file names one more to trust"
+        }
+        "https" if says("NotValidForName") || says("not valid for name") => {
+            "; the certificate is another host's: does the url name the host as the certificate does?"
+        }
+        "http" if says("closed before message completed") || says("invalid HTTP version parsed") => {
+            "; it may speak TLS only: does the url begin with https://?"
+        }
+        _ => "",
+    }
 }
 
 /// An error and what lies under it, without the URL, whose query may be long.
@@ -438,18 +456,32 @@ mod tests {
         let config = Ozmap { url: https_server().await, ..fake.config() };
         let client = |config: &Ozmap| Client::with_timing(config, crate::ozmap::fake::quick());
         let error = client(&config).unwrap().check().await.unwrap_err().to_string();
-        assert!(error.contains("certificate"), "{error}");
+        assert!(error.contains("certificate") && error.contains("ozmap.ca_file names one more"), "{error}");
         let trusted = Ozmap { ca_file: Some(file("ca.pem", CERTIFICATE)), ..config.clone() };
         client(&trusted).unwrap().check().await.unwrap();
         client(&Ozmap { insecure: true, ..config.clone() }).unwrap().check().await.unwrap();
         for (path, word) in [
             (folder.path().join("none.pem"), "No such file"),
             (file("empty.pem", b""), "found none"),
-            (file("text.pem", b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"), "ca_file"),
+            (file("text.pem", b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n"), "found something else"),
         ] {
             let error = client(&Ozmap { ca_file: Some(path), ..config.clone() }).unwrap_err().to_string();
             assert!(error.contains("ozmap.ca_file") && error.contains(word), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_scheme_that_is_the_other_one_is_suspected() {
+        let fake = crate::ozmap::fake::Fake::start(vec![]).await;
+        let check = async |url: String| {
+            let config = Ozmap { url, ..fake.config() };
+            let client = Client::with_timing(&config, crate::ozmap::fake::quick()).unwrap();
+            client.check().await.unwrap_err().to_string()
+        };
+        let plain = check(fake.config().url.replace("http://", "https://")).await;
+        assert!(plain.contains("does the url begin with http://?"), "{plain}");
+        let tls = check(https_server().await.replace("https://", "http://")).await;
+        assert!(tls.contains("does the url begin with https://?"), "{tls}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! Two texts that differ by one letter changed, left out, added or exchanged with its neighbour share a text that is one of
 //! them without one of its letters. So each key is filed under itself and all of those, and only keys that meet in a file are
-//! compared: the work grows with the number of keys, not with its square.
+//! compared: the work grows with the number of keys, not with its square, and memory with that of the ONUs' keys.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -83,13 +83,19 @@ pub fn near_misses(onus: &[Keys<'_>], clients: &[(ClientId, Keys<'_>)]) -> Vec<N
     let serials: Vec<String> = clients.iter().map(|(_, keys)| keys.serial.unwrap_or_default().to_owned()).collect();
     let macs: Vec<String> = clients.iter().map(|(_, keys)| keys.mac.map(bare).unwrap_or_default()).collect();
     for (key, theirs) in [("serial", &serials), ("mac", &macs)] {
-        let files = Files::new(theirs);
-        for (place, onu) in onus.iter().enumerate() {
-            let ours = match key {
-                "serial" => onu.serial.map(str::to_owned),
-                _ => onu.mac.map(bare),
-            };
-            let Some(ours) = ours else { continue };
+        let ours: Vec<(usize, String)> = onus
+            .iter()
+            .enumerate()
+            .filter_map(|(place, onu)| {
+                let ours = match key {
+                    "serial" => onu.serial.map(str::to_owned),
+                    _ => onu.mac.map(bare),
+                };
+                ours.filter(|ours| ours.len() >= SHORTEST).map(|ours| (place, ours))
+            })
+            .collect();
+        let files = Files::new(theirs, ours.iter().map(|(_, key)| key.as_str()));
+        for (place, ours) in ours {
             for near in files.near(&ours, theirs) {
                 let Some(((client, _), their)) = clients.get(near).zip(theirs.get(near)) else { continue };
                 if let Some(difference) = difference(&ours, their) {
@@ -137,7 +143,7 @@ fn without_vendor(serial: &str) -> Option<&str> {
 }
 
 /// The files of a key: itself without look-alikes, and that without each of its letters.
-fn filed(key: &str) -> impl Iterator<Item = u64> {
+fn filed(key: &str) -> Vec<u64> {
     let plain: Vec<u8> = key.bytes().map(plain).collect();
     let without = |left_out: usize| {
         let mut hasher = DefaultHasher::new();
@@ -146,19 +152,31 @@ fn filed(key: &str) -> impl Iterator<Item = u64> {
         }
         hasher.finish()
     };
-    let all: Vec<u64> = (0..=plain.len()).map(without).collect();
-    all.into_iter()
+    (0..=plain.len()).map(without).collect()
 }
 
-/// Clients' keys by what they are filed under.
+/// The files in which an ONU's key may meet a client's.
+fn wanted(key: &str) -> Vec<u64> {
+    let mut wanted = filed(key);
+    wanted.extend(in_hex(key).iter().flat_map(|hex| filed(hex)));
+    wanted.extend(without_vendor(key).into_iter().flat_map(filed));
+    wanted
+}
+
+/// Clients' keys by what they are filed under, as far as one of the ONUs' keys may meet them there: of a million clients few
+/// may.
 struct Files(Vec<(u64, u32)>);
 
 impl Files {
-    fn new(keys: &[String]) -> Self {
+    fn new<'a>(keys: &[String], onus: impl Iterator<Item = &'a str>) -> Self {
+        let mut asked: Vec<u64> = onus.flat_map(wanted).collect();
+        asked.sort_unstable();
+        asked.dedup();
         let mut files = Vec::new();
         for (key, place) in keys.iter().zip(0_u32..) {
             if key.len() >= SHORTEST {
-                files.extend(filed(key).map(|file| (file, place)));
+                let files_of_it = filed(key).into_iter().filter(|file| asked.binary_search(file).is_ok());
+                files.extend(files_of_it.map(|file| (file, place)));
             }
         }
         files.sort_unstable();
@@ -168,14 +186,8 @@ impl Files {
 
     /// Places of keys that may be near.
     fn near(&self, key: &str, keys: &[String]) -> Vec<usize> {
-        if key.len() < SHORTEST {
-            return Vec::new();
-        }
-        let mut wanted: Vec<u64> = filed(key).collect();
-        wanted.extend(in_hex(key).iter().flat_map(|hex| filed(hex)));
-        wanted.extend(without_vendor(key).into_iter().flat_map(filed));
         let mut places = Vec::new();
-        for file in wanted {
+        for file in wanted(key) {
             let first = self.0.partition_point(|(other, _)| *other < file);
             let same = self.0.get(first..).unwrap_or_default().iter().take_while(|(other, _)| *other == file);
             let same: Vec<usize> =
@@ -283,9 +295,12 @@ mod tests {
     fn the_work_does_not_grow_with_the_square() {
         // Counted in what is compared: a hundred thousand keys that are all near each other stay within the bound.
         let texts: Vec<String> = (0..20_000).map(|n| format!("ZTEG{n:08X}")).collect();
-        let files = Files::new(&texts);
+        let files = Files::new(&texts, texts.iter().map(String::as_str));
         let compared: usize = texts.iter().map(|text| files.near(text, &texts).len()).sum();
         assert!(compared <= texts.len() * 13 * LARGEST_FILE && compared > texts.len());
+        // Nor does memory grow with clients that no ONU is near.
+        assert!(Files::new(&texts, ["HWTC7D4630C3"].into_iter()).0.is_empty());
+        assert!(Files::new(&texts, ["ZTEG00000007"].into_iter()).0.len() < texts.len());
     }
 
     proptest! {

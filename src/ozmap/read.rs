@@ -81,6 +81,18 @@ impl Client {
         }
     }
 
+    /// How many houses with a client OZmap counts for this key; `None` when it does not say.
+    ///
+    /// # Errors
+    /// As for any read; [`OzmapError::Denied`] when the key may not read houses.
+    pub async fn count_houses(&self) -> Result<Option<usize>, OzmapError> {
+        let query = [("page", "1".to_owned()), ("limit", "1".to_owned()), ("filter", served().to_string())];
+        let request = Request { query: &query, ..Request::get("properties") };
+        let page: Page<serde::de::IgnoredAny> =
+            self.send(&request, CHECK_TRIES, |answer, call| answer.json(call, self.token())).await?;
+        Ok(page.total())
+    }
+
     /// Reads every house that has a client, by pages; `progress` hears after each page how many clients there are so
     /// far, and how many rows the server counts.
     ///

@@ -270,6 +270,10 @@ pub struct PushSnapshot {
     pub requests: BTreeMap<&'static str, u64>,
     /// What may go out at present, and whether the host answers.
     pub limits: LimitView,
+    /// Clients whose statuses wait or are unseen, each once.
+    pub unsettled: usize,
+    /// How often OZmap failed in a row; a read of a whole list that failed in all its tries counts as so many.
+    pub failures: u32,
     /// The last thing that went wrong.
     pub last_error: Option<LastError>,
     /// Set while nothing is written because OZmap refuses the token.

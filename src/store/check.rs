@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use super::StoreError;
@@ -28,8 +29,25 @@ pub struct Contents {
     pub journal: u64,
     /// Of them, those of which nobody has seen what came.
     pub journal_open: u64,
+    /// The directory of OZmap that is kept for the next start.
+    pub directory: Option<DirectoryContents>,
+    /// Elements of the plant and clients' routes.
+    pub plant: u64,
+    /// Octets that they take.
+    pub plant_bytes: u64,
     /// OLTs, by name.
     pub olts: Vec<OltContents>,
+}
+
+/// What a file holds of OZmap's clients: only `ozmap` can say how many they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DirectoryContents {
+    /// Host and port of OZmap.
+    pub host: String,
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// Octets that it takes.
+    pub bytes: u64,
 }
 
 /// What a file holds of one OLT.
@@ -80,10 +98,31 @@ pub fn contents(path: &Path) -> Result<Contents, StoreError> {
             closed: closed == 1,
             journal: count("SELECT count(*) FROM journal")?,
             journal_open: count("SELECT count(*) FROM journal WHERE ended IS NULL")?,
+            directory: directory(&connection)?,
+            plant: count("SELECT count(*) FROM plant")?,
+            plant_bytes: count("SELECT coalesce(sum(length(data)), 0) FROM plant")?,
             olts: olts.collect::<Result<_, _>>()?,
         })
     };
     read().map_err(|source| StoreError::of(path, "reading it", source))
+}
+
+/// The newest directory that is whole.
+fn directory(connection: &Connection) -> rusqlite::Result<Option<DirectoryContents>> {
+    connection
+        .query_row(
+            "SELECT max(whose), max(read_at), sum(length(data)) FROM directory
+             GROUP BY generation HAVING count(*) = max(parts) ORDER BY generation DESC LIMIT 1",
+            [],
+            |row| {
+                Ok(DirectoryContents {
+                    host: row.get(0)?,
+                    read_at: Timestamp::from_millis(row.get::<_, u64>(1)?),
+                    bytes: row.get(2)?,
+                })
+            },
+        )
+        .optional()
 }
 
 /// Checks every page, index and rule of the file. Blocks, for as long as it takes to read the file; may run beside a writer.

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::oneshot;
 
 use super::identity::{millis, parse_key};
@@ -140,6 +140,8 @@ impl Journal {
     /// Writes down endings of earlier intents, then new intents, in one transaction, and answers when it is on the disk: with the
     /// numbers of the new ones, in their order. An id that is not known is passed over. The time is `at`.
     ///
+    /// An intent that OZmap refused when it was last tried takes the row of that one: a client that is refused for months has one.
+    ///
     /// # Errors
     /// Why nothing of it is written, in words.
     pub async fn write(
@@ -165,30 +167,35 @@ pub(super) fn write(connection: &Connection, request: &Request) -> rusqlite::Res
             .prepare_cached("UPDATE journal SET ended = ?2, ending = ?3 WHERE id = ?1 AND ended IS NULL")?
             .execute(params![id, at, ending.number()])?;
     }
-    let insert = |intent: &Intent| {
-        let why: String = intent.why.chars().take(LONGEST_WHY).collect();
-        let origin = match intent.origin {
-            Origin::Push => 1,
-            Origin::Revert => 2,
-        };
-        connection
+    request.intents.iter().map(|intent| put_down(connection, intent, at)).collect()
+}
+
+/// In the place of the one before, where that was the same and OZmap refused it.
+fn put_down(connection: &Connection, intent: &Intent, at: i64) -> rusqlite::Result<i64> {
+    let why: String = intent.why.chars().take(LONGEST_WHY).collect();
+    let origin = match intent.origin {
+        Origin::Push => 1,
+        Origin::Revert => 2,
+    };
+    let (olt, onu) = (intent.onu.olt.as_str(), intent.onu.key.to_string());
+    let values = params![intent.client, intent.was, intent.wanted, at, origin, olt, onu, why, intent.incident];
+    let again = connection
+        .prepare_cached(
+            "UPDATE journal SET was = ?2, made = ?4, olt = ?6, onu = ?7, why = ?8, incident = ?9, ended = NULL, ending = NULL
+             WHERE id = (SELECT max(id) FROM journal WHERE client = ?1) AND ending = 4 AND wanted = ?3 AND origin = ?5
+             RETURNING id",
+        )?
+        .query_row(values, |row| row.get(0))
+        .optional()?;
+    match again {
+        Some(id) => Ok(id),
+        None => connection
             .prepare_cached(
                 "INSERT INTO journal (client, was, wanted, made, origin, olt, onu, why, incident)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
-            .insert(params![
-                intent.client,
-                intent.was,
-                intent.wanted,
-                at,
-                origin,
-                intent.onu.olt.as_str(),
-                intent.onu.key.to_string(),
-                why,
-                intent.incident
-            ])
-    };
-    request.intents.iter().map(insert).collect()
+            .insert(values),
+    }
 }
 
 /// Deletes what ended before this time; of each client, what OZmap was last seen to show stays. Returns whether there may be more.
@@ -325,6 +332,31 @@ mod tests {
         assert_eq!(journal.write(at(7), vec![], vec![intent(3, None, 1)]).await.unwrap_err(), "the database is closed");
     }
 
+    #[tokio::test]
+    async fn what_is_refused_again_and_again_has_one_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("o.db"), Keep::default()).unwrap();
+        let journal = store.journal();
+        let mut ids = Vec::new();
+        for second in 0..20 {
+            let id = journal.write(at(second), vec![], vec![intent(7, Some(0), 1)]).await.unwrap()[0];
+            let open = open_entries(journal.path()).unwrap();
+            assert_eq!((open.len(), open[0].id, open[0].made), (1, id, at(second)), "as any other, while nobody knows");
+            journal.write(at(second), vec![(id, Ending::Refused)], vec![]).await.unwrap();
+            ids.push(id);
+        }
+        ids.dedup();
+        assert_eq!(ids.len(), 1);
+        // Another status, another client, another origin, and what was not refused, stand beside it.
+        let put_back = Intent { origin: Origin::Revert, ..intent(7, Some(0), 1) };
+        let others = vec![put_back, intent(7, Some(1), 0), intent(8, Some(0), 1)];
+        let new = journal.write(at(30), vec![], others).await.unwrap();
+        journal.write(at(31), new.iter().map(|id| (*id, Ending::Shown)).collect(), vec![]).await.unwrap();
+        journal.write(at(32), vec![], vec![intent(8, Some(0), 1), intent(7, Some(0), 1)]).await.unwrap();
+        assert_eq!(entries_since(journal.path(), at(0)).unwrap().len(), 6);
+        store.close();
+    }
+
     #[test]
     fn what_is_old_goes_but_what_was_last_shown_of_each_client_and_what_is_open_stays() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -342,7 +374,7 @@ mod tests {
         let last_of_one = put(1, 1, 0, Some(Ending::Shown));
         let _refused = put(2, 2, 1, Some(Ending::Refused));
         let open = put(3, 3, 1, None);
-        let young = put(90, 2, 1, Some(Ending::Refused));
+        let young = put(90, 4, 1, Some(Ending::Refused));
         assert!(!thin(&connection, at(60)).unwrap());
         let mut left = connection.prepare("SELECT id FROM journal ORDER BY id").unwrap();
         let left: Vec<i64> = left.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();

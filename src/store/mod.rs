@@ -37,7 +37,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use crate::config::Keep;
-pub use check::{Contents, check, compact, contents};
+pub use check::{Contents, DirectoryContents, check, compact, contents};
 pub use error::StoreError;
 pub use history::{LevelRow, Levels, Reader};
 pub use journal::Journal;

@@ -5,13 +5,14 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use oltwatch::config::{Config, Ozmap};
-use oltwatch::model::Verdict;
+use oltwatch::config::{Config, ForeignPolicy, Ozmap};
+use oltwatch::model::{Dbm, Verdict};
 use oltwatch::ozmap::PushSnapshot;
-use oltwatch::sim::ozmap::{ChangedBy, Fault, OzmapOptions, Population, SimulatedOzmap, WriteKind};
+use oltwatch::sim::ozmap::{ChangedBy, ClientView, Fault, OzmapOptions, Population, SimulatedOzmap, WriteKind};
 
 use super::life::Life;
-use super::town::{Client, Town};
+use super::oracle::left_to_others;
+use super::town::{Client as Kind, Onu, Town};
 
 const TOKEN: &str = "the-token-of-the-campaign";
 /// Rate and burst of all histories: fast, and still a limit that is reached.
@@ -19,6 +20,8 @@ const RATE: f64 = 400.0;
 const BURST: u32 = 10;
 /// Requests that may be on their way when a moment is taken: two writes and four reads.
 const IN_FLIGHT: f64 = 6.0;
+/// Powers closer than this are the same, in thousandths of a dB.
+const DEAD_BAND: i32 = 500;
 /// How long OZmap may take to show the truth once nothing fails any more.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -77,6 +80,12 @@ pub struct Tally {
     pub foreign: u64,
     pub reds: u64,
     pub greens: u64,
+    /// Statuses of others that the policy left to the end.
+    pub left: u64,
+    /// Powers that were written.
+    pub powers: u64,
+    /// Lives that showed the directory that an earlier one had kept, while OZmap could not be read.
+    pub shelved: u64,
     pub requests: u64,
     /// Writes of histories without a fault, and the fewest that would have done.
     pub writes: u64,
@@ -91,6 +100,9 @@ impl Tally {
         self.foreign += other.foreign;
         self.reds += other.reds;
         self.greens += other.greens;
+        self.left += other.left;
+        self.powers += other.powers;
+        self.shelved += other.shelved;
         self.requests += other.requests;
         self.writes += other.writes;
         self.least += other.least;
@@ -101,14 +113,17 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} histories: {} kills, {} faults, {} statuses changed by others, {} by us to ERROR, {} to OK, {} requests; \
-             without faults {} writes where {} would have done",
+            "{} histories: {} kills, {} faults, {} statuses changed by others, {} left to them, {} by us to ERROR, {} to OK, {} powers, \
+             {} starts from the kept directory, {} requests; without faults {} writes where {} would have done",
             self.histories,
             self.kills,
             self.faults,
             self.foreign,
+            self.left,
             self.reds,
             self.greens,
+            self.powers,
+            self.shelved,
             self.requests,
             self.writes,
             self.least
@@ -142,13 +157,23 @@ impl fmt::Debug for Stand<'_> {
 pub struct History {
     seed: u64,
     random: fastrand::Rng,
+    /// Apart from the other one, so that powers change no history.
+    powers: fastrand::Rng,
     /// Nothing fails and nobody else writes: then each step ends with the truth, in as few writes as can be.
     calm: bool,
     town: Town,
     ozmap: SimulatedOzmap,
     config: Ozmap,
     folder: tempfile::TempDir,
+    restarts: u64,
     tally: Tally,
+}
+
+/// By what a history is told apart beside its seed's chance, so that a seed keeps its history.
+fn kind(seed: u64) -> (ForeignPolicy, bool) {
+    use ForeignPolicy::{OnlyClearOurs, OnlyError, Ours, Theirs};
+    let policies = [Ours, Theirs, OnlyError, OnlyClearOurs];
+    (policies[(seed % 4) as usize], (seed / 4).is_multiple_of(2))
 }
 
 fn config(url: &str, random: &mut fastrand::Rng, calm: bool) -> (Ozmap, usize, usize) {
@@ -176,9 +201,22 @@ impl History {
         let town = Town::new(&mut random);
         let population = Population::List(town.clients(&mut random));
         let ozmap = SimulatedOzmap::start(OzmapOptions::new(TOKEN).with(population)).await.unwrap();
-        let (config, ..) = config(&ozmap.url(), &mut random, calm);
+        let (mut config, ..) = config(&ozmap.url(), &mut random, calm);
+        (config.foreign, config.write_power) = kind(seed);
         let folder = tempfile::tempdir().unwrap();
-        Self { seed, random, calm, town, ozmap, config, folder, tally: Tally { histories: 1, ..Tally::default() } }
+        let powers = fastrand::Rng::with_seed(!seed);
+        Self {
+            seed,
+            random,
+            powers,
+            calm,
+            town,
+            ozmap,
+            config,
+            folder,
+            restarts: 0,
+            tally: Tally { histories: 1, ..Tally::default() },
+        }
     }
 
     async fn life(&self) -> Life {
@@ -209,12 +247,12 @@ impl History {
                     self.tally.kills += 1;
                     // Between the two nobody looks, and every OLT has to be read whole again.
                     self.town.olts.iter_mut().for_each(|olt| olt.complete = false);
-                    life = self.life().await;
+                    life = self.start_again().await;
                 }
                 1 => {
                     self.within_the_rate(&life);
                     life.end().await;
-                    life = self.life().await;
+                    life = self.start_again().await;
                 }
                 _ => {}
             }
@@ -229,6 +267,29 @@ impl History {
         self.tally
     }
 
+    /// Starts again. Every second time nothing of OZmap can be read at first: what an earlier life kept is shown then, and
+    /// nothing is written by it.
+    async fn start_again(&mut self) -> Life {
+        self.restarts += 1;
+        if self.restarts.is_multiple_of(2) {
+            return self.life().await;
+        }
+        self.ozmap.set_faults(["unavailable:on=reads".parse().unwrap()]);
+        let life = self.life().await;
+        if life.keeps() {
+            let olts = self.town.olts.len();
+            let mut snapshots = life.pusher.subscribe();
+            let planned = snapshots.wait_for(|now| now.directory.is_some() && now.olts == olts && !now.planning);
+            let now = tokio::time::timeout(PATIENCE, planned).await.unwrap().unwrap().clone();
+            let kept = now.directory.as_ref().is_some_and(|directory| directory.kept && directory.clients > 0);
+            let written = now.written.ok + now.written.error + now.written.powers;
+            assert!(kept && now.pending == 0 && written == 0, "seed {}: {:?}", self.seed, Stand(&now));
+            self.tally.shelved += 1;
+        }
+        self.ozmap.set_faults([]);
+        life
+    }
+
     /// What a sweep of an OLT finds now.
     fn change(&mut self, olt: usize) {
         let share = self.random.u32(2..10);
@@ -237,6 +298,13 @@ impl History {
                 let words: &[Verdict] = if self.calm { &[Verdict::Ok, Verdict::Error] } else { Verdict::ALL };
                 let verdict = *self.random.choice(words).unwrap();
                 self.town.decide(olt, place, verdict);
+            }
+        }
+        for place in 0..self.town.olts[olt].onus.len() {
+            if self.powers.u32(0..share) == 0 {
+                // Some of the differences are within the dead band.
+                let rx = (self.powers.u32(0..8) > 0).then(|| -20_000 + self.powers.i32(-9..9) * 125);
+                self.town.receive(olt, place, rx);
             }
         }
         let seen = &mut self.town.olts[olt];
@@ -263,7 +331,7 @@ impl History {
 
     /// What the clients that may be written should show, where that is decided: by code.
     fn truth(&self) -> BTreeMap<&str, u8> {
-        let plain = self.town.onus().filter(|onu| onu.client == Client::Plain);
+        let plain = self.town.onus().filter(|onu| onu.client == Kind::Plain);
         plain
             .filter_map(|onu| match onu.verdict {
                 Verdict::Ok => Some((onu.serial.as_str(), 0)),
@@ -273,26 +341,46 @@ impl History {
             .collect()
     }
 
-    fn wrong(&self) -> Vec<String> {
+    /// Clients that show something else than the truth.
+    fn differing(&self) -> Vec<ClientView> {
         let truth = self.truth();
-        let clients = self.ozmap.clients();
-        let wrong = clients
-            .iter()
-            .filter(|client| truth.get(client.code.as_str()).is_some_and(|wanted| *wanted != client.status));
-        wrong.map(|client| format!("{} shows {}", client.code, client.status)).collect()
+        let differs =
+            |client: &ClientView| truth.get(client.code.as_str()).is_some_and(|wanted| *wanted != client.status);
+        self.ozmap.clients().into_iter().filter(differs).collect()
+    }
+
+    /// Those that are not left as others set them, and powers that are not what is received.
+    fn wrong(&self) -> Vec<String> {
+        let left = left_to_others(self.config.foreign, &self.ozmap);
+        let differing = self.differing().into_iter().filter(|client| !left.contains(&client.code));
+        let statuses = differing.map(|client| format!("{} shows {}", client.code, client.status));
+        statuses.chain(self.wrong_powers()).collect()
+    }
+
+    /// Where powers are written: those that differ by the dead band or more, and those that nobody ever received.
+    fn wrong_powers(&self) -> Vec<String> {
+        if !self.config.write_power {
+            return Vec::new();
+        }
+        let onus: BTreeMap<&str, &Onu> = self.town.onus().map(|onu| (onu.serial.as_str(), onu)).collect();
+        let wrong = |client: &ClientView| {
+            let shown = client.potency_read.map(|power| Dbm::new(power).unwrap().thousandths());
+            let onu = onus.get(client.code.as_str()).filter(|onu| onu.client == Kind::Plain)?;
+            let invented = shown.is_some_and(|shown| !onu.was_read.contains(&shown));
+            assert!(!invented, "seed {}: {} shows {shown:?}, which nobody received", self.seed, client.code);
+            let near = |rx: i32| shown.is_some_and(|shown| (shown - rx).abs() < DEAD_BAND);
+            onu.rx.filter(|rx| !near(*rx)).map(|rx| format!("{} shows {shown:?} for {rx}", client.code))
+        };
+        self.ozmap.clients().iter().filter_map(wrong).collect()
     }
 
     /// In a calm history each step is over before the next one, in as few writes as can be.
     async fn settle(&mut self, life: &Life, olt: usize) {
         let (above, size) = (self.config.batch_above, self.config.batch_size);
-        let truth = self.truth();
+        let left = left_to_others(self.config.foreign, &self.ozmap);
         let mut differences = [0_usize; 2];
-        for client in self.ozmap.clients() {
-            if let Some(wanted) = truth.get(client.code.as_str())
-                && *wanted != client.status
-            {
-                differences[usize::from(*wanted)] += 1;
-            }
+        for client in self.differing().into_iter().filter(|client| !left.contains(&client.code)) {
+            differences[usize::from(client.status == 0)] += 1;
         }
         let least: usize = differences.iter().map(|n| if *n > above { n.div_ceil(size) } else { *n }).sum();
         let before = self.status_writes();
@@ -311,6 +399,10 @@ impl History {
 
     fn status_writes(&self) -> u64 {
         self.ozmap.writes_of(WriteKind::ClientPatch).asked + self.ozmap.writes_of(WriteKind::ClientBatch).asked
+    }
+
+    fn all_writes(&self) -> u64 {
+        self.status_writes() + self.ozmap.writes_of(WriteKind::PropertyPatch).asked
     }
 
     async fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
@@ -353,22 +445,24 @@ impl History {
             history.ozmap.requests().iter().filter(|request| request.path.ends_with("/properties")).count()
         };
         for (what, steady) in [("settles", false), ("stays", true)] {
-            let (read, writes) = (reads(self), self.status_writes());
+            let (read, writes) = (reads(self), self.all_writes());
             self.until(what, |history| reads(history) >= read + 4).await;
             let idle = |_: &Self| {
                 let now = life.pusher.snapshot();
-                now.pending == 0 && now.unseen == 0
+                now.pending == 0 && now.unseen == 0 && now.pending_powers == 0
             };
             self.until("nothing is pending", idle).await;
-            assert!(!steady || self.status_writes() == writes, "seed {}: written in the steady state", self.seed);
+            assert!(!steady || self.all_writes() == writes, "seed {}: written in the steady state", self.seed);
         }
         assert!(self.wrong().is_empty(), "seed {}: {:?}", self.seed, self.wrong());
+        self.tally.left = self.differing().len() as u64;
+        self.tally.powers = self.ozmap.writes_of(WriteKind::PropertyPatch).applied;
     }
 
     /// Who was made red by us had a reason, and who may not be written was not.
     fn check_reasons(&mut self) {
         let (mut red, mut green) = (BTreeSet::new(), BTreeSet::new());
-        for onu in self.town.onus().filter(|onu| onu.client == Client::Plain) {
+        for onu in self.town.onus().filter(|onu| onu.client == Kind::Plain) {
             if onu.was_red {
                 red.insert(onu.serial.as_str());
             }

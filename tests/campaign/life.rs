@@ -58,9 +58,15 @@ impl Life {
         let pusher = {
             let _inside = runtime.enter();
             let client = Client::with_timing(config, TIMING).unwrap();
-            Pusher::spawn_journaled(&client, config, Some(store.journal()), receiver)
+            Pusher::spawn_kept(&client, config, Some((store.journal(), store.shelf())), receiver)
         };
         Self { runtime: Background(Some(runtime)), store, pusher, _shutdown: shutdown, began, requests_before }
+    }
+
+    /// Whether a directory of this OZmap is kept for the next life.
+    pub fn keeps(&self) -> bool {
+        let whose = self.pusher.snapshot().host.clone();
+        self.store.shelf().kept(&whose).unwrap().is_some()
     }
 
     /// Everything stops where it stands: requests on their way may arrive or not, and nobody hears the answers.

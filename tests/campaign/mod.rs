@@ -2,4 +2,5 @@
 
 pub mod history;
 mod life;
+mod oracle;
 mod town;

@@ -1,8 +1,9 @@
 //! Who there is: clients in OZmap, and the ONUs of several OLTs behind them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use oltwatch::model::{OltId, OnuId, OnuKey, SweepKind, Verdict};
+use oltwatch::model::{Dbm, OltId, OnuId, OnuKey, SweepKind, Verdict};
 use oltwatch::ozmap::{Looks, OltWishes, OnuIdentity, Wish};
 use oltwatch::sim::ozmap::SeedClient;
 
@@ -28,6 +29,9 @@ pub struct Onu {
     /// Whether its verdict ever was ERROR, and ever OK.
     pub was_red: bool,
     pub was_green: bool,
+    /// What it receives, in thousandths of a dBm, and all that it ever did.
+    pub rx: Option<i32>,
+    pub was_read: BTreeSet<i32>,
 }
 
 /// One OLT.
@@ -61,6 +65,8 @@ impl Town {
                 verdict: Verdict::Hold,
                 was_red: false,
                 was_green: false,
+                rx: None,
+                was_read: BTreeSet::new(),
             };
             Olt {
                 name: OltId::new(&format!("olt-{number}")),
@@ -106,6 +112,13 @@ impl Town {
         onu.was_green |= verdict == Verdict::Ok;
     }
 
+    /// Gives an ONU another power.
+    pub fn receive(&mut self, olt: usize, place: usize, rx: Option<i32>) {
+        let onu = &mut self.olts[olt].onus[place];
+        onu.rx = rx;
+        onu.was_read.extend(rx);
+    }
+
     /// What an OLT says.
     pub fn wishes(&self, olt: usize) -> OltWishes {
         let olt = &self.olts[olt];
@@ -122,7 +135,7 @@ impl Town {
             verdict: if olt.complete { onu.verdict } else { Verdict::Hold },
             evidence: SweepKind::State,
             reason: Arc::from("a history"),
-            rx: None,
+            rx: onu.rx.filter(|_| olt.complete).map(Dbm::from_thousandths),
             incident: None,
         };
         OltWishes {

@@ -94,6 +94,9 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
                 clients.len(),
                 desk.client.host()
             );
+            if grid.is_empty() {
+                return out::print(&sum).map(|()| Outcome::Done);
+            }
             out::print(&(grid.without_empty_columns(&["CODE", "NAME"]).render(desk.paper) + &sum))?;
         }
     }

@@ -1,4 +1,4 @@
-//! Follows a pusher to its end: tells what goes wrong meanwhile, and stops it when somebody asks to.
+//! Follows a pusher to its end, and stops it when somebody asks to. What goes wrong meanwhile, it logs itself.
 
 use tokio::sync::watch;
 
@@ -6,31 +6,31 @@ use crate::cli::out;
 use crate::cli::stop::stopped;
 use crate::ozmap::{PushSnapshot, Pusher};
 
-/// Waits until `is_over`, or until somebody interrupts; then stops the pusher.
+/// Failures in a row after which a command that somebody waits for gives up; a daemon never does.
+const PATIENCE: u32 = 6;
+
+/// Why there is no sense in waiting any longer, if there is none.
+pub(super) fn hopeless(now: &PushSnapshot) -> Option<String> {
+    if let Some(halted) = &now.halted {
+        return Some(halted.why.clone());
+    }
+    if let Some(why) = &now.journal.failing {
+        return Some(format!("the journal cannot be written, and so nothing is written to OZmap: {why}"));
+    }
+    let last = || now.last_error.as_ref().map_or_else(String::new, |error| format!(": {}", error.message));
+    (now.failures >= PATIENCE).then(|| format!("OZmap failed {} times in a row{}", now.failures, last()))
+}
+
+/// Waits until `is_over`, until it is hopeless, or until somebody interrupts; then stops the pusher.
 pub(super) async fn follow(
     pusher: &Pusher,
     stop: &mut watch::Receiver<bool>,
     is_over: impl Fn(&PushSnapshot) -> bool,
 ) -> std::sync::Arc<PushSnapshot> {
     let mut snapshots = pusher.subscribe();
-    let mut told = (None, None);
     loop {
         let now = snapshots.borrow_and_update().clone();
-        if now.last_error != told.0 {
-            if let Some(error) = &now.last_error {
-                out::note(&format!("warning: {}", error.message));
-            }
-            told.0.clone_from(&now.last_error);
-        }
-        if now.journal.failing != told.1 {
-            if let Some(why) = &now.journal.failing {
-                out::note(&format!(
-                    "warning: the journal cannot be written, and so nothing is written to OZmap: {why}"
-                ));
-            }
-            told.1.clone_from(&now.journal.failing);
-        }
-        if is_over(&now) {
+        if is_over(&now) || hopeless(&now).is_some() {
             break;
         }
         tokio::select! {

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::follow::follow;
+use super::follow::{follow, hopeless};
 use super::{Desk, OzmapArgs, print_csv, print_json};
 use crate::cli::args::{Format, duration};
 use crate::cli::error::CliError;
@@ -25,11 +25,12 @@ use crate::store::{Store, StoreError};
 
 /// `ozmap push`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["once", "approve"]).multiple(true).required(true))]
 pub(in crate::cli) struct PushArgs {
     #[command(flatten)]
     pub(super) args: OzmapArgs,
     /// Push once and end; `oltwatch run` pushes for as long as it runs
-    #[arg(long, required_unless_present = "approve")]
+    #[arg(long)]
     pub(super) once: bool,
     /// Also write what the brake would hold: many clients of one OLT that turn to ERROR at once. Without --once, tell a
     /// running daemon to write what it holds now; it knows within seconds
@@ -72,6 +73,8 @@ pub(super) async fn run(desk: &Desk, args: &PushArgs) -> std::result::Result<Out
                 .to_owned(),
         ));
     }
+    // Before every OLT is read twice.
+    desk.client.check().await?;
     let store = open_store(desk)?;
     let calendar = super::diff::calendar(desk)?;
     let mut stop = on_signal()?;
@@ -98,7 +101,7 @@ pub(super) async fn run(desk: &Desk, args: &PushArgs) -> std::result::Result<Out
     }
     let looks: Vec<Looked> = looked.into_iter().map(|(_, looked)| looked).collect();
     show(desk, &end, &looks)?;
-    let all = end.directory.is_some() && end.halted.is_none() && end.pending + end.unseen == 0 && end.held == 0;
+    let all = end.directory.is_some() && hopeless(&end).is_none() && end.unsettled == 0 && end.held == 0;
     match (tell_failures(&looks, false), all) {
         (Outcome::Done, true) => Ok(Outcome::Done),
         _ => Ok(Outcome::Failed),
@@ -125,15 +128,22 @@ fn approve_of_daemon(desk: &Desk, olt: Option<&str>) -> std::result::Result<Outc
         return Err(CliError::Failed("the configuration has no place at which a daemon looks for commands".to_owned()));
     };
     maintenance::approve(path, olt.clone(), Timestamp::from(SystemTime::now()))?;
-    let of = olt.map_or_else(|| "every OLT".to_owned(), |olt| olt.to_string());
-    out::print(&format!("a daemon that runs writes within seconds what its brake holds now of {of}\n"))?;
+    let olts = olt.map_or_else(|| "*".to_owned(), |olt| olt.to_string());
+    match desk.format {
+        Format::Json => print_json(&serde_json::json!({"approved": olts}))?,
+        Format::Csv => print_csv(["approved"], [[olts]])?,
+        Format::Table => {
+            let of = if olts == "*" { "every OLT" } else { olts.as_str() };
+            out::print(&format!("a daemon that runs writes within seconds what its brake holds now of {of}\n"))?;
+        }
+    }
     Ok(Outcome::Done)
 }
 
 /// Whether there is nothing left that waiting would bring.
 fn is_over(now: &PushSnapshot, olts: usize) -> bool {
     let planned = now.directory.is_some() && now.olts == olts && !now.planning && now.unnamed_boxes == 0;
-    now.halted.is_some() || (planned && now.pending + now.unseen + now.pending_powers <= now.aside)
+    planned && now.pending + now.unseen + now.pending_powers <= now.aside
 }
 
 /// Two looks at every OLT, and what they agree on.
@@ -180,6 +190,27 @@ fn agreed(thresholds: &Thresholds) -> Thresholds {
     thresholds
 }
 
+/// What did not come to its end, and why; empty when all did.
+pub(super) fn left(end: &PushSnapshot) -> String {
+    let mut text = String::new();
+    let hopeless = hopeless(end);
+    let gave_up = hopeless.is_some();
+    if let Some(why) = hopeless {
+        text.push_str(&format!("gave up: {why}\n"));
+    }
+    if end.pending > 0 {
+        let why = match &end.last_error {
+            Some(error) if !gave_up => format!(": {}", error.message),
+            _ => String::new(),
+        };
+        text.push_str(&format!("{} not written{why}\n", end.pending));
+    }
+    if end.unsettled > end.pending {
+        text.push_str(&format!("{} written, but not seen in OZmap yet\n", end.unsettled - end.pending));
+    }
+    text
+}
+
 fn show(desk: &Desk, end: &PushSnapshot, looked: &[Looked]) -> std::result::Result<(), CliError> {
     let last_error = end.last_error.as_ref().map(|error| error.message.as_str());
     match desk.format {
@@ -191,19 +222,13 @@ fn show(desk: &Desk, end: &PushSnapshot, looked: &[Looked]) -> std::result::Resu
             braked: &end.braked,
             maintained: end.maintained,
             foreign: end.foreign.contested,
-            not_written: end.pending + end.unseen,
+            not_written: end.unsettled,
             last_error,
         }),
         Format::Csv => print_csv(
             ["set_to_error", "set_to_ok", "powers", "held", "not_written"],
-            [[
-                end.written.error,
-                end.written.ok,
-                end.written.powers,
-                end.held as u64,
-                (end.pending + end.unseen) as u64,
-            ]
-            .map(|count| count.to_string())],
+            [[end.written.error, end.written.ok, end.written.powers, end.held as u64, end.unsettled as u64]
+                .map(|count| count.to_string())],
         ),
         Format::Table => {
             let mut text = format!("{} set to error, {} to ok", end.written.error, end.written.ok);
@@ -211,15 +236,7 @@ fn show(desk: &Desk, end: &PushSnapshot, looked: &[Looked]) -> std::result::Resu
                 text.push_str(&format!(", {} powers written", end.written.powers));
             }
             text.push('\n');
-            if let Some(halted) = &end.halted {
-                text.push_str(&format!("nothing is written: {}\n", halted.why));
-            }
-            if end.pending > 0 {
-                text.push_str(&format!("{} not written\n", end.pending));
-            }
-            if end.unseen > 0 {
-                text.push_str(&format!("{} written, but not seen in OZmap yet\n", end.unseen));
-            }
+            text.push_str(&left(end));
             if end.maintained > 0 {
                 text.push_str(&format!("{} held as their boxes are worked on\n", end.maintained));
             }

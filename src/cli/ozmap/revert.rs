@@ -7,7 +7,8 @@ use clap::Args;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::follow::follow;
+use super::follow::{follow, hopeless};
+use super::push::left;
 use super::{Desk, OzmapArgs, print_csv, print_json};
 use crate::cli::args::{Format, duration};
 use crate::cli::error::CliError;
@@ -16,7 +17,7 @@ use crate::cli::table::{Grid, clean, finish, text};
 use crate::cli::{Outcome, out};
 use crate::config::maintenance::parse_moment;
 use crate::model::Timestamp;
-use crate::ozmap::{IdList, Pusher, PutBack, RevertVerdict, Status, Written, put_back, written_clients};
+use crate::ozmap::{IdList, PushSnapshot, Pusher, PutBack, RevertVerdict, Status, Written, put_back, written_clients};
 use crate::store::{Store, StoreError, journal};
 
 /// `ozmap revert`.
@@ -96,15 +97,15 @@ pub(super) async fn run(desk: &Desk, args: &RevertArgs) -> Result<Outcome, CliEr
     let changes = found.iter().filter_map(|one| one.change.clone()).collect();
     let (_shutdown, ends) = watch::channel(false);
     let pusher = Pusher::spawn_to_put_back(&desk.client, &desk.ozmap, store.journal(), changes, ends);
-    let end = follow(&pusher, &mut stop, |now| now.halted.is_some() || now.pending + now.unseen <= now.aside).await;
+    let end = follow(&pusher, &mut stop, |now| now.pending + now.unseen <= now.aside).await;
     tokio::task::block_in_place(|| store.close());
-    show(desk, since, &found, Some((&end.written, end.pending + end.unseen)))?;
+    show(desk, since, &found, Some(&end))?;
     if end.written.ok + end.written.error > 0 {
         out::note(
             "note: the daemon writes again what it sees when it next runs with mode = \"write\"; with mode = \"dry-run\" it does not",
         );
     }
-    let all = end.halted.is_none() && end.pending + end.unseen == 0;
+    let all = hopeless(&end).is_none() && end.unsettled == 0;
     Ok(if all { Outcome::Done } else { Outcome::Failed })
 }
 
@@ -118,7 +119,7 @@ fn daemon_runs(error: StoreError) -> CliError {
     }
 }
 
-fn show(desk: &Desk, since: Timestamp, found: &[PutBack], end: Option<(&Written, usize)>) -> Result<(), CliError> {
+fn show(desk: &Desk, since: Timestamp, found: &[PutBack], end: Option<&PushSnapshot>) -> Result<(), CliError> {
     let word = |status: Option<Status>| status.map_or("unknown", Status::word);
     match desk.format {
         Format::Json => print_json(&Listing {
@@ -126,8 +127,8 @@ fn show(desk: &Desk, since: Timestamp, found: &[PutBack], end: Option<(&Written,
             since,
             dry_run: end.is_none(),
             clients: found,
-            written: end.map(|(written, _)| written),
-            not_written: end.map(|(_, left)| left),
+            written: end.map(|end| &end.written),
+            not_written: end.map(|end| end.unsettled),
         }),
         Format::Csv => print_csv(
             ["client_id", "before", "wrote", "shows", "writes", "first", "verdict", "reason"],
@@ -144,6 +145,7 @@ fn show(desk: &Desk, since: Timestamp, found: &[PutBack], end: Option<(&Written,
                 ]
             }),
         ),
+        Format::Table if found.is_empty() => out::print(&format!("nothing was written since {since}\n")),
         Format::Table => {
             let mut grid = Grid::new(vec![
                 text("CLIENT"),
@@ -169,12 +171,15 @@ fn show(desk: &Desk, since: Timestamp, found: &[PutBack], end: Option<(&Written,
             let others = found.len() - wanted - changed;
             lines.push_str(&match end {
                 None => format!("{wanted} would be put back"),
-                Some((written, 0)) => format!("{} put back", written.ok + written.error),
-                Some((written, left)) => format!("{} put back, {left} not", written.ok + written.error),
+                Some(end) if end.unsettled == 0 => format!("{} put back", end.written.ok + end.written.error),
+                Some(end) => format!("{} put back, {} not", end.written.ok + end.written.error, end.unsettled),
             });
             lines.push_str(&format!(
                 "; {changed} left as others changed them since, {others} need nothing or cannot be\n"
             ));
+            if let Some(end) = end {
+                lines.push_str(&left(end));
+            }
             out::print(&finish(&lines, desk.paper))
         }
     }

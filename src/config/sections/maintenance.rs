@@ -10,14 +10,23 @@ use crate::config::{AddressMatch, Pattern};
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 200;
 
-/// The sections, in the file's order; mistakes are noted. One that fits none of these OLTs earns a warning.
+/// The sections, in the file's order; mistakes are noted. One that fits none of these OLTs, and one of a box without `[ozmap]`, earns
+/// a warning.
 pub(in crate::config) fn maintenance(root: &Section<'_>, olts: &[Olt]) -> Vec<Maintenance> {
-    root.sections("maintenance", &MAINTENANCE).iter().filter_map(|section| one(section, olts)).collect()
+    // A wrong `[ozmap]` is told anyway.
+    let has_ozmap = root.at("ozmap").is_some();
+    root.sections("maintenance", &MAINTENANCE).iter().filter_map(|section| one(section, olts, has_ozmap)).collect()
 }
 
-fn one(section: &Section<'_>, olts: &[Olt]) -> Option<Maintenance> {
+fn one(section: &Section<'_>, olts: &[Olt], has_ozmap: bool) -> Option<Maintenance> {
     let (place, boxes) = match section.at("box") {
-        Some(_) => (AddressMatch { olt: None, pon: None }, Some(boxes(section)?)),
+        Some(at) => {
+            if !has_ozmap {
+                let text = "maintenance.box: without [ozmap] nothing is known of boxes, so it has no effect";
+                section.reader.warn(&at, text);
+            }
+            (AddressMatch { olt: None, pon: None }, Some(boxes(section)?))
+        }
         None => (place_of(section, olts), None),
     };
     section.require("reason", "why, for those who see it");

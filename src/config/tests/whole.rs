@@ -234,6 +234,18 @@ fn mistakes_in_windows_of_the_olt_and_own_classes_are_told() {
 }
 
 #[test]
+fn work_on_a_box_without_ozmap_has_no_effect_and_is_told() {
+    let text = "[[maintenance]]\nbox = 'CTO 1'\nweekly = 'daily 01:00-02:00'\nreason = 'x'\n";
+    let config = parse(&with(text)).unwrap();
+    assert!(has_warning(&config, "maintenance.box: without [ozmap]"), "{:?}", config.warnings);
+    let ozmap = "[ozmap]\nurl = 'https://a.example'\ntoken_env = 'OLT_COMMUNITY'\n";
+    let environment = [("OLT_COMMUNITY", "a-key")];
+    let config =
+        parse_in(&with(&format!("{ozmap}{text}")), std::path::Path::new("/nonexistent"), &environment).unwrap();
+    assert!(!has_warning(&config, "maintenance.box"), "{:?}", config.warnings);
+}
+
+#[test]
 fn maintenance_is_once_or_every_week() {
     let config = parse(&with(
         "[[maintenance]]\nolt = 'a'\npon = '0/3/*'\nfrom = '2026-12-01T02:00:00-03:00'\nuntil = '2026-12-01T05:00Z'\n\

@@ -7,6 +7,7 @@ mod deltas;
 mod gated;
 mod journaled;
 mod restarts;
+mod urgency;
 
 use super::*;
 use crate::model::{Dbm, SweepKind, Verdict};
@@ -16,6 +17,7 @@ use crate::ozmap::desired::Wish;
 use crate::ozmap::fake::{Fake, Reply, World, client_id, house, property_id, quick, reply};
 use crate::ozmap::limit::Timing;
 use crate::ozmap::matching::testing::onu;
+use crate::ozmap::snapshot::LISTED;
 
 fn houses(count: usize) -> Vec<Value> {
     (0..count).map(house).collect()

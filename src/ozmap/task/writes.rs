@@ -260,7 +260,7 @@ impl Task {
             Remedy::SkipItem => {}
             Remedy::StopWriting => self.halt(error),
             // The gate is closed for that long.
-            Remedy::RetryAfter(_) => {}
+            Remedy::RetryAfter(_) => self.streak += 1,
             Remedy::HostDown | Remedy::FixSetup => {
                 self.streak += 1;
                 self.rest_until = now + timing.backoff(self.streak);

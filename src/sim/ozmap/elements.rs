@@ -1,8 +1,11 @@
 //! Everything that is listed beside clients: places, cables, fibres, joints, head end, projects, kinds, marks. One
 //! definition of a row serves filters, sorting and rendering: the keys that it has, and the field of each.
 
+mod keys;
+
 use serde_json::{Map, Value, json};
 
+use self::keys::{CABLE, CABLE_TYPE, JOINT, OLT, PENDENCY_TYPE, PLACE, PON, PROJECT, SHELF, SLOT, STRAND};
 use super::fields::{Field, FieldKind, House, Row};
 use super::marks::Mark;
 use super::model::{BoxType, IdKind, ObjectId, Project};
@@ -39,117 +42,6 @@ pub(super) struct PendencyType {
     pub(super) name: &'static str,
     pub(super) color: &'static str,
 }
-
-const PLACE: &[&str] = &[
-    "name",
-    "kind",
-    "coords",
-    "lat",
-    "lng",
-    "boxType",
-    "hierarchyLevel",
-    "project",
-    "pole",
-    "cables",
-    "implanted",
-    "certified",
-    "draft",
-    "tags",
-    "observation",
-];
-const CABLE: &[&str] = &[
-    "kind",
-    "name",
-    "boxA",
-    "boxB",
-    "poles",
-    "fiberNumber",
-    "looseNumber",
-    "length",
-    "ground_length",
-    "altitude_length",
-    "loss",
-    "implanted",
-    "cableType",
-    "hierarchyLevel",
-    "project",
-    "tags",
-    "orientationA",
-    "orientationB",
-    "ducts",
-];
-const STRAND: &[&str] = &["kind", "name", "parent", "connectors", "fiberNumber", "isDrop", "project", "observation"];
-const JOINT: &[&str] = &[
-    "kind",
-    "name",
-    "parent",
-    "project",
-    "connectables",
-    "attenuation",
-    "implanted",
-    "isDrop",
-    "label",
-    "ratio",
-    "isBalanced",
-    "ports",
-    "currentPower",
-    "installPower",
-    "splitterType",
-    "tray_number",
-    "port_labels",
-    "tray_labels",
-    "input_label",
-    "output_label",
-    "dioType",
-    "fusionType",
-    "connectorType",
-];
-const SHELF: &[&str] = &["kind", "name", "parent", "project", "label", "attenuation", "connectables", "implanted"];
-const OLT: &[&str] = &[
-    "kind",
-    "name",
-    "label",
-    "parent",
-    "project",
-    "shelf",
-    "oltType",
-    "ip",
-    "port",
-    "user",
-    "password",
-    "snmp",
-    "attenuation",
-    "connectables",
-    "implanted",
-];
-const SLOT: &[&str] = &[
-    "kind",
-    "name",
-    "label",
-    "index",
-    "parent",
-    "project",
-    "starting_pon_number",
-    "attenuation",
-    "connectables",
-    "implanted",
-];
-const PON: &[&str] = &[
-    "kind",
-    "name",
-    "label",
-    "index",
-    "parent",
-    "project",
-    "potency",
-    "maximumClients",
-    "attenuation",
-    "connectables",
-    "implanted",
-];
-const PROJECT: &[&str] = &["name", "parents", "defaultPonPotency", "drop", "lat", "lng", "hasLogo"];
-const CABLE_TYPE: &[&str] = &["code", "description", "base_loss", "fiberNumber", "looseNumber", "default_level"];
-const PENDENCY_TYPE: &[&str] = &["name", "color", "description"];
 
 fn id(value: Option<ObjectId>) -> Field<'static> {
     value.map_or(Field::Null, Field::Id)

@@ -92,6 +92,8 @@ mod filter_tests;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
+mod http_write_tests;
+#[cfg(test)]
 mod plant_tests;
 #[cfg(test)]
 mod testing;

@@ -109,3 +109,74 @@ async fn without_delta_read_only_the_whole_is_read() {
     rig.pusher.stop().await;
     assert_eq!(fake.world(|world| world.lines("GET /properties").len() - whole_reads(world)), 0);
 }
+
+#[tokio::test]
+async fn a_read_of_changes_that_fails_holds_up_nothing_and_is_tried_again() {
+    let fake = Fake::start(dated(4)).await;
+    let rig = often(&fake);
+    rig.until("the directory is there", |snapshot| snapshot.directory.is_some()).await;
+    fake.world(|world| world.always.push(("GET /properties".to_owned(), reply(500))));
+    let failed = |s: &PushSnapshot| s.last_error.as_ref().is_some_and(|error| error.message.contains("GET"));
+    rig.until("one has failed", failed).await;
+    rig.pusher.submit(wishes("a", true, [(0, Verdict::Error), (1, Verdict::Ok)]));
+    let snapshot = rig.until("it is written all the same", |snapshot| snapshot.written.error == 1).await;
+    let directory = snapshot.directory.as_ref().unwrap();
+    assert_eq!((directory.deltas, directory.clients, snapshot.failures), (true, 4, 0));
+    fake.world(|world| {
+        world.always.clear();
+        world.rows[1]["client"]["status"] = json!(1);
+        world.rows[1] = at(world.rows[1].clone(), 600);
+    });
+    rig.until("the change comes in", |snapshot| snapshot.written.ok == 1).await;
+    assert_eq!(fake.world(|world| whole_reads(world)), 1);
+    rig.pusher.stop().await;
+}
+
+#[tokio::test]
+async fn after_too_many_changes_the_whole_is_read_once_and_not_again_and_again() {
+    let fake = Fake::start(dated(30)).await;
+    let rig = often(&fake);
+    rig.until("the directory is there", |snapshot| snapshot.directory.is_some()).await;
+    // From here on a page holds one row: thirty are more than reads of changes are for.
+    fake.world(|world| {
+        world.page_cap = Some(1);
+        world.rows = (0..30).map(|n| at(house(n), 600)).collect();
+    });
+    fake.until("the whole is read again", |world| whole_reads(world) == 1 + 30).await;
+    let of_changes = |world: &World| world.lines("GET /properties").len() - whole_reads(world);
+    let so_far = fake.world(|world| of_changes(world));
+    // The same rows come once more, as each read begins somewhat earlier.
+    fake.until("changes are read once more", |world| of_changes(world) > so_far + 20).await;
+    rig.until("nothing is on its way", |snapshot| snapshot.limits.reads_in_flight == 0).await;
+    let so_far = fake.world(|world| of_changes(world));
+    tokio::time::sleep(OFTEN * 10).await;
+    assert_eq!(fake.world(|world| (whole_reads(world), of_changes(world))), (31, so_far));
+    assert!(rig.pusher.snapshot().directory.as_ref().is_some_and(|directory| directory.deltas));
+    rig.pusher.stop().await;
+}
+
+#[tokio::test]
+async fn reads_of_changes_that_miss_some_end() {
+    let mut rows = dated(4);
+    rows[0] = at(rows[0].clone(), 1800);
+    let fake = Fake::start(rows).await;
+    let rig = start(&fake, |config| (config.delta_read, config.full_read) = (OFTEN, Duration::from_millis(400)));
+    rig.pusher.submit(wishes("a", true, [(3, Verdict::Error)]));
+    rig.until("it is written", |snapshot| snapshot.written.error == 1).await;
+    heard(&rig).await;
+    // Changes that carry a time of long before the newest: no read of changes asks for them.
+    let off = |s: &PushSnapshot| s.directory.as_ref().is_some_and(|directory| !directory.deltas);
+    let mut second = 600;
+    while !off(&rig.pusher.snapshot()) {
+        second += 1;
+        assert!(second < 700, "they are still on");
+        let reads = fake.world(|world| {
+            world.rows[3]["client"]["status"] = json!(0);
+            world.rows[3] = at(world.rows[3].clone(), second);
+            whole_reads(world)
+        });
+        fake.until("the whole is read", |world| whole_reads(world) > reads + 1).await;
+    }
+    rig.until("the change came with the whole", |snapshot| snapshot.written.error >= 2).await;
+    rig.pusher.stop().await;
+}

@@ -1,0 +1,115 @@
+//! The keys that a row of each collection has, beside those that all have.
+
+pub(super) const PLACE: &[&str] = &[
+    "name",
+    "kind",
+    "coords",
+    "lat",
+    "lng",
+    "boxType",
+    "hierarchyLevel",
+    "project",
+    "pole",
+    "cables",
+    "implanted",
+    "certified",
+    "draft",
+    "tags",
+    "observation",
+];
+pub(super) const CABLE: &[&str] = &[
+    "kind",
+    "name",
+    "boxA",
+    "boxB",
+    "poles",
+    "fiberNumber",
+    "looseNumber",
+    "length",
+    "ground_length",
+    "altitude_length",
+    "loss",
+    "implanted",
+    "cableType",
+    "hierarchyLevel",
+    "project",
+    "tags",
+    "orientationA",
+    "orientationB",
+    "ducts",
+];
+pub(super) const STRAND: &[&str] =
+    &["kind", "name", "parent", "connectors", "fiberNumber", "isDrop", "project", "observation"];
+pub(super) const JOINT: &[&str] = &[
+    "kind",
+    "name",
+    "parent",
+    "project",
+    "connectables",
+    "attenuation",
+    "implanted",
+    "isDrop",
+    "label",
+    "ratio",
+    "isBalanced",
+    "ports",
+    "currentPower",
+    "installPower",
+    "splitterType",
+    "tray_number",
+    "port_labels",
+    "tray_labels",
+    "input_label",
+    "output_label",
+    "dioType",
+    "fusionType",
+    "connectorType",
+];
+pub(super) const SHELF: &[&str] =
+    &["kind", "name", "parent", "project", "label", "attenuation", "connectables", "implanted"];
+pub(super) const OLT: &[&str] = &[
+    "kind",
+    "name",
+    "label",
+    "parent",
+    "project",
+    "shelf",
+    "oltType",
+    "ip",
+    "port",
+    "user",
+    "password",
+    "snmp",
+    "attenuation",
+    "connectables",
+    "implanted",
+];
+pub(super) const SLOT: &[&str] = &[
+    "kind",
+    "name",
+    "label",
+    "index",
+    "parent",
+    "project",
+    "starting_pon_number",
+    "attenuation",
+    "connectables",
+    "implanted",
+];
+pub(super) const PON: &[&str] = &[
+    "kind",
+    "name",
+    "label",
+    "index",
+    "parent",
+    "project",
+    "potency",
+    "maximumClients",
+    "attenuation",
+    "connectables",
+    "implanted",
+];
+pub(super) const PROJECT: &[&str] = &["name", "parents", "defaultPonPotency", "drop", "lat", "lng", "hasLogo"];
+pub(super) const CABLE_TYPE: &[&str] =
+    &["code", "description", "base_loss", "fiberNumber", "looseNumber", "default_level"];
+pub(super) const PENDENCY_TYPE: &[&str] = &["name", "color", "description"];
