@@ -249,8 +249,9 @@ impl Task {
                 self.before = Some(Before { directory: older, written, recalled, unsure: BTreeSet::new(), only: None });
             }
         }
+        let unsure = self.unsure_since(began);
         if let Some(before) = &mut self.before {
-            before.unsure.extend(self.ledger.unseen().keys());
+            before.unsure.extend(unsure);
         }
         self.shelving.keep(&directory);
         self.read_failures = 0;
@@ -286,7 +287,7 @@ impl Task {
             return;
         }
         tracing::debug!(clients = touched.len(), "changes in OZmap were read");
-        let written = self.shown.clone();
+        let (written, unsure) = (self.shown.clone(), self.unsure_since(began));
         let before = self.before.get_or_insert_with(|| Before {
             directory: Some(older),
             written,
@@ -294,7 +295,7 @@ impl Task {
             unsure: BTreeSet::new(),
             only: Some(BTreeSet::new()),
         });
-        before.unsure.extend(self.ledger.unseen().keys());
+        before.unsure.extend(unsure);
         if let Some(only) = &mut before.only {
             only.extend(&touched);
         }
@@ -309,6 +310,16 @@ impl Task {
         }
         self.settle_sent_before(began, &directory, |client| touched.contains(&client));
         self.dirty = true;
+    }
+
+    /// Of these a read that began then does not tell whether others changed them: what came of a write of ours is not known, or we
+    /// wrote while it was under way, and it may show them as they were before.
+    fn unsure_since(&self, began: Duration) -> Vec<ClientId> {
+        let meanwhile = self.shown_at.iter().filter_map(|(item, at)| match item {
+            Item::Client(client) if *at >= began => Some(*client),
+            _ => None,
+        });
+        self.ledger.unseen().keys().copied().chain(meanwhile).collect()
     }
 
     /// Whatever was sent before the read began is seen now.

@@ -309,6 +309,7 @@ async fn a_read_that_was_under_way_does_not_undo_what_was_written_meanwhile() {
     rig.until("it is written", |snapshot| snapshot.written.error == 1).await;
     fake.until("a third read began", |world| world.lines("GET /properties").len() >= 4).await;
     rig.pusher.stop().await;
+    assert_eq!(rig.pusher.snapshot().foreign.flips, 0, "the page of before our write is nobody else's change");
     assert_eq!(fake.world(|world| writes(world).len()), 1);
 }
 
