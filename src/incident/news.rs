@@ -1,15 +1,15 @@
-//! What a judge's transitions mean for incidents.
+//! What a judge says, as far as incidents are concerned.
 
-use super::incidents::Word;
-use crate::incident::News;
-use crate::model::{OltId, OnuKey, PonId, Timestamp};
-use crate::signal::{Change, Judge, Part, Side, Transition};
+use super::look::{Look, News, Seen, Sighting};
+use crate::model::{OnuKey, PonId, Timestamp, Truth};
+use crate::signal::{Change, Held, Judge, Part, Side, Transition};
 
-/// The words for these transitions, in their order.
-pub(super) fn words_of(told: &[Transition], judge: &Judge) -> Vec<Word> {
-    let mut words = Vec::new();
+/// What these transitions of an OLT's judge mean, in their order.
+#[must_use]
+pub fn news_of(told: &[Transition], judge: &Judge) -> Vec<(News, Timestamp)> {
+    let mut all = Vec::new();
     for transition in told {
-        let mut say = |news: News| words.push(Word::News(transition.olt.clone(), news, transition.at));
+        let mut say = |news: News| all.push((news, transition.at));
         match (&transition.what, &transition.onu) {
             (Change::Unreachable, _) => say(News::Unreachable),
             (Change::Answering, _) => say(News::Answering),
@@ -42,17 +42,43 @@ pub(super) fn words_of(told: &[Transition], judge: &Judge) -> Vec<Word> {
             _ => {}
         }
     }
-    words
+    all
 }
 
-/// That an OLT cannot be read, said by one who has no judge yet.
-pub(super) fn unreachable(olt: &OltId, at: Timestamp) -> Word {
-    Word::News(olt.clone(), News::Unreachable, at)
+/// What a judge knows that was given its memory back: whether it believes its OLT's levels, who goes up and down all the time, whose level fell.
+#[must_use]
+pub fn news_of_recalled(judge: &Judge) -> Vec<News> {
+    let mut all = vec![match judge.suspect() {
+        Some(reason) => News::Suspect(reason.to_string().into()),
+        None => News::Trusted,
+    }];
+    for (key, held) in judge.held() {
+        if held.is_flapping() {
+            all.push(News::Flapping(key.clone(), true));
+        }
+        let fell = held.lost(Side::Onu).thousandths();
+        if fell > 0 {
+            all.push(News::Fell(key.clone(), Some(fell)));
+        }
+    }
+    all
 }
 
-/// That it can.
-pub(super) fn answering(olt: &OltId, at: Timestamp) -> Word {
-    Word::News(olt.clone(), News::Answering, at)
+/// Who was up, as a judge knows that was given its memory back, when its OLT was last read at `read_at`.
+#[must_use]
+pub fn look_of_recalled(judge: &Judge, read_at: Timestamp) -> Look {
+    let was_up = |(_, held): &(&OnuKey, &Held)| held.truth_before() == Some(Truth::Up);
+    let sighting = |(key, held): (&OnuKey, &Held)| Sighting {
+        key: key.clone(),
+        pon: held.pon(),
+        onu: held.onu(),
+        serial: held.serial().cloned(),
+        seen: Seen::Up,
+        rx: None,
+        distance: None,
+    };
+    let onus = judge.held().filter(was_up).map(sighting).collect();
+    Look { olt: judge.olt().clone(), started: read_at, elapsed: std::time::Duration::ZERO, onus, pons: Vec::new() }
 }
 
 /// Whose levels moved: an ONU's own, or those of all on a PON.
