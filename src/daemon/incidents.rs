@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  judge tasks ──Word──(256, waits)──► incident task ──IncidentView (watch, newest)──► Board ──► http
+//!  Archive: what was kept ───────────►     │  └──what is to be kept (newest of each)──► Archive ──► store
 //!  Pusher ──PushSnapshot: whose──────►     │  │
 //!  importer ──Plant (watch)──────────►     │  └──Explanations (watch, newest per OLT)──► judge tasks
 //!                                          └──Hint, within the OLT's budget──► PollTask
@@ -9,28 +10,29 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 
+use super::archive::Archive;
 use super::door::Door;
-use crate::incident::{Change, Incident, Kind, Look, News, Owner, Settings, State, Step, Tracker, Wanted};
+use super::maintenance::ClosedIncident;
+use crate::incident::{
+    Change, Closing, Explanations, Incident, IncidentId, Look, News, Owner, Settings, State, Step, Tracker, Wanted,
+    explanations,
+};
 use crate::model::{OltId, OnuKey, Timestamp};
 use crate::ozmap::{Owners, PlantSnapshot, PushSnapshot};
+use crate::plant::Plant;
 use crate::poll::Hint;
-use crate::signal::Explained;
+use crate::record::{Owned, Recorder};
 
 /// Words that wait; then judges wait, and with them polling.
 pub(super) const WORDS: usize = 256;
 /// How often what was heard is thought over.
 const THINK_EVERY: Duration = Duration::from_millis(500);
 /// Incidents that are over and still shown.
-const REMEMBERED: usize = 500;
-/// The least chance by which a cut decides what clients show: below it, each loss has to count by itself.
-const SURE_OF_CUT: f64 = 0.9;
-/// The same for an outage, which makes nobody red.
-const SURE_OF_OUTAGE: f64 = 0.5;
-
+const REMEMBERED: u32 = 500;
 /// What a judge tells.
 #[derive(Debug)]
 pub(super) enum Word {
@@ -38,10 +40,11 @@ pub(super) enum Word {
     Look(Look),
     /// What became of an OLT, or of one of its ONUs.
     News(OltId, News, Timestamp),
+    /// Who was up in the last look before a restart.
+    Before(Look),
+    /// What a person said that an incident was.
+    Close(ClosedIncident),
 }
-
-/// What is explained of one OLT's losses, sorted by key: how, and by which incident.
-pub(super) type Explanations = Vec<(OnuKey, Explained, Arc<str>)>;
 
 /// All incidents at a moment.
 #[derive(Debug, Clone, Default)]
@@ -69,38 +72,160 @@ pub(super) struct IncidentTask {
     pub(super) door: Door,
     pub(super) explained: BTreeMap<OltId, watch::Sender<Arc<Explanations>>>,
     pub(super) publish: watch::Sender<Arc<IncidentView>>,
-    pub(super) settings: Settings,
+    pub(super) desk: Desk,
+    pub(super) notes: Notes,
+}
+
+/// What a recording is to have of what incidents are explained by.
+pub(super) struct Notes {
+    recorder: Option<Recorder>,
+    /// A plant that is not noted yet, and when one may be again: one that is being read changes all the time.
+    plant: Option<Arc<Plant>>,
+    next_plant: Instant,
+    pause: Duration,
+}
+
+/// The shortest and the longest time between two plants in a recording.
+const PLANT_PAUSES: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(3600)];
+
+impl Notes {
+    pub(super) fn new(recorder: Option<Recorder>) -> Self {
+        let [pause, _] = PLANT_PAUSES;
+        Self { recorder, plant: None, next_plant: Instant::now(), pause }
+    }
+
+    fn begin(&self, tracker: &Tracker) {
+        if let Some(recorder) = &self.recorder {
+            recorder.incidents(now(), tracker.settings().settle, tracker.gasps());
+        }
+    }
+
+    fn plant(&mut self, plant: &Arc<Plant>) {
+        if self.recorder.is_some() {
+            self.plant = Some(plant.clone());
+        }
+    }
+
+    fn owners<'a>(&self, olts: impl Iterator<Item = &'a OltId>, owners: &Owners, before: &Owners) {
+        let Some(recorder) = &self.recorder else { return };
+        for olt in olts.filter(|olt| owners.of_olt(olt) != before.of_olt(olt)) {
+            let owned =
+                |(key, owner): &(OnuKey, crate::ozmap::Owner)| Owned { key: key.clone(), owner: owner_of(owner) };
+            recorder.owners(olt, now(), owners.of_olt(olt).iter().map(owned).collect());
+        }
+    }
+
+    fn note_plant(&mut self) {
+        if self.plant.is_none() || Instant::now() < self.next_plant {
+            return;
+        }
+        if let (Some(recorder), Some(plant)) = (&self.recorder, self.plant.take()) {
+            recorder.plant(now(), &plant);
+            let [_, longest] = PLANT_PAUSES;
+            self.next_plant = Instant::now() + self.pause;
+            self.pause = (self.pause * 2).min(longest);
+        }
+    }
+}
+
+fn owner_of(owner: &crate::ozmap::Owner) -> Owner {
+    Owner { client: owner.client, code: owner.code.clone(), place: owner.box_id }
 }
 
 /// What it owns.
-struct Desk {
+pub(super) struct Desk {
     tracker: Tracker,
     view: IncidentView,
     owners: Arc<Owners>,
+    /// What outlives the process; `None` without a store.
+    archive: Option<Archive>,
+}
+
+impl Desk {
+    /// Begins with what was kept, if anything was. Reads the store, which blocks.
+    pub(super) fn new(settings: Settings, mut archive: Option<Archive>, now: Timestamp) -> Self {
+        let mut tracker = Tracker::new(settings);
+        let cleared =
+            archive.as_mut().map_or_else(VecDeque::new, |archive| archive.recall(&mut tracker, REMEMBERED, now));
+        let open = tracker.incidents().map(|incident| Arc::new(incident.clone())).collect();
+        Self { tracker, view: IncidentView { open, cleared, opened: 0 }, owners: Arc::default(), archive }
+    }
+
+    /// What it shows.
+    pub(super) fn view(&self) -> Arc<IncidentView> {
+        Arc::new(self.view.clone())
+    }
+}
+
+impl Desk {
+    /// True when others see it at once.
+    fn hear(&mut self, word: &Word) -> bool {
+        match word {
+            Word::Close(ClosedIncident { id, closing }) => return self.close(*id, closing),
+            Word::Look(look) => self.tracker.take(look),
+            Word::News(olt, news, at) => self.tracker.tell(olt, news, *at),
+            Word::Before(look) => self.tracker.recall_look(look, now()),
+        }
+        false
+    }
+
+    /// Keeps a person's word on an incident; one that is not over ends with it. True when it is one that is over and shown.
+    fn close(&mut self, id: IncidentId, closing: &Closing) -> bool {
+        let shown = self.view.open.iter().chain(&self.view.cleared).find(|incident| incident.id == id);
+        if shown.is_some_and(|incident| incident.closing.as_deref() == Some(closing)) {
+            return false;
+        }
+        tracing::info!(%id, cause = closing.cause.word(), at = closing.at, "a person says what an incident was");
+        if let Some(archive) = &self.archive {
+            archive.close(id, closing);
+        }
+        if self.tracker.close(id, closing.clone(), now()) {
+            return false;
+        }
+        let over = self.view.cleared.iter_mut().find(|incident| incident.id == id);
+        over.is_some_and(|incident| {
+            Arc::make_mut(incident).closing = Some(Arc::new(closing.clone()));
+            true
+        })
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
 }
 
 impl IncidentTask {
     /// Listens until nobody speaks any more.
     pub(super) async fn run(mut self) {
-        let mut desk =
-            Desk { tracker: Tracker::new(self.settings), view: IncidentView::default(), owners: Arc::default() };
+        // What was kept explains losses from the start.
+        self.explain();
+        self.notes.begin(&self.desk.tracker);
         let mut think = tokio::time::interval(THINK_EVERY);
         think.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 word = self.words.recv() => match word {
-                    Some(Word::Look(look)) => desk.tracker.take(&look),
-                    Some(Word::News(olt, news, at)) => desk.tracker.tell(&olt, &news, at),
-                    None => return,
+                    Some(word) => if self.desk.hear(&word) {
+                        self.publish.send_replace(self.desk.view());
+                    },
+                    None => break,
                 },
-                _ = think.tick() => self.think(&mut desk),
+                _ = think.tick() => self.think(),
             }
+        }
+        if let Some(archive) = &mut self.desk.archive {
+            archive.end(&self.desk.tracker);
         }
     }
 
-    fn think(&mut self, desk: &mut Desk) {
-        self.learn(desk);
-        let outcome = desk.tracker.advance(Timestamp::from(SystemTime::now()));
+    fn think(&mut self) {
+        self.learn();
+        self.notes.note_plant();
+        let desk = &mut self.desk;
+        let outcome = desk.tracker.advance(now());
+        if let Some(archive) = &mut desk.archive {
+            archive.keep(&desk.tracker, &outcome.changes);
+        }
         for wanted in outcome.wanted {
             self.ask(wanted);
         }
@@ -110,24 +235,28 @@ impl IncidentTask {
         for change in &outcome.changes {
             tell(change);
         }
-        self.explain(desk);
+        self.explain();
+        let desk = &mut self.desk;
         let over = outcome.changes.iter().filter(|change| change.step == Step::Cleared);
         for change in over {
             desk.view.cleared.push_front(change.incident.clone());
         }
-        desk.view.cleared.truncate(REMEMBERED);
+        desk.view.cleared.truncate(REMEMBERED as usize);
         desk.view.opened += outcome.changes.iter().filter(|change| change.step == Step::Opened).count() as u64;
         // What did not change keeps its snapshot.
         let mut newest: BTreeMap<_, _> = desk.view.open.drain(..).map(|incident| (incident.id, incident)).collect();
         newest.extend(outcome.changes.into_iter().map(|change| (change.incident.id, change.incident)));
         desk.view.open = newest.into_values().filter(|incident| incident.state != State::Cleared).collect();
-        self.publish.send_replace(Arc::new(desk.view.clone()));
+        self.publish.send_replace(desk.view());
     }
 
     /// Takes over whose ONUs are, and the plant, when they are others.
-    fn learn(&mut self, desk: &mut Desk) {
+    fn learn(&mut self) {
+        let desk = &mut self.desk;
         if let Some(plant) = self.plant.as_mut().filter(|plant| plant.has_changed().unwrap_or(false)) {
-            desk.tracker.set_plant(plant.borrow_and_update().plant.clone());
+            let plant = plant.borrow_and_update().plant.clone();
+            self.notes.plant(&plant);
+            desk.tracker.set_plant(plant);
         }
         let Some(push) = &mut self.push else { return };
         if !push.has_changed().unwrap_or(false) {
@@ -138,11 +267,10 @@ impl IncidentTask {
             return;
         }
         for olt in self.explained.keys() {
-            let owner = |(key, owner): &(OnuKey, crate::ozmap::Owner)| {
-                (key.clone(), Owner { client: owner.client, code: owner.code.clone(), place: owner.box_id })
-            };
+            let owner = |(key, owner): &(OnuKey, crate::ozmap::Owner)| (key.clone(), owner_of(owner));
             desk.tracker.set_owners(olt, owners.of_olt(olt).iter().map(owner));
         }
+        self.notes.owners(self.explained.keys(), &owners, &desk.owners);
         desk.owners = owners;
     }
 
@@ -156,23 +284,10 @@ impl IncidentTask {
     }
 
     /// Tells every judge what incidents say of its losses.
-    fn explain(&self, desk: &Desk) {
-        let mut by_olt: BTreeMap<&OltId, Explanations> = BTreeMap::new();
-        for incident in desk.tracker.incidents().filter(|incident| incident.state != State::Cleared) {
-            let explained = match incident.kind {
-                Kind::Cut if incident.confidence >= SURE_OF_CUT && incident.place.is_some() => Explained::Cut,
-                Kind::Power if incident.confidence >= SURE_OF_OUTAGE => Explained::Outage,
-                _ => continue,
-            };
-            let id: Arc<str> = Arc::from(incident.id.to_string());
-            for member in incident.onus.iter().filter(|member| !member.is_up) {
-                by_olt.entry(&member.olt).or_default().push((member.key.clone(), explained, id.clone()));
-            }
-        }
+    fn explain(&self) {
+        let mut by_olt = explanations(self.desk.tracker.incidents());
         for (olt, sender) in &self.explained {
-            let mut explanations = by_olt.remove(olt).unwrap_or_default();
-            explanations.sort_by(|(one, ..), (other, ..)| one.cmp(other));
-            explanations.dedup_by(|(later, ..), (first, ..)| later == first);
+            let explanations = by_olt.remove(olt).unwrap_or_default();
             sender.send_if_modified(|old| {
                 let differs = **old != explanations;
                 if differs {

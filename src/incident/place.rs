@@ -1,6 +1,6 @@
 //! Where a fault lies, in elements that an operator knows.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::hypothesis::Where;
 use super::network::Network;
@@ -20,7 +20,7 @@ pub struct NamedElement {
 }
 
 /// A place: an element, and the stretch that it lies on between two places with names.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     /// The likeliest element.
     pub element: NamedElement,
@@ -40,24 +40,28 @@ impl Place {
     }
 }
 
-const fn word(kind: ElementKind) -> &'static str {
-    match kind {
-        ElementKind::Olt => "olt",
-        ElementKind::Slot => "slot",
-        ElementKind::Pon => "pon",
-        ElementKind::Place => "box",
-        ElementKind::Cable => "cable",
-        ElementKind::Drop => "drop",
-        ElementKind::Fiber => "fiber",
-        ElementKind::Splitter => "splitter",
-        ElementKind::Joint => "joint",
+/// The word for several boxes.
+const AREA: &str = "area";
+
+impl<'de> Deserialize<'de> for NamedElement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Read {
+            kind: String,
+            id: Option<ElementId>,
+            name: Option<String>,
+        }
+        let Read { kind, id, name } = Read::deserialize(deserializer)?;
+        let mut words = ElementKind::ALL.into_iter().map(ElementKind::word).chain([AREA]);
+        let kind = words.find(|word| *word == kind);
+        Ok(Self { kind: kind.ok_or_else(|| serde::de::Error::custom("expected a kind of element"))?, id, name })
     }
 }
 
 /// An element's name for people.
 pub(super) fn named(plant: &Plant, element: ElementIx) -> Option<NamedElement> {
     let element = plant.element(element)?;
-    Some(NamedElement { kind: word(element.kind), id: element.id, name: element.name.map(str::to_owned) })
+    Some(NamedElement { kind: element.kind.word(), id: element.id, name: element.name.map(str::to_owned) })
 }
 
 /// The element that people would look at for a fault of a node: the cable of a fibre, the box of a joint.
@@ -131,7 +135,7 @@ pub(super) fn other(network: &Network, terrain: &Terrain, at: &Where) -> Option<
             let names: Vec<String> = boxes.iter().take(3).filter_map(|one| named(plant, *one)?.name).collect();
             let more = if boxes.len() > 3 { format!(" and {} more", boxes.len() - 3) } else { String::new() };
             let mut place =
-                Place::of(NamedElement { kind: "area", id: None, name: Some(format!("{}{more}", names.join(", "))) });
+                Place::of(NamedElement { kind: AREA, id: None, name: Some(format!("{}{more}", names.join(", "))) });
             place.coords = middle(&boxes.iter().filter_map(|one| plant.coords(*one)).collect::<Vec<_>>());
             Some(place)
         }
