@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  judge tasks ──Word──(256, waits)──► incident task ──IncidentView (watch, newest)──► Board ──► http
-//!  Pusher ──PushSnapshot: whose──────►     │  │
+//!  Pusher ──PushSnapshot: whose──────►     │  ├──Change──► Feed, for all who follow
 //!  importer ──Plant (watch)──────────►     │  └──Explanations (watch, newest per OLT)──► judge tasks
 //!                                          └──Hint, within the OLT's budget──► PollTask
 //! ```
@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 
 use super::door::Door;
+use super::feed::{Feed, What};
 use crate::incident::{Change, Incident, Kind, Look, News, Owner, Settings, State, Step, Tracker, Wanted};
 use crate::model::{OltId, OnuKey, Timestamp};
 use crate::ozmap::{Owners, PlantSnapshot, PushSnapshot};
@@ -69,6 +70,7 @@ pub(super) struct IncidentTask {
     pub(super) door: Door,
     pub(super) explained: BTreeMap<OltId, watch::Sender<Arc<Explanations>>>,
     pub(super) publish: watch::Sender<Arc<IncidentView>>,
+    pub(super) feed: Feed,
     pub(super) settings: Settings,
 }
 
@@ -111,6 +113,7 @@ impl IncidentTask {
             tell(change);
         }
         self.explain(desk);
+        let told = outcome.changes.clone();
         let over = outcome.changes.iter().filter(|change| change.step == Step::Cleared);
         for change in over {
             desk.view.cleared.push_front(change.incident.clone());
@@ -122,6 +125,8 @@ impl IncidentTask {
         newest.extend(outcome.changes.into_iter().map(|change| (change.incident.id, change.incident)));
         desk.view.open = newest.into_values().filter(|incident| incident.state != State::Cleared).collect();
         self.publish.send_replace(Arc::new(desk.view.clone()));
+        // After the view, so that who hears of a change finds it there.
+        self.feed.tell(told.into_iter().map(What::Incident));
     }
 
     /// Takes over whose ONUs are, and the plant, when they are others.

@@ -6,6 +6,7 @@
 mod board;
 mod door;
 mod error;
+mod feed;
 mod incidents;
 pub mod maintenance;
 mod memory;
@@ -16,5 +17,6 @@ mod traps;
 
 pub use board::{Board, OltReport, Standing};
 pub use error::DaemonError;
+pub use feed::{Event, Feed, Page, Topic, What};
 pub use incidents::IncidentView;
 pub use start::Daemon;

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use super::board::{Board, OltReport};
 use super::door::Door;
 use super::error::DaemonError;
+use super::feed::{Feed, What};
 use super::incidents::{Explanations, IncidentTask, WORDS, Word};
 use super::maintenance;
 use super::memory::Notebook;
@@ -73,6 +74,7 @@ struct OltPlan {
     pusher: Option<Pusher>,
     report: watch::Sender<Arc<OltReport>>,
     words: mpsc::Sender<Word>,
+    feed: Feed,
     explained: watch::Receiver<Arc<Explanations>>,
     hints: Hints,
     recorder: Option<Recorder>,
@@ -97,6 +99,7 @@ impl OltPlan {
             recorder: self.recorder.clone(),
             calendar: self.calendar.clone(),
             words: self.words.clone(),
+            feed: self.feed.clone(),
             explained: self.explained.clone(),
             unsaid: Vec::new(),
             judge: None,
@@ -152,11 +155,14 @@ impl Daemon {
             None => None,
         };
         let (shutdown, stopped) = watch::channel(false);
+        let feed = Feed::new(Timestamp::from(SystemTime::now()));
         let (pusher, import) = match &config.ozmap {
             Some(ozmap) => {
                 let kept = store.as_ref().map(|store| (store.journal(), store.shelf()));
                 let client = Client::new(ozmap)?;
-                let pusher = Pusher::spawn_kept(&client, ozmap, kept, stopped.clone());
+                let told = feed.clone();
+                let watcher = move |pushed| told.tell([What::Push(Arc::new(pushed))]);
+                let pusher = Pusher::spawn_watched(&client, ozmap, kept, Box::new(watcher), stopped.clone());
                 let import = ozmap.plant.on.then(|| {
                     PlantImport::spawn(&client, ozmap.plant, pusher.subscribe(), store.clone(), stopped.clone())
                 });
@@ -204,6 +210,7 @@ impl Daemon {
                 pusher: pusher.clone(),
                 report,
                 words: words.clone(),
+                feed: feed.clone(),
                 explained: explanations,
                 hints: place,
                 recorder: recorder.clone(),
@@ -226,13 +233,15 @@ impl Daemon {
             door: door.clone(),
             explained,
             publish,
+            feed: feed.clone(),
             settings: incident::Settings { settle: config.incident.settle, ..incident::Settings::default() },
         };
         tokio::spawn(task.run());
         let board =
             Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone())
                 .with_plant(import.as_ref().map(PlantImport::subscribe))
-                .with_incidents(incidents);
+                .with_incidents(incidents)
+                .with_feed(feed);
         let supervisor = tokio::spawn(supervise(plans, stopped.clone()));
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))
