@@ -10,6 +10,7 @@ use crate::http::HttpError;
 use crate::mib::MibError;
 use crate::ozmap::OzmapError;
 use crate::poll::PollError;
+use crate::sim::live::LiveError;
 use crate::sim::world::ScenarioError;
 use crate::sim::{olt, ozmap};
 use crate::snmp::SnmpError;
@@ -72,6 +73,9 @@ pub(super) enum CliError {
     /// A simulated OZmap cannot be had.
     #[error(transparent)]
     SimulatedOzmap(#[from] ozmap::SimError),
+    /// A simulated world cannot be had.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// A scenario is wrong: its author's to mend.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
@@ -95,7 +99,7 @@ impl CliError {
             Self::Config(_) | Self::Profiles(_) | Self::Scenario(_) | Self::NoOzmap { .. } | Self::NoStore { .. } => {
                 CONFIG_WRONG
             }
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Live(LiveError::NoProfile { .. } | LiveError::NoPort(_)) => 2,
             _ => 1,
         }
     }

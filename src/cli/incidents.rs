@@ -1,6 +1,8 @@
 //! `oltwatch incidents`: what a running daemon says that losses have in common, over its HTTP API.
 
-use std::collections::HashMap;
+mod follow;
+mod sse;
+
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -11,7 +13,6 @@ use super::error::CliError;
 use super::load;
 use super::out::Paper;
 use super::ozmap::{print_csv, print_json};
-use super::stop::{on_signal, stopped};
 use super::table::{Grid, Paint, number, painted};
 use super::{Outcome, out, table};
 use crate::config::Http;
@@ -22,8 +23,6 @@ mod precision;
 use close::CloseArgs;
 use precision::PrecisionArgs;
 
-/// How often `follow` looks.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -122,7 +121,7 @@ pub(super) async fn run(command: &IncidentsCommand, paper: Paper) -> Result<Outc
                 out::print(&described(&one))?;
             }
         }
-        IncidentsCommand::Follow(_) => return follow(&daemon).await,
+        IncidentsCommand::Follow(_) => return follow::follow(&daemon).await,
         // They need no daemon, and are done above.
         IncidentsCommand::Close(_) | IncidentsCommand::Precision(_) => {}
     }
@@ -148,28 +147,41 @@ impl Daemon {
             address.set_ip(loopback);
         }
         let token = http.token.as_ref().map(|token| token.expose().to_owned());
-        Ok(Self { client, root: format!("http://{address}/api/v1/incidents"), token })
+        Ok(Self { client, root: format!("http://{address}/api/v1"), token })
     }
 
-    async fn get(&self, path: &str) -> Result<Value, CliError> {
-        let url = format!("{}{path}", self.root);
-        let mut request = self.client.get(&url);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
+    /// Asks for a path below `/api/v1`.
+    fn request(&self, client: &reqwest::Client, path: &str) -> reqwest::RequestBuilder {
+        let request = client.get(format!("{}{path}", self.root));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
         }
-        let failed = |error: reqwest::Error| {
-            CliError::Failed(format!(
-                "no answer from the daemon at {url}, as [http] listen names it; does it run? {error}"
-            ))
-        };
-        let response = request.send().await.map_err(failed)?;
-        let good = response.status().is_success();
-        let document: Value = response.json().await.map_err(failed)?;
-        if good {
-            return Ok(document);
+    }
+
+    /// The answer, when it is no problem.
+    async fn good(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, CliError> {
+        let response = request.send().await.map_err(|error| self.failed(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
         }
+        let url = response.url().clone();
+        let document: Value = response.json().await.map_err(|error| self.failed(&error))?;
         let detail = at(&document, "/detail").as_str().unwrap_or("it does not say why");
         Err(CliError::Failed(format!("{url}: {}", clean(detail))))
+    }
+
+    fn failed(&self, error: &reqwest::Error) -> CliError {
+        let root = &self.root;
+        CliError::Failed(format!(
+            "no answer from the daemon at {root}, as [http] listen names it; does it run? {error}"
+        ))
+    }
+
+    /// The document at a path below `/api/v1/incidents`.
+    async fn get(&self, path: &str) -> Result<Value, CliError> {
+        let response = self.good(self.request(&self.client, &format!("/incidents{path}"))).await?;
+        response.json().await.map_err(|error| self.failed(&error))
     }
 }
 
@@ -331,35 +343,4 @@ fn described(incident: &Value) -> String {
         ));
     }
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
-}
-
-async fn follow(daemon: &Daemon) -> Result<Outcome, CliError> {
-    let mut stop = on_signal()?;
-    let mut known: HashMap<String, String> = HashMap::new();
-    loop {
-        let all = incidents(daemon.get("").await?);
-        for incident in &all {
-            let now = format!(
-                "{} {} at {}: {} lost, {} back, certainty {}; {}",
-                text(incident, "state"),
-                text(incident, "kind"),
-                place(incident),
-                text(incident, "lost"),
-                text(incident, "recovered"),
-                text(incident, "confidence"),
-                text(incident, "evidence")
-            );
-            let id = text(incident, "id");
-            // What was over before this began is no news.
-            let is_old = known.is_empty() && at(incident, "/state") == "cleared";
-            if known.get(&id) != Some(&now) && !is_old {
-                out::print(&format!("{id} {now}\n"))?;
-            }
-            known.insert(id, now);
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = stopped(&mut stop) => return Ok(Outcome::Done),
-        }
-    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::feed::Feed;
 use super::incidents::IncidentView;
 use crate::config::maintenance::UnderWay;
 use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, Timestamp, Truth, Verdict};
@@ -103,6 +104,7 @@ pub struct Board {
     olts: Arc<Vec<(OltId, watch::Receiver<Arc<OltReport>>)>>,
     push: Option<watch::Receiver<Arc<PushSnapshot>>>,
     incidents: Option<watch::Receiver<Arc<IncidentView>>>,
+    feed: Feed,
     engine: Engine,
     traps: Option<trap::Statuses>,
     store: Option<Arc<Store>>,
@@ -119,7 +121,9 @@ impl Board {
         traps: Option<trap::Statuses>,
         store: Option<Arc<Store>>,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push, incidents: None, engine, traps, store, plant: None, survey: None }
+        let feed = Feed::new(started);
+        let olts = Arc::new(olts);
+        Self { started, olts, push, incidents: None, feed, engine, traps, store, plant: None, survey: None }
     }
 
     /// The same with the plant.
@@ -135,6 +139,11 @@ impl Board {
     /// The same with the incidents that a task publishes.
     pub(super) fn with_incidents(self, incidents: watch::Receiver<Arc<IncidentView>>) -> Self {
         Self { incidents: Some(incidents), ..self }
+    }
+
+    /// The same with the log that the tasks tell.
+    pub(super) fn with_feed(self, feed: Feed) -> Self {
+        Self { feed, ..self }
     }
 
     /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
@@ -226,6 +235,12 @@ impl Board {
     #[must_use]
     pub fn incidents(&self) -> Arc<IncidentView> {
         self.incidents.as_ref().map(|incidents| incidents.borrow().clone()).unwrap_or_default()
+    }
+
+    /// What happened last, for those who follow.
+    #[must_use]
+    pub const fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// How the matching with OZmap and the writing stand; `None` without `[ozmap]`.

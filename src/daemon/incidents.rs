@@ -3,7 +3,7 @@
 //! ```text
 //!  judge tasks ──Word──(256, waits)──► incident task ──IncidentView (watch, newest)──► Board ──► http
 //!  Archive: what was kept ───────────►     │  └──what is to be kept (newest of each)──► Archive ──► store
-//!  Pusher ──PushSnapshot: whose──────►     │  │
+//!  Pusher ──PushSnapshot: whose──────►     │  ├──Change──► Feed, for all who follow
 //!  importer ──Plant (watch)──────────►     │  └──Explanations (watch, newest per OLT)──► judge tasks
 //!                                          └──Hint, within the OLT's budget──► PollTask
 //! ```
@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::archive::Archive;
 use super::door::Door;
+use super::feed::{Feed, What};
 use super::maintenance::ClosedIncident;
 use crate::incident::{
     Change, Closing, Explanations, Incident, IncidentId, Look, News, Owner, Settings, State, Step, Tracker, Wanted,
@@ -72,6 +73,7 @@ pub(super) struct IncidentTask {
     pub(super) door: Door,
     pub(super) explained: BTreeMap<OltId, watch::Sender<Arc<Explanations>>>,
     pub(super) publish: watch::Sender<Arc<IncidentView>>,
+    pub(super) feed: Feed,
     pub(super) desk: Desk,
     pub(super) notes: Notes,
 }
@@ -236,6 +238,7 @@ impl IncidentTask {
             tell(change);
         }
         self.explain();
+        let told = outcome.changes.clone();
         let desk = &mut self.desk;
         let over = outcome.changes.iter().filter(|change| change.step == Step::Cleared);
         for change in over {
@@ -248,6 +251,8 @@ impl IncidentTask {
         newest.extend(outcome.changes.into_iter().map(|change| (change.incident.id, change.incident)));
         desk.view.open = newest.into_values().filter(|incident| incident.state != State::Cleared).collect();
         self.publish.send_replace(desk.view());
+        // After the view, so that who hears of a change finds it there.
+        self.feed.tell(told.into_iter().map(What::Incident));
     }
 
     /// Takes over whose ONUs are, and the plant, when they are others.

@@ -7,6 +7,7 @@ mod archive;
 mod board;
 mod door;
 mod error;
+mod feed;
 mod incidents;
 pub mod maintenance;
 mod memory;
@@ -17,5 +18,6 @@ mod traps;
 
 pub use board::{Board, OltReport, Standing};
 pub use error::DaemonError;
+pub use feed::{Event, Feed, Page, Topic, What};
 pub use incidents::IncidentView;
 pub use start::Daemon;

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 
 use super::board::{OltReport, Standing};
+use super::feed::{Feed, What};
 use super::incidents::Word;
 use super::maintenance::Calendar;
 use super::memory::Notebook;
@@ -43,6 +44,8 @@ pub(super) struct JudgeTask {
     /// To the task that owns incidents, and what it says of this OLT's losses.
     pub(super) words: mpsc::Sender<Word>,
     pub(super) explained: watch::Receiver<Arc<Explanations>>,
+    /// To all who follow.
+    pub(super) feed: Feed,
     /// What is still to be told there.
     pub(super) unsaid: Vec<Word>,
     /// How often states and optics are probably read, until a sweep says.
@@ -299,6 +302,7 @@ impl JudgeTask {
             tracing::debug!(olt = %self.olt, onu, what = ?transition.what, reason = %transition.reason, "transition");
         }
         if !told.is_empty() {
+            self.feed.tell(told.iter().cloned().map(Arc::new).map(What::Transition));
             tracing::info!(olt = %self.olt, transitions = told.len(), "something changed");
         }
     }

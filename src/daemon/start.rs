@@ -17,6 +17,7 @@ use super::archive::Archive;
 use super::board::{Board, OltReport};
 use super::door::Door;
 use super::error::DaemonError;
+use super::feed::{Feed, What};
 use super::incidents::{Desk, IncidentTask, Notes, WORDS, Word};
 use super::maintenance;
 use super::memory::Notebook;
@@ -76,6 +77,7 @@ struct OltPlan {
     pusher: Option<Pusher>,
     report: watch::Sender<Arc<OltReport>>,
     words: mpsc::Sender<Word>,
+    feed: Feed,
     explained: watch::Receiver<Arc<Explanations>>,
     hints: Hints,
     recorder: Option<Recorder>,
@@ -100,6 +102,7 @@ impl OltPlan {
             recorder: self.recorder.clone(),
             calendar: self.calendar.clone(),
             words: self.words.clone(),
+            feed: self.feed.clone(),
             explained: self.explained.clone(),
             unsaid: Vec::new(),
             judge: None,
@@ -155,11 +158,14 @@ impl Daemon {
             None => None,
         };
         let (shutdown, stopped) = watch::channel(false);
+        let feed = Feed::new(Timestamp::from(SystemTime::now()));
         let (pusher, import) = match &config.ozmap {
             Some(ozmap) => {
                 let kept = store.as_ref().map(|store| (store.journal(), store.shelf()));
                 let client = Client::new(ozmap)?;
-                let pusher = Pusher::spawn_kept(&client, ozmap, kept, stopped.clone());
+                let told = feed.clone();
+                let watcher = move |pushed| told.tell([What::Push(Arc::new(pushed))]);
+                let pusher = Pusher::spawn_watched(&client, ozmap, kept, Box::new(watcher), stopped.clone());
                 let import = ozmap.plant.on.then(|| {
                     PlantImport::spawn(&client, ozmap.plant, pusher.subscribe(), store.clone(), stopped.clone())
                 });
@@ -208,6 +214,7 @@ impl Daemon {
                 pusher: pusher.clone(),
                 report,
                 words: words.clone(),
+                feed: feed.clone(),
                 explained: explanations,
                 hints: place,
                 recorder: recorder.clone(),
@@ -233,6 +240,7 @@ impl Daemon {
             door: door.clone(),
             explained,
             publish,
+            feed: feed.clone(),
             desk,
             notes,
         };
@@ -240,7 +248,8 @@ impl Daemon {
         let now = Timestamp::from(SystemTime::now());
         let mut board = Board::new(now, receivers, push, engine, statuses.clone(), store.clone())
             .with_plant(import.as_ref().map(PlantImport::subscribe))
-            .with_incidents(incidents);
+            .with_incidents(incidents)
+            .with_feed(feed);
         if import.is_some() {
             let (publish, survey) = watch::channel(Arc::new(Survey::empty(now)));
             tokio::spawn(survey::run(board.clone(), publish, stopped.clone()));

@@ -7,14 +7,18 @@
 //! Who does what:
 //! * `server`, `patience`: sockets, and how long and how much a client may take;
 //! * `guard`, `problem`, `routes`: who may see what, errors as `application/problem+json`, which path is which page;
+//! * `events`, `event_stream`: what happens, while it happens;
 //! * `health`, `metrics`, `olts`, `onus`, `onu_one`, `onu_history`, `plant`, `index`: one page each; `api_*`: the shapes of their JSON;
 //! * `merged`, `tally`: what polling read and what was judged, side by side, and counted;
 //! * `metrics_names`, `exposition`: every metric's name and help, and the text format that carries them.
 
+mod api_event;
 mod api_olt;
 mod api_onu;
 mod cursor;
 mod error;
+mod event_stream;
+mod events;
 mod exposition;
 mod guard;
 mod health;

@@ -71,6 +71,14 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made; the log says why")
     }
 
+    /// 503: every place for those who follow events is taken.
+    pub(super) fn too_many_followers(most: usize) -> Self {
+        let detail = format!("{most} clients follow events already; try again when one has gone");
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        problem.header = Some((RETRY_AFTER, "30"));
+        problem
+    }
+
     /// 503: more is asked than can be answered.
     pub(super) fn busy() -> Self {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "too many pages are being made; try again");

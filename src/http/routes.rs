@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use super::parameters::Parameters;
 use super::problem::Problem;
 use super::server::Limits;
-use super::{guard, health, incidents, index, metrics, olts, onu_one, onus, plant};
+use super::{events, guard, health, incidents, index, metrics, olts, onu_one, onus, plant};
 use crate::config::Secret;
 use crate::daemon::Board;
 
@@ -27,10 +27,13 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) shutdown: watch::Receiver<bool>,
     workers: Arc<Semaphore>,
+    /// Places for those who follow.
+    pub(super) followers: Arc<Semaphore>,
 }
 
 pub(super) fn router(board: Board, token: Option<Secret>, limits: Limits, shutdown: watch::Receiver<bool>) -> Router {
-    let shared = Shared { board, token, limits, shutdown, workers: Arc::new(Semaphore::new(limits.workers)) };
+    let (workers, followers) = (Semaphore::new(limits.workers), Semaphore::new(limits.followers));
+    let shared = Shared { board, token, limits, shutdown, workers: Arc::new(workers), followers: Arc::new(followers) };
     Router::new()
         .route("/", get(index::page))
         .route("/healthz", get(health::alive))
@@ -41,6 +44,7 @@ pub(super) fn router(board: Board, token: Option<Secret>, limits: Limits, shutdo
         .route("/api/v1/onus/{*path}", get(onu_one::page))
         .route("/api/v1/incidents", get(incidents::page))
         .route("/api/v1/incidents/{id}", get(incidents::one))
+        .route("/api/v1/events", get(events::page))
         .route("/api/v1/ozmap", get(ozmap))
         .route("/api/v1/plant", get(plant::page))
         .fallback(nowhere)
@@ -125,7 +129,14 @@ mod tests {
     async fn with_a_token_every_page_but_health_needs_it() {
         let push = Some(testing::push());
         let server = testing::start(vec![testing::town()], push, Some(TOKEN), Limits::USUAL).await;
-        for path in GUARDED.into_iter().chain(["/nowhere", "/healthz/", "/HEALTHZ", "//healthz", "/healthz%2F"]) {
+        for path in GUARDED.into_iter().chain([
+            "/nowhere",
+            "/api/v1/events",
+            "/healthz/",
+            "/HEALTHZ",
+            "//healthz",
+            "/healthz%2F",
+        ]) {
             for wrong in [None, Some("Bearer wrong"), Some("Basic czNjcmV0"), Some("s3cret-t0ken")] {
                 let mut request = server.client.get(format!("{}{path}", server.url));
                 if let Some(wrong) = wrong {

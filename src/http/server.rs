@@ -12,7 +12,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::error::HttpError;
+use super::event_stream::Lasting;
 use super::patience::Patient;
 use super::routes;
 use crate::config::{self, Secret};
@@ -41,10 +45,14 @@ pub(super) struct Limits {
     pub(super) stall: Duration,
     /// The longest that an answer may take to be made.
     pub(super) answer: Duration,
-    /// After this the answer in hand is the connection's last.
+    /// After this the answer in hand is the connection's last, unless it is one that follows events.
     pub(super) life: Duration,
     /// The longest that a last answer may take.
     pub(super) grace: Duration,
+    /// Clients that follow events at a time; they hold a connection each.
+    pub(super) followers: usize,
+    /// The longest that a client that follows hears nothing.
+    pub(super) heartbeat: Duration,
     /// Pages that are made at a time; they walk over every ONU, and polling needs the processors too.
     pub(super) workers: usize,
 }
@@ -59,6 +67,8 @@ impl Limits {
         answer: Duration::from_secs(20),
         life: Duration::from_secs(600),
         grace: Duration::from_secs(10),
+        followers: 32,
+        heartbeat: Duration::from_secs(15),
         workers: 2,
     };
 }
@@ -154,22 +164,36 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+/// Ends when the connection has lived long enough.
+async fn life(life: Duration, lasting: &Lasting) {
+    sleep(life).await;
+    while lasting.is_set() {
+        sleep(life).await;
+    }
+}
+
 /// One connection, with all of its requests.
 async fn converse(stream: TcpStream, router: Router, limits: Limits, mut shutdown: watch::Receiver<bool>) {
     // Without it small answers may wait for the client's acknowledgement; refused only by a socket that is closed.
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(Patient::new(stream, limits.stall));
+    let (lasting, pages) = (Lasting::default(), TowerToHyperService::new(router));
+    let mark = lasting.clone();
+    let pages = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(mark.clone());
+        pages.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.patience)
         .max_header_size(limits.head)
         .max_headers(limits.headers)
-        .serve_connection(io, TowerToHyperService::new(router));
+        .serve_connection(io, pages);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         () = stopped(&mut shutdown) => None,
-        () = sleep(limits.life) => None,
+        () = life(limits.life, &lasting) => None,
     };
     let ended = match ended {
         Some(ended) => ended,

@@ -329,6 +329,7 @@ pub(super) struct Running {
     pub(super) address: std::net::SocketAddr,
     pub(super) client: reqwest::Client,
     pub(super) reports: Vec<watch::Sender<Arc<OltReport>>>,
+    pub(super) feed: crate::daemon::Feed,
     pub(super) shutdown: watch::Sender<bool>,
     pub(super) task: JoinHandle<()>,
 }
@@ -373,12 +374,13 @@ async fn start_board(
     server.limits = limits;
     let address = server.address();
     let board = board.listening("127.0.0.1:1162".parse().unwrap());
+    let feed = board.feed().clone();
     let (shutdown, stopped) = watch::channel(false);
     let task = tokio::spawn(server.run(board, stopped));
     // Another room may have been first; one provider is as good as another.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    Running { url: format!("http://{address}"), address, client, reports, shutdown, task }
+    Running { url: format!("http://{address}"), address, client, reports, feed, shutdown, task }
 }
 
 impl Running {

@@ -87,8 +87,10 @@ pub(super) fn stretch(plant: &Plant, element: ElementIx, nodes: &[NodeIx]) -> Op
     };
     let from = is_box(*first).or_else(|| plant.ends_of(*first).first().copied().flatten());
     let to = is_box(*last).or_else(|| plant.ends_of(*last).last().copied().flatten());
-    place.from = from.and_then(|from| named(plant, from));
-    place.to = to.and_then(|to| named(plant, to));
+    // What lies inside of one box is no stretch between two.
+    let is_inside = from.is_some() && from == to;
+    place.from = from.filter(|from| !is_inside || *from != element).and_then(|from| named(plant, from));
+    place.to = to.filter(|_| !is_inside).and_then(|to| named(plant, to));
     if let (Some([start, _]), Some([_, end])) = (plant.stretch(*first), plant.stretch(*last)) {
         place.metres_from_olt = Some([start.thousandths() / 1000, end.thousandths() / 1000]);
     }
@@ -147,4 +149,31 @@ fn middle(points: &[Coords]) -> Option<Coords> {
     let count = f64::from(u32::try_from(points.len()).ok().filter(|count| *count > 0)?);
     let mean = |of: fn(Coords) -> f32| points.iter().map(|point| f64::from(of(*point))).sum::<f64>() / count;
     Coords::new(mean(Coords::lng), mean(Coords::lat)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_inside_of_one_box_is_no_stretch_between_two() {
+        let plant = super::super::tests::town();
+        let name = |element: &Option<NamedElement>| element.as_ref().and_then(|element| element.name.clone());
+        let mut inside = 0;
+        let mut between = 0;
+        for (node, _) in plant.nodes() {
+            let Some(place) = spoken(&plant, node).and_then(|element| stretch(&plant, element, &[node])) else {
+                continue;
+            };
+            match (name(&place.from), name(&place.to)) {
+                (Some(from), Some(to)) => {
+                    assert_ne!(from, to, "{place:?}");
+                    between += 1;
+                }
+                (None, None) if place.element.kind == "box" => inside += 1,
+                _ => {}
+            }
+        }
+        assert!(inside >= 4 && between >= 4, "{inside} boxes, {between} stretches");
+    }
 }

@@ -192,6 +192,33 @@ fn nothing() -> OnuKey {
     OnuKey::new(&[])
 }
 
+impl Incident {
+    /// The same but for its ONUs, which may be many.
+    #[must_use]
+    pub fn without_onus(&self) -> Self {
+        Self {
+            id: self.id,
+            kind: self.kind,
+            state: self.state,
+            opened_at: self.opened_at,
+            cleared_at: self.cleared_at,
+            severity: self.severity,
+            olts: self.olts.clone(),
+            pons: self.pons.clone(),
+            place: self.place.clone(),
+            confidence: self.confidence,
+            alternatives: self.alternatives.clone(),
+            monitored: self.monitored,
+            lost: self.lost,
+            recovered: self.recovered,
+            parent: self.parent,
+            evidence: self.evidence.clone(),
+            closing: self.closing.clone(),
+            onus: Vec::new(),
+        }
+    }
+}
+
 // serde asks for a reference.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn rounded<S: serde::Serializer>(chance: &f64, serializer: S) -> Result<S::Ok, S::Error> {

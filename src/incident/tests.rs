@@ -35,7 +35,7 @@ fn client(pon: u32, branch: u32, port: u32) -> u32 {
     pon * 100 + branch * 10 + port
 }
 
-fn town() -> Arc<crate::plant::Plant> {
+pub(super) fn town() -> Arc<crate::plant::Plant> {
     let mut builder = PlantBuilder::new();
     for (pon, branch, port) in all() {
         let (output, drop) = (u16::try_from(branch).unwrap(), u16::try_from(port).unwrap());

@@ -31,7 +31,13 @@ impl Profile {
     /// write a frame count ports from 0, others from 1.
     #[must_use]
     pub fn example_pon(&self, place: u32) -> Option<PonId> {
-        let (card, port) = (place / PORTS_PER_CARD, place % PORTS_PER_CARD);
+        self.example_port(place / PORTS_PER_CARD, place % PORTS_PER_CARD, place)
+    }
+
+    /// The PON port at this place on a card (both from 0), which is at `place` among all ports of the OLT: families that number ports
+    /// through go by that. `None` where the family shows no PON.
+    #[must_use]
+    pub fn example_port(&self, card: u32, port: u32, place: u32) -> Option<PonId> {
         let alone = self.pon.iter().filter(|part| matches!(part, PonPart::Field(_))).count() == 1;
         let last = self.pon.len().checked_sub(1)?;
         let number = |(position, part): (usize, &PonPart)| match part {

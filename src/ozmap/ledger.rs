@@ -119,7 +119,7 @@ impl Ledger {
     }
 
     /// The same for a process that lives on: when the journal cannot be written for long, statuses are.
-    pub(super) const fn going_on(self) -> Self {
+    pub(super) fn going_on(self) -> Self {
         Self { may_go_on: true, ..self }
     }
 

@@ -35,6 +35,7 @@ mod owners;
 mod pace;
 mod plant;
 mod push;
+mod pushed;
 mod pusher;
 mod queue;
 mod read;
@@ -64,6 +65,7 @@ pub use plant::{
     PortName, SampleView, Survey, Way, import_once,
 };
 pub use push::{Batch, IdList};
+pub use pushed::{PushOutcome, Pushed, Watcher};
 pub use pusher::Pusher;
 pub use read::BOXES_PER_READ;
 pub use read::Heard;

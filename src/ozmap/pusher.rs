@@ -10,9 +10,9 @@ use super::desired::{Change, OltWishes};
 use super::http::Client;
 use super::ledger::Ledger;
 use super::limit::StopSignal;
+use super::pushed::Watcher;
 use super::snapshot::PushSnapshot;
 use super::task::Task;
-use super::task::shelf::Shelving;
 use crate::config::maintenance::BoxWork;
 use crate::config::{Ozmap, Pattern};
 use crate::model::OltId;
@@ -60,12 +60,21 @@ impl Pusher {
         store: Option<(Journal, Shelf)>,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
-        let (journal, shelf) = store.unzip();
+        Self::start(client, config, shutdown, |task| task.go_on(client, store))
+    }
+
+    /// As [`Pusher::spawn_kept`], for one that tells what became of each status. `watcher` is called by the task and must not wait.
+    #[must_use]
+    pub fn spawn_watched(
+        client: &Client,
+        config: &Ozmap,
+        store: Option<(Journal, Shelf)>,
+        watcher: Watcher,
+        shutdown: watch::Receiver<bool>,
+    ) -> Self {
         Self::start(client, config, shutdown, |task| {
-            task.ledger = Ledger::new(journal, Origin::Push).going_on();
-            if let Some(shelf) = shelf {
-                task.shelving = Shelving::begin(shelf, client.host().to_owned());
-            }
+            task.go_on(client, store);
+            task.watcher = Some(watcher);
         })
     }
 

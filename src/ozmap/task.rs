@@ -39,12 +39,14 @@ use super::ids::{ClientId, ElementId, Status};
 use super::ledger::Ledger;
 use super::limit::StopSignal;
 use super::push::IdList;
+use super::pushed::{PushOutcome, Pushed, Watcher};
 use super::pusher::{Letter, Mailbox, Orders};
 use super::queue::{Item, Next, Operation, Queue};
 use super::snapshot::{LastError, MatchView, PushSnapshot, Written};
 use crate::config::{Ozmap, OzmapMode};
 use crate::model::{OltId, Timestamp};
 use crate::store::journal::Origin;
+use crate::store::{Journal, Shelf};
 
 /// Planning may take this part of the time: after one that took a second, the next one waits four.
 const PLANNING_PAUSE: u32 = 4;
@@ -87,6 +89,8 @@ pub(super) struct Task {
     read_failures: u32,
     deltas: Deltas,
     pub(super) shelving: shelf::Shelving,
+    /// Who is told what became of each status.
+    pub(super) watcher: Option<Watcher>,
 
     shown: Arc<Shown>,
     /// When each of `shown` was written, so that a read that began later takes over.
@@ -169,6 +173,7 @@ impl Task {
             read_failures: 0,
             deltas: Deltas::new(config.delta_read),
             shelving: shelf::Shelving::default(),
+            watcher: None,
             shown: Arc::default(),
             shown_at: HashMap::new(),
             dirty: false,
@@ -183,6 +188,22 @@ impl Task {
             last_error: None,
             #[cfg(test)]
             steps: None,
+        }
+    }
+
+    /// Keeps its journal, and the directory on its shelf.
+    pub(super) fn go_on(&mut self, client: &Client, store: Option<(Journal, Shelf)>) {
+        let (journal, shelf) = store.unzip();
+        self.ledger = Ledger::new(journal, Origin::Push).going_on();
+        if let Some(shelf) = shelf {
+            self.shelving = shelf::Shelving::begin(shelf, client.host().to_owned());
+        }
+    }
+
+    /// Tells who watches what became of a change.
+    fn say(&self, outcome: PushOutcome, change: &Change) {
+        if let Some(watcher) = &self.watcher {
+            watcher(Pushed { at: now_utc(), outcome, change: change.clone() });
         }
     }
 

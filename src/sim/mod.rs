@@ -4,6 +4,7 @@
 //! and servers on real sockets, and a record of what they were asked. Not its business: anything that the daemon
 //! needs; only `cli` and tests use it.
 
+pub mod live;
 pub mod olt;
 pub mod ozmap;
 pub mod plant;

@@ -119,7 +119,8 @@ pub(super) fn run(args: &PrecisionArgs, paper: Paper) -> Result<Outcome, CliErro
 fn print(scores: &BTreeMap<String, Score>, all: &Score, format: Format, paper: Paper) -> Result<(), CliError> {
     let row = |kind: &str, score: &Score| {
         let mut row = [const { String::new() }; 9];
-        let cells = std::iter::once(kind.to_owned()).chain(score.numbers().iter().map(ToString::to_string));
+        let cells =
+            std::iter::once(kind.to_owned()).chain(score.numbers().into_iter().map(|number| number.to_string()));
         row.iter_mut().zip(cells).for_each(|(place, cell)| *place = cell);
         row
     };

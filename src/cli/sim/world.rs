@@ -1,14 +1,13 @@
 //! `oltwatch sim world`: a whole network that lives: OLTs over SNMP, an OZmap over HTTP, and a scenario.
 //!
 //! ```text
-//! scenario ─► World ──changed ONUs──► ServedOlt ─► SimulatedOlt ◄─SNMP─ oltwatch
-//!               ▲ ticks                 plant ───► SimulatedOzmap ◄─HTTP─┘
+//! scenario ─► LiveWorld (agents, OZmap) ◄──SNMP, HTTP── oltwatch
+//!               ▲ ticks
 //! ```
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -23,9 +22,8 @@ use crate::cli::teller::Teller;
 use crate::config::Secret;
 use crate::mib::Library;
 use crate::model::Timestamp;
-use crate::sim::olt::{AgentOptions, SimulatedOlt};
-use crate::sim::ozmap::{OzmapOptions, Population, SimulatedOzmap};
-use crate::sim::world::{LONGEST_SCENARIO, Scenario, ServedOlt, Truth, World};
+use crate::sim::live::{LiveOptions, LiveWorld};
+use crate::sim::world::{LONGEST_SCENARIO, Scenario, Truth, World};
 
 /// Time between two looks at the world.
 const TICK: Duration = Duration::from_millis(200);
@@ -70,38 +68,31 @@ fn speed(text: &str) -> Result<f64, String> {
     if (0.01..=10_000.0).contains(&factor) { Ok(factor) } else { Err("0.01 to 10000 is expected".to_owned()) }
 }
 
-/// An OLT with its agent.
-struct Served {
-    olt: ServedOlt,
-    agent: SimulatedOlt,
-}
-
 pub(super) async fn run(args: &WorldArgs, paper: Paper) -> Result<Outcome, CliError> {
     let scenario = read(&args.scenario)?;
     let library = Library::load(args.mibs.as_deref())?;
     let mut stop = on_signal()?;
-    let mut world = scenario.world();
-    let mut olts = serve(args, &scenario, &world, &library)?;
-    let population = Population::Plant(Arc::new(scenario.ground.plant().clone()));
-    let options = OzmapOptions { listen: args.listen_ozmap, ..OzmapOptions::new(args.token.expose()).with(population) };
-    let ozmap = SimulatedOzmap::start(options).await?;
-    let config = config(&olts, &world, &ozmap.url());
+    let options = LiveOptions {
+        listen: args.listen,
+        listen_ozmap: args.listen_ozmap,
+        community: args.community.clone(),
+        token: args.token.clone(),
+    };
+    let mut live = LiveWorld::start(scenario.world(), &scenario.families, &library, options).await?;
+    let config = config(&live);
     match &args.config {
         Some(path) => std::fs::write(path, config)
             .map_err(|source| CliError::System { what: format!("cannot write {}", path.display()), source })?,
         None => out::print(&format!("{config}\n"))?,
     }
     let teller = Teller::new(paper.color);
-    introduce(&teller, &scenario, &olts, &ozmap.url());
+    introduce(&teller, &scenario, &live);
     tokio::select! {
-        () = play(args, &scenario, &mut world, &mut olts, &teller) => teller.say("The scenario is over."),
+        () = play(args, &scenario, &mut live, &teller) => teller.say("The scenario is over."),
         () = stopped(&mut stop) => {}
     }
-    let (requests, applied) = (ozmap.request_count(), ozmap.applied_writes());
-    ozmap.stop().await;
-    for served in olts {
-        served.agent.stop().await;
-    }
+    let (requests, applied) = (live.ozmap().request_count(), live.ozmap().applied_writes());
+    live.stop().await;
     teller.say(&format!("OZmap was asked {requests} times and changed {applied} times."));
     Ok(Outcome::Done)
 }
@@ -116,72 +107,44 @@ fn read(path: &std::path::Path) -> Result<Scenario, CliError> {
     Ok(Scenario::parse(&text, &path.display().to_string())?)
 }
 
-fn serve(args: &WorldArgs, scenario: &Scenario, world: &World, library: &Library) -> Result<Vec<Served>, CliError> {
-    let plant = scenario.ground.plant();
-    let mut served = Vec::with_capacity(plant.olts.len());
-    for (number, (ix, row)) in (0_u16..).zip(plant.olts.iter()) {
-        let name = scenario.families.get(usize::from(row.family)).map_or("", String::as_str);
-        let Some(profile) = library.get(name) else {
-            let known: Vec<&str> = library.iter().map(|profile| profile.name()).collect();
-            return Err(CliError::Usage(format!("there is no profile {name:?}; there are {}", known.join(", "))));
-        };
-        let olt = ServedOlt::new(world, ix, Arc::clone(profile)).ok_or_else(|| {
-            CliError::Failed(format!("the profile {name} does not say how an OLT of its family introduces itself"))
-        })?;
-        let mut listen = args.listen;
-        if listen.port() != 0 {
-            let port = listen.port().checked_add(number);
-            listen
-                .set_port(port.ok_or_else(|| CliError::Usage(format!("--listen: no port is left for {}", row.name)))?);
-        }
-        let options = AgentOptions { listen, community: args.community.clone(), ..AgentOptions::default() };
-        let agent = SimulatedOlt::start(options, olt.view().clone())?;
-        served.push(Served { olt, agent });
-    }
-    Ok(served)
-}
-
 /// A configuration for this world. What `--community` and `--token` say comes from the environment.
-fn config(olts: &[Served], world: &World, url: &str) -> String {
+fn config(live: &LiveWorld) -> String {
+    let url = live.ozmap().url();
     let mut text = format!(
         "# OLT_COMMUNITY and OZMAP_TOKEN hold what --community and --token say.\n[ozmap]\nurl = \"{url}\"\n\
          token_env = \"OZMAP_TOKEN\"\nmode = \"write\"\nrequests_per_second = 20\nburst = 20\nfull_read = \"1m\"\n\n\
          [snmp.credential.default]\nversion = \"2c\"\ncommunity_env = \"OLT_COMMUNITY\"\n"
     );
-    for served in olts {
-        let name = world.ground().plant().olts.get(served.olt.olt()).map_or("", |olt| &*olt.name);
+    for olt in live.olts() {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "\n[[olt]]\nname = \"{name}\"\naddress = \"{}\"\nstate_every = \"10s\"\noptics_every = \"1m\"\n",
-            served.agent.address()
+            "\n[[olt]]\nname = \"{}\"\naddress = \"{}\"\nstate_every = \"10s\"\noptics_every = \"1m\"\n",
+            olt.name(),
+            olt.agent().address()
         );
     }
     text
 }
 
-fn introduce(teller: &Teller, scenario: &Scenario, olts: &[Served], url: &str) {
+fn introduce(teller: &Teller, scenario: &Scenario, live: &LiveWorld) {
     let plant = scenario.ground.plant();
     teller.say(&format!(
-        "{}: {} clients, {} PONs, {} cables. OZmap is at {url}",
+        "{}: {} clients, {} PONs, {} cables. OZmap is at {}",
         scenario.name,
         plant.clients.len(),
         plant.pons.len(),
-        plant.cables.len()
+        plant.cables.len(),
+        live.ozmap().url()
     ));
-    for served in olts {
-        let name = plant.olts.get(served.olt.olt()).map_or("", |olt| &*olt.name);
-        let family = served.olt.family();
-        teller.item(&format!(
-            "{name:<16} {family:<24} {} ONUs, SNMP at {}",
-            served.olt.onu_count(),
-            served.agent.address()
-        ));
+    for olt in live.olts() {
+        let (name, family) = (olt.name(), olt.family());
+        teller.item(&format!("{name:<16} {family:<24} {} ONUs, SNMP at {}", olt.onu_count(), olt.agent().address()));
     }
 }
 
 /// Lets the world go on until the scenario is over, and tells what happens.
-async fn play(args: &WorldArgs, scenario: &Scenario, world: &mut World, olts: &mut [Served], teller: &Teller) {
+async fn play(args: &WorldArgs, scenario: &Scenario, live: &mut LiveWorld, teller: &Teller) {
     let began = Instant::now();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -191,20 +154,12 @@ async fn play(args: &WorldArgs, scenario: &Scenario, world: &mut World, olts: &m
     loop {
         ticks.tick().await;
         let now = scenario.options.start + began.elapsed().mul_f64(args.speed);
-        let changed = world.advance(if args.stay { now } else { now.min(end) });
         let refresh = refreshed.elapsed() >= REFRESH;
-        for served in &mut *olts {
-            if refresh {
-                served.olt.show_all(world);
-            } else {
-                served.olt.show_clients(world, &changed);
-                served.olt.show_uptime(world);
-            }
-            served.agent.set_silent(!world.answers(served.olt.olt()));
-        }
+        live.advance(if args.stay { now } else { now.min(end) }, refresh);
         if refresh {
             refreshed = Instant::now();
         }
+        let world = live.world();
         tell(teller, world, told_until);
         told_until = Some(world.now());
         let down = world.down_count();

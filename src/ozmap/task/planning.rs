@@ -13,6 +13,7 @@ use crate::ozmap::foreign::{self, Flip};
 use crate::ozmap::gates::Passed;
 use crate::ozmap::ids::{ClientId, Status};
 use crate::ozmap::matching::match_onus;
+use crate::ozmap::pushed::PushOutcome;
 use crate::ozmap::snapshot::{LISTED, MatchView};
 
 /// What comes of a plan.
@@ -134,6 +135,9 @@ impl Task {
             if self.config.mode == OzmapMode::DryRun {
                 self.written.would_write += u64::try_from(new.len()).unwrap_or(u64::MAX);
                 tracing::info!(errors, oks, "dry run: statuses would be written");
+                for change in &new {
+                    self.say(PushOutcome::WouldWrite, change);
+                }
             } else {
                 tracing::info!(errors, oks, "statuses are to be written");
             }

@@ -10,6 +10,7 @@ use crate::ozmap::error::{OzmapError, Remedy};
 use crate::ozmap::ids::{ClientId, ElementId, Status};
 use crate::ozmap::ledger::Sent;
 use crate::ozmap::push::{Batch, IdList};
+use crate::ozmap::pushed::PushOutcome;
 use crate::ozmap::queue::{Item, Operation};
 use crate::ozmap::read::BOXES_PER_READ;
 use crate::ozmap::snapshot::LastError;
@@ -62,7 +63,10 @@ impl Task {
                     // It may have been carried out all the same. As long as it is wanted it goes again, else it is read back.
                     Err(error) => {
                         if error.remedy() == Remedy::SkipItem {
-                            self.ledger.end(client, Ending::Refused);
+                            let ended = self.ledger.end(client, Ending::Refused);
+                            if let Some(change) = ended.and_then(|ended| ended.change) {
+                                self.say(PushOutcome::Refused, &change);
+                            }
                         }
                         self.failed(&error, Item::Client(client));
                     }
@@ -177,7 +181,11 @@ impl Task {
         self.know(client, shows.flatten(), now);
         if shows.flatten() == Some(to) {
             let unseen = self.ledger.end(client, Ending::Shown);
-            let ours = unseen.as_ref().is_some_and(|unseen| unseen.change.is_some());
+            let change = unseen.as_ref().and_then(|unseen| unseen.change.as_ref());
+            let ours = change.is_some();
+            if let Some(change) = change {
+                self.say(PushOutcome::Shown, change);
+            }
             // What nobody knew to be carried out was not planned with.
             let known = unseen.is_some_and(|unseen| matches!(unseen.sent, Sent::Taken(_)));
             self.dirty |= !known;
@@ -197,6 +205,7 @@ impl Task {
         self.dirty = true;
         if let (Sent::Taken(_), Some(change)) = (unseen.sent, unseen.change) {
             self.written.unverified += 1;
+            self.say(PushOutcome::NotShown, &change);
             let timing = *self.client.timing();
             match unseen.in_batch {
                 true => self.queue.unverified(client),

@@ -362,6 +362,13 @@ impl Client {
 }
 
 impl Plant {
+    /// Gives a port the number that its OLT shows.
+    pub(in crate::sim) fn number_port(&mut self, pon: PonIx, number: u16) {
+        if let Some(row) = self.pons.get_mut(pon) {
+            row.number = number;
+        }
+    }
+
     /// The place of a splitter's port.
     #[must_use]
     pub fn place_of(&self, port: Port) -> Option<PlaceIx> {

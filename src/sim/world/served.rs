@@ -44,9 +44,13 @@ impl ServedOlt {
                 rows.declare(oid.clone());
             }
         }
-        let ports = world.ground().pons_of(olt);
-        let pons: Vec<(PonIx, Option<PonId>)> =
-            (0..).zip(ports).map(|(place, pon)| (pon, profile.example_pon(place))).collect();
+        let plant = world.ground().plant();
+        let name_of = |pon: PonIx| {
+            let row = plant.pons.get(pon)?;
+            let card = plant.slots.get(row.slot)?.number.saturating_sub(1);
+            profile.example_port(u32::from(card), u32::from(row.number), row.place)
+        };
+        let pons: Vec<(PonIx, Option<PonId>)> = world.ground().pons_of(olt).map(|pon| (pon, name_of(pon))).collect();
         let mut onus = Vec::new();
         for (port, (pon, _)) in pons.iter().enumerate() {
             let clients = world.ground().on_pon(*pon).iter();
@@ -68,6 +72,12 @@ impl ServedOlt {
     #[must_use]
     pub const fn view(&self) -> &MibView {
         &self.view
+    }
+
+    /// Its ports, each with its name in the family's way; `None` where the family shows none.
+    #[must_use]
+    pub fn pons(&self) -> &[(PonIx, Option<PonId>)] {
+        &self.pons
     }
 
     /// The family's name for people.
