@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::incidents::IncidentView;
+use crate::alert;
 use crate::config::maintenance::UnderWay;
 use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, Timestamp, Truth, Verdict};
 use crate::ozmap::{PlantSnapshot, PushSnapshot};
@@ -107,6 +108,7 @@ pub struct Board {
     traps: Option<trap::Statuses>,
     store: Option<Arc<Store>>,
     plant: Option<watch::Receiver<Arc<PlantSnapshot>>>,
+    alerts: alert::Statuses,
 }
 
 impl Board {
@@ -118,7 +120,8 @@ impl Board {
         traps: Option<trap::Statuses>,
         store: Option<Arc<Store>>,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push, incidents: None, engine, traps, store, plant: None }
+        let (olts, alerts) = (Arc::new(olts), alert::Statuses::default());
+        Self { started, olts, push, incidents: None, engine, traps, store, plant: None, alerts }
     }
 
     /// The same with the plant.
@@ -129,6 +132,11 @@ impl Board {
     /// The same with the incidents that a task publishes.
     pub(super) fn with_incidents(self, incidents: watch::Receiver<Arc<IncidentView>>) -> Self {
         Self { incidents: Some(incidents), ..self }
+    }
+
+    /// The same with channels of alerts.
+    pub(super) fn with_alerts(self, alerts: alert::Statuses) -> Self {
+        Self { alerts, ..self }
     }
 
     /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
@@ -206,6 +214,12 @@ impl Board {
     #[must_use]
     pub fn store(&self) -> Option<&Store> {
         self.store.as_deref()
+    }
+
+    /// How each channel of alerts stands, in the config's order.
+    #[must_use]
+    pub fn alerts(&self) -> Vec<Arc<alert::ChannelStatus>> {
+        self.alerts.now()
     }
 
     /// All incidents.

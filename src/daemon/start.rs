@@ -3,7 +3,8 @@
 //! ```text
 //!  Daemon ──shutdown (watch)──► every PollTask, the Pusher
 //!     ├── supervisor: one PollTask and one judge task an OLT; a pair that ends too early is started again
-//!     └── the receiver of traps, with a supervisor of its own
+//!     ├── the receiver of traps, with a supervisor of its own
+//!     └── AlertDesk, and a task for each channel of alerts
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::alerts::AlertDesk;
 use super::board::{Board, OltReport};
 use super::door::Door;
 use super::error::DaemonError;
@@ -21,6 +23,7 @@ use super::maintenance;
 use super::memory::Notebook;
 use super::olt::JudgeTask;
 use super::traps;
+use crate::alert::{Channels, Feed, Own, Thread, Wards};
 use crate::config::{self, Config};
 use crate::incident;
 use crate::mib::Library;
@@ -61,6 +64,7 @@ pub struct Daemon {
     shutdown: watch::Sender<bool>,
     supervisor: tokio::task::JoinHandle<()>,
     receiver: Option<tokio::task::JoinHandle<()>>,
+    channels: Channels,
 }
 
 /// What it takes to start the tasks of one OLT.
@@ -152,6 +156,9 @@ impl Daemon {
             None => None,
         };
         let (shutdown, stopped) = watch::channel(false);
+        let (feed, fed) = watch::channel(Arc::new(Feed::default()));
+        let channels =
+            Channels::spawn(&config.alerts, &fed, store.as_ref().map(|store| store.alerts()).as_ref(), &stopped)?;
         let (pusher, import) = match &config.ozmap {
             Some(ozmap) => {
                 let kept = store.as_ref().map(|store| (store.journal(), store.shelf()));
@@ -232,12 +239,27 @@ impl Daemon {
         let board =
             Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone())
                 .with_plant(import.as_ref().map(PlantImport::subscribe))
-                .with_incidents(incidents);
+                .with_incidents(incidents.clone())
+                .with_alerts(channels.statuses());
+        if !config.alerts.is_empty() {
+            let wards = config.olts.iter().map(|olt| (&olt.name, olt.region.as_deref(), olt.tags.as_slice()));
+            let desk = AlertDesk {
+                board: board.clone(),
+                incidents,
+                calendar,
+                wards: Wards::new(wards),
+                marks_file: config.alerts_file.clone(),
+                feed,
+                shutdown: stopped.clone(),
+                own: own_before(store.as_deref()),
+            };
+            tokio::spawn(desk.run());
+        }
         let supervisor = tokio::spawn(supervise(plans, stopped.clone()));
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))
         });
-        Ok(Self { board, door, rules, store, pusher, import, shutdown, supervisor, receiver })
+        Ok(Self { board, door, rules, store, pusher, import, shutdown, supervisor, receiver, channels })
     }
 
     /// The snapshots of everything that runs.
@@ -282,6 +304,7 @@ impl Daemon {
                 // It has told of what went wrong.
                 let _ = receiver.await;
             }
+            self.channels.ended().await;
             self.supervisor.await
         };
         if tokio::time::timeout(STOP_WAIT, rest).await.is_err() {
@@ -292,6 +315,20 @@ impl Daemon {
             let _ = tokio::task::spawn_blocking(move || store.close()).await;
         }
     }
+}
+
+/// What was told of ourselves before the start and is not over.
+fn own_before(store: Option<&Store>) -> Own {
+    let mut own = Own::default();
+    match store.map(|store| store.alerts().kept(None)).transpose() {
+        Ok(rows) => {
+            let open = rows.unwrap_or_default().into_iter().filter(|row| !row.over);
+            let threads = open.filter_map(|row| serde_json::from_str::<Thread>(&row.data).ok());
+            own.recall(threads.map(|thread| thread.notice), Timestamp::from(SystemTime::now()));
+        }
+        Err(error) => tracing::error!(%error, "it is not known what was told before the start"),
+    }
+    own
 }
 
 /// By what a config judges.
