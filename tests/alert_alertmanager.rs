@@ -108,7 +108,11 @@ async fn amtool_shows_the_alert_its_labels_and_its_end_and_a_restart_loses_nothi
     let channel = AlertChannel::Alertmanager { members, token: None, every: Duration::from_secs(2), heartbeat: true };
     let channels = Channels::spawn(&[section("am", channel)], &fed, None, &stopped).unwrap();
     let show = |notices: Vec<Notice>| {
-        feed.send_replace(Arc::new(Feed { at: now(), notices: notices.into_iter().map(Arc::new).collect(), alive: true }));
+        feed.send_replace(Arc::new(Feed {
+            at: now(),
+            notices: notices.into_iter().map(Arc::new).collect(),
+            alive: true,
+        }));
     };
     let open = Notice { regions: vec!["north".to_owned()], ..cut("A", 48) };
     show(vec![open.clone()]);
@@ -116,7 +120,10 @@ async fn amtool_shows_the_alert_its_labels_and_its_end_and_a_restart_loses_nothi
     assert_eq!(names(&alerts), ["OltwatchAlive", "OltwatchFibreCut"]);
     let alert = alerts.iter().find(|alert| alert["labels"]["alertname"] == "OltwatchFibreCut").unwrap();
     let labels = &alert["labels"];
-    assert_eq!((&labels["severity"], &labels["olt"], &labels["region"], &labels["incident"]), (&"major".into(), &"olt-centro".into(), &"north".into(), &"A".into()));
+    assert_eq!(
+        (&labels["severity"], &labels["olt"], &labels["region"], &labels["incident"]),
+        (&"major".into(), &"olt-centro".into(), &"north".into(), &"A".into())
+    );
     assert!(alert["annotations"]["summary"].as_str().unwrap().contains("48 customers down"));
     let fingerprint = alert["fingerprint"].clone();
 

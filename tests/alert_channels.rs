@@ -71,8 +71,14 @@ async fn a_webhook_gets_signed_cloud_events_and_a_repetition_has_the_same_id() {
     for request in &requests[..3] {
         assert_eq!(request.headers["content-type"], "application/cloudevents+json");
         let event = request.json();
-        assert_eq!((&event["specversion"], &event["id"], &event["type"]), (&"1.0".into(), &"A.1".into(), &"oltwatch.incident.opened".into()));
-        assert_eq!((&event["data"]["incident"]["lost"], &event["data"]["alarm_type"]), (&48.into(), &"COMMUNICATIONS_ALARM".into()));
+        assert_eq!(
+            (&event["specversion"], &event["id"], &event["type"]),
+            (&"1.0".into(), &"A.1".into(), &"oltwatch.incident.opened".into())
+        );
+        assert_eq!(
+            (&event["data"]["incident"]["lost"], &event["data"]["alarm_type"]),
+            (&48.into(), &"COMMUNICATIONS_ALARM".into())
+        );
         assert_eq!(event["data"]["map"], "https://map.example/?q=-27.578600,-48.527300");
         let mut mac = Hmac::<Sha256>::new_from_slice(b"0123456789abcdef").unwrap();
         mac.update(format!("{}.{}.", request.headers["webhook-id"], request.headers["webhook-timestamp"]).as_bytes());
@@ -124,9 +130,14 @@ async fn slack_bots_change_their_message_and_webhooks_get_few() {
     let server = Recorder::start().await;
     let bot = section(
         "bot",
-        AlertChannel::SlackBot { url: secret(&format!("{}/api", server.url)), token: secret("xoxb-1"), channel: "#noc".to_owned() },
+        AlertChannel::SlackBot {
+            url: secret(&format!("{}/api", server.url)),
+            token: secret("xoxb-1"),
+            channel: "#noc".to_owned(),
+        },
     );
-    let incoming = section("incoming", AlertChannel::SlackHook { url: secret(&format!("{}/services/T/B/x", server.url)) });
+    let incoming =
+        section("incoming", AlertChannel::SlackHook { url: secret(&format!("{}/services/T/B/x", server.url)) });
     let running = Running::start(&[bot, incoming], None);
     let mut open = cut("A", 48);
     open.evidence = "1 < 2 & 3".to_owned();
@@ -142,7 +153,10 @@ async fn slack_bots_change_their_message_and_webhooks_get_few() {
     assert_eq!((posts.len(), updates.len(), hooks.len()), (1, 2, 2));
     assert_eq!(posts[0].headers["authorization"], "Bearer xoxb-1");
     assert!(posts[0].json()["text"].as_str().unwrap().contains("1 &lt; 2 &amp; 3"));
-    assert_eq!((&updates[0].json()["channel"], &updates[0].json()["ts"]), (&"C0123".into(), &"1795401067.000100".into()));
+    assert_eq!(
+        (&updates[0].json()["channel"], &updates[0].json()["ts"]),
+        (&"C0123".into(), &"1795401067.000100".into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,11 +175,15 @@ async fn pagerduty_triggers_acknowledges_and_resolves_under_one_key() {
     running.show(&[Notice { ack, ..cleared(&open) }]);
     let requests = server.until("the end", |requests| requests.len() >= 3).await;
     running.stop().await;
-    let actions: Vec<String> = requests.iter().map(|request| request.json()["event_action"].as_str().unwrap().to_owned()).collect();
+    let actions: Vec<String> =
+        requests.iter().map(|request| request.json()["event_action"].as_str().unwrap().to_owned()).collect();
     assert_eq!(actions, ["trigger", "acknowledge", "resolve"]);
     for request in &requests {
         let body = request.json();
-        assert_eq!((request.path(), &body["dedup_key"], &body["routing_key"]), ("/v2/enqueue", &"A".into(), &"routing".into()));
+        assert_eq!(
+            (request.path(), &body["dedup_key"], &body["routing_key"]),
+            ("/v2/enqueue", &"A".into(), &"routing".into())
+        );
         assert_eq!(body["payload"]["severity"], "error");
     }
 }
@@ -183,7 +201,10 @@ async fn a_channel_that_is_down_delays_no_other_and_gets_the_newest_when_it_is_b
         let other = cut(&format!("B{number}"), 9);
         open = Notice { lost: 50 + number, severity: AlertSeverity::Critical, ..open };
         running.show(&[open.clone(), other]);
-        good.until("the good one", |requests| requests.iter().any(|request| request.json()["subject"] == format!("B{number}"))).await;
+        good.until("the good one", |requests| {
+            requests.iter().any(|request| request.json()["subject"] == format!("B{number}"))
+        })
+        .await;
     }
     assert_eq!(bad.requests().len(), 1);
     bad.set_down(None);
@@ -281,7 +302,8 @@ async fn every_member_of_a_cluster_is_told_and_a_heartbeat_is_called() {
     let requests = one.until("the first member", |requests| !requests.is_empty()).await;
     assert_eq!((requests[0].path(), requests[0].headers["authorization"].as_str()), ("/api/v2/alerts", "Bearer t"));
     let alerts = requests[0].json();
-    let names: Vec<&str> = alerts.as_array().unwrap().iter().map(|alert| alert["labels"]["alertname"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        alerts.as_array().unwrap().iter().map(|alert| alert["labels"]["alertname"].as_str().unwrap()).collect();
     assert_eq!(names, ["OltwatchFibreCut", "OltwatchAlive"]);
     two.until("the second member", |requests| requests.len() >= 2).await;
     beat.until("the heartbeat", |requests| requests.iter().any(|request| request.line.starts_with("GET /ping"))).await;

@@ -99,7 +99,11 @@ async fn mails_on_one_incident_are_one_conversation() {
     let (first, second) = (server.mail(1), server.mail(2));
     assert!(first.contains("To-Envelope: noc@example.net,ana@example.net"), "{first}");
     assert!(first.contains("Message-ID: <A.oltwatch@example.net>"), "{first}");
-    assert!(second.contains("In-Reply-To: <A.oltwatch@example.net>") && second.contains("Message-ID: <A.2.oltwatch@example.net>"), "{second}");
+    assert!(
+        second.contains("In-Reply-To: <A.oltwatch@example.net>")
+            && second.contains("Message-ID: <A.2.oltwatch@example.net>"),
+        "{second}"
+    );
     assert!(first.contains("CABO A") && first.contains("Content-Type: text/plain; charset=utf-8"), "{first}");
 }
 
@@ -109,9 +113,15 @@ async fn a_wrong_password_or_an_unknown_certificate_is_told_and_nothing_goes_out
     let Some(server) = Server::start(test) else { return };
     let section = server.section("wrong-hush", Some(tls("certificate.pem")));
     let (outcome, why) = send(&section, Step::Open, cut("A", 48), "A.1").await.unwrap_err();
-    assert!(matches!(outcome, Outcome::Later { .. }) && why.contains("535") && !why.contains("hush"), "{outcome:?} {why}");
+    assert!(
+        matches!(outcome, Outcome::Later { .. }) && why.contains("535") && !why.contains("hush"),
+        "{outcome:?} {why}"
+    );
     let section = server.section("hush", None);
     let (outcome, why) = send(&section, Step::Open, cut("A", 48), "A.1").await.unwrap_err();
-    assert!(matches!(outcome, Outcome::Later { .. }) && why.to_lowercase().contains("certificate"), "{outcome:?} {why}");
+    assert!(
+        matches!(outcome, Outcome::Later { .. }) && why.to_lowercase().contains("certificate"),
+        "{outcome:?} {why}"
+    );
     assert_eq!(std::fs::read_dir(server.folder.path()).unwrap().count(), 0);
 }

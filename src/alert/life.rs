@@ -18,7 +18,9 @@ use crate::model::Timestamp;
 /// More incidents than this that begin within [`STORM_FOR`] are a storm.
 const STORM: usize = 10;
 const STORM_FOR: Duration = Duration::from_secs(10 * 60);
-/// Messages on one incident at most in a storm: it began, it changed, it is over.
+/// How long what began in a storm is told little of.
+const STORM_LASTS: Duration = Duration::from_secs(3600);
+/// Messages on one incident of a storm at most: it began, it changed, it is over.
 const MOST_IN_STORM: u32 = 3;
 /// The least time between two digests.
 const DIGEST_EVERY: Duration = Duration::from_secs(30);
@@ -171,6 +173,12 @@ impl Life {
         }
         self.miss(notices, now);
         self.begun.retain(|begun| now.since(*begun) < STORM_FOR);
+        if self.begun.len() > STORM {
+            // Those that began it are of it, too.
+            for thread in self.threads.values_mut().filter(|thread| now.since(thread.seen) < STORM_FOR) {
+                thread.storm = true;
+            }
+        }
     }
 
     fn begin(&mut self, notice: Arc<Notice>, now: Timestamp) {
@@ -200,10 +208,6 @@ impl Life {
         }
     }
 
-    fn is_storm(&self, now: Timestamp) -> bool {
-        self.begun.iter().filter(|begun| now.since(**begun) < STORM_FOR).count() > STORM
-    }
-
     /// What keeps a step from being sent now.
     fn hold(&self, thread: &Thread, step: Step, now: Timestamp) -> Option<Hold> {
         match step {
@@ -222,12 +226,11 @@ impl Life {
         let difference = thread.said.as_ref().map_or(Difference::None, |said| said.difference(&thread.notice));
         let can_edit = self.manner.edits && thread.handle.is_some();
         let is_worse = difference == Difference::Worse;
-        if self.is_storm(now) {
-            // The last is kept for its end.
-            let is_enough = thread.messages + 1 >= MOST_IN_STORM;
-            if is_enough {
-                return Some((Held::Spaced, Some(now + Duration::from_secs(30))));
-            }
+        // The last is kept for its end.
+        let is_enough = thread.messages + 1 >= MOST_IN_STORM;
+        let calm = thread.seen + STORM_LASTS;
+        if thread.storm && is_enough && now < calm {
+            return Some((Held::Spaced, Some(calm)));
         }
         if step == Step::Acknowledge {
             return None;
@@ -235,7 +238,7 @@ impl Life {
         if thread.notice.ack.is_some() && !is_worse {
             return Some((Held::Acknowledged, None));
         }
-        if !can_edit && (difference <= Difference::Numbers || thread.messages + 1 >= MOST_IN_STORM && !is_worse) {
+        if !can_edit && (difference <= Difference::Numbers || is_enough && !is_worse) {
             return Some((Held::Spaced, None));
         }
         let until = thread.spaced_until(self.update_every).filter(|until| now < *until)?;

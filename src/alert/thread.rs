@@ -113,6 +113,9 @@ pub struct Thread {
     pub flapping: bool,
     /// Whether it is held until its place is calm.
     pub damped: bool,
+    /// Whether it began in a storm, so that little is told of it.
+    #[serde(default)]
+    pub storm: bool,
     /// Since when it is not seen any more.
     #[serde(default)]
     pub missing: Option<Timestamp>,
@@ -134,6 +137,7 @@ impl Thread {
             over: false,
             flapping: false,
             damped: false,
+            storm: false,
             missing: None,
         }
     }

@@ -53,7 +53,6 @@ phrases! {
     at: "at {place}", "em {place}", "en {place}";
     and_more: "and {n} more", "e mais {n}", "y {n} más";
     of_all: "{n} of {all}", "{n} de {all}", "{n} de {all}";
-    ports: "{n} PONs", "{n} PONs", "{n} PONs";
     acknowledged: "{who} is on it since {when}.", "{who} está cuidando desde {when}.", "{who} se encarga desde {when}.";
     flapping:
         "This place comes and goes; no more of it is told until it is calm.",

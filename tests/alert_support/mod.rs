@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use oltwatch::alert::{Notice, Spot, Stage};
 use oltwatch::config::Secret;
-use oltwatch::config::alert::{
-    Alert, AlertBudget, AlertChannel, AlertFilter, AlertOn, AlertSeverity, Language,
-};
+use oltwatch::config::alert::{Alert, AlertBudget, AlertChannel, AlertFilter, AlertOn, AlertSeverity, Language};
 use oltwatch::model::Timestamp;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
