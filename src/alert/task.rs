@@ -81,6 +81,12 @@ pub struct ChannelStatus {
 pub struct Statuses(Vec<watch::Receiver<Arc<ChannelStatus>>>);
 
 impl Statuses {
+    /// Some that stay so.
+    #[cfg(test)]
+    pub(crate) fn still(channels: Vec<ChannelStatus>) -> Self {
+        Self(channels.into_iter().map(|status| watch::channel(Arc::new(status)).1).collect())
+    }
+
     /// At this moment, in the config's order.
     #[must_use]
     pub fn now(&self) -> Vec<Arc<ChannelStatus>> {

@@ -199,8 +199,7 @@ impl Writer {
         parts.push(place.map_or_else(|| what.to_owned(), |place| format!("{what}: {place}")));
         if notice.is_of_losses() {
             let lost = words.lost(notice.kind, notice.lost);
-            let back =
-                || format!("{} {}", words.back_label().to_lowercase(), words.recovered(notice.recovered, notice.lost));
+            let back = || words.are_back().replace("{what}", &words.recovered(notice.recovered, notice.lost));
             parts.push(if is_over || notice.recovered > 0 { back() } else { lost });
         }
         format!("{} {}", Words::symbol(notice.severity, notice.stage), parts.join(" · "))

@@ -42,6 +42,7 @@ phrases! {
     reach_label: "Reaches", "Abrange", "Alcanza";
     since_label: "Since", "Desde", "Desde";
     back_label: "Back", "Voltaram", "Volvieron";
+    are_back: "{what} back", "{what} de volta", "{what} de vuelta";
     sure_label: "Sure", "Certeza", "Certeza";
     boxes_label: "Boxes", "Caixas", "Cajas";
     why_label: "Because", "Porque", "Porque";

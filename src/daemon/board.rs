@@ -173,6 +173,12 @@ impl Board {
         self
     }
 
+    /// The same with channels of alerts that stand so.
+    #[cfg(test)]
+    pub(crate) fn with_channels(self, channels: Vec<alert::ChannelStatus>) -> Self {
+        self.with_alerts(alert::Statuses::still(channels))
+    }
+
     /// Whether the tasks that keep these snapshots true still live.
     #[must_use]
     pub fn is_kept(&self) -> bool {

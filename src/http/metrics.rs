@@ -450,7 +450,14 @@ mod tests {
         let store = Store::open(&folder.path().join("oltwatch.db"), crate::store::Keep::default()).unwrap();
         store.keeper().keep(&OltId::new("olt-centro"), NOW, Default::default(), Vec::new(), Vec::new());
         assert!(store.flush(Duration::from_secs(60)));
-        render(&board.with_store(store), NOW + Duration::from_secs(90))
+        let channel = ChannelStatus {
+            name: "crew".to_owned(),
+            sent: BTreeMap::from([("opened", 2)]),
+            held: BTreeMap::from([(Held::Quiet, 1)]),
+            last_taken: Some(NOW),
+            ..ChannelStatus::default()
+        };
+        render(&board.with_store(store).with_channels(vec![channel]), NOW + Duration::from_secs(90))
     }
 
     /// The name of a sample's metric.

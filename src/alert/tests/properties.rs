@@ -42,7 +42,7 @@ fn notice(number: u32, severity: u8, lost: u32, recovered: u32, now: Timestamp) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     /// Each incident that a channel was told of begins once and ends once for it, whatever fails and whoever restarts; and in
     /// the end it knows the end of all.
@@ -107,6 +107,11 @@ proptest! {
         }
         prop_assert_eq!(life.standing(), 0);
     }
+}
+
+proptest! {
+    // Each goes through a quarter of an hour, second by second.
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     /// However much happens, a channel is not told more than its budget.
     #[test]

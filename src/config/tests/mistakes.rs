@@ -160,7 +160,7 @@ fn what_is_needed_is_missed_at_its_section() {
     );
     says("[[alert]]", &["lacks \"kind\""]);
     says("[[alert]]\nkind = 'webhook'", &["2:1: [[alert]] lacks the address that alerts are sent to"]);
-    says("[[alert]]\nkind = 'webhook'\nulr = 'x'", &["3:1: [[alert]] has no key \"ulr\"; did you mean \"url\"?"]);
+    says("[[alert]]\nkind = 'webhook'\nulr = 'x'", &["4:1: [[alert]] has no key \"ulr\"; did you mean \"url\"?"]);
     // What is misspelt is not missing too.
     says(
         "[snmp.credential.b]\nversion = '2c'\ncomunity = 'x'",
