@@ -3,6 +3,7 @@
 //!
 //! The rooms below stand on floors (`docs/design.md`): a room uses those under it, never one above.
 
+pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod daemon;

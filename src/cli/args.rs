@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::alert::AlertCommand;
 use super::demo::DemoArgs;
 use super::incidents::IncidentsCommand;
 use super::maintenance::MaintenanceCommand;
@@ -70,7 +71,7 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Find the family of an OLT, show which of its columns answer, and print a block for the configuration
     Probe(ProbeArgs),
-    /// Check the configuration and the profiles, then try each OLT and OZmap
+    /// Check the configuration and the profiles, then try each OLT, OZmap, and the channels of alerts
     Check(CheckArgs),
     /// Read all OLTs once and print their ONUs
     Poll(PollArgs),
@@ -89,6 +90,9 @@ pub(super) enum Command {
     /// Say when somebody works on the network, so that nothing is made of what is seen then
     #[command(subcommand)]
     Maintenance(MaintenanceCommand),
+    /// Try the channels of alerts, and say who sees to what
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Look after the database
     #[command(subcommand)]
     Store(StoreCommand),
@@ -149,7 +153,7 @@ pub(super) enum ReplayFormat {
 pub(super) struct CheckArgs {
     #[command(flatten)]
     pub(super) config: ConfigArgs,
-    /// Check the files only; ask neither OLTs nor OZmap
+    /// Check the files only; ask neither OLTs nor OZmap nor channels of alerts
     #[arg(long)]
     pub(super) offline: bool,
 }

@@ -1,4 +1,4 @@
-//! `oltwatch check`: the files, then each OLT and OZmap.
+//! `oltwatch check`: the files, then each OLT, OZmap and the channels of alerts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use super::load::{self, Loaded};
 use super::out::Paper;
 use super::progress::Progress;
 use super::table::{Grid, Paint, clean, finish, number, painted, text};
-use super::{Outcome, out};
+use super::{Outcome, alert, out};
+use crate::config::alert::Alert;
 use crate::config::{self, Config, LONGEST_CONFIG, OzmapMode};
 use crate::mib::{Finding as MibFinding, Library};
 use crate::ozmap::Client;
@@ -124,10 +125,13 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// OLTs in the configuration's order, then OZmap; all of them side by side.
+/// Where OZmap stands among what is found: behind every OLT.
+const AFTER_OLTS: usize = usize::MAX / 2;
+
+/// OLTs in the configuration's order, then OZmap, then channels of alerts; all of them side by side.
 async fn try_all(config: &Config, library: &Arc<Library>) -> Vec<Finding> {
-    let progress =
-        Arc::new(Progress::new("checking", config.olts.len().saturating_add(usize::from(config.ozmap.is_some()))));
+    let count = config.olts.len() + usize::from(config.ozmap.is_some()) + config.alerts.len();
+    let progress = Arc::new(Progress::new("checking", count));
     let mut tasks = JoinSet::new();
     let engine = Engine::default();
     for (place, olt) in config.olts.iter().cloned().enumerate() {
@@ -135,7 +139,7 @@ async fn try_all(config: &Config, library: &Arc<Library>) -> Vec<Finding> {
         tasks.spawn(async move {
             let finding = try_olt(olt, library, engine).await;
             progress.step();
-            (place, finding)
+            vec![(place, finding)]
         });
     }
     if let Some(ozmap) = config.ozmap.clone() {
@@ -143,13 +147,21 @@ async fn try_all(config: &Config, library: &Arc<Library>) -> Vec<Finding> {
         tasks.spawn(async move {
             let finding = try_ozmap(&ozmap).await;
             progress.step();
-            (usize::MAX, finding)
+            vec![(AFTER_OLTS, finding)]
+        });
+    }
+    for (place, alert) in config.alerts.iter().cloned().enumerate() {
+        let progress = Arc::clone(&progress);
+        tasks.spawn(async move {
+            let findings = try_alert(&alert).await;
+            progress.step();
+            findings.into_iter().map(|finding| (AFTER_OLTS.saturating_add(place).saturating_add(1), finding)).collect()
         });
     }
     let mut found: Vec<(usize, Finding)> = Vec::new();
     while let Some(ended) = tasks.join_next().await {
         match ended {
-            Ok(one) => found.push(one),
+            Ok(some) => found.extend::<Vec<_>>(some),
             // Tasks are never aborted here, so it panicked, which is our own mistake and was told by the panic.
             Err(error) => tracing::error!(%error, "a check broke off"),
         }
@@ -174,6 +186,15 @@ async fn try_olt(olt: config::Olt, library: Arc<Library>, engine: Engine) -> Fin
     let round_trip = poller.counters().smoothed_rtt;
     let result = result.map(|(profile, says, doubt)| Good { profile, round_trip, says, doubt });
     Finding { what, address, result }
+}
+
+async fn try_alert(alert: &Alert) -> Vec<Finding> {
+    let found = alert::reach(alert).await;
+    let finding = |(address, result): (String, Result<String, String>)| {
+        let good = |says| Good { profile: String::new(), round_trip: None, says, doubt: None };
+        Finding { what: format!("alert {}", alert.name), address, result: result.map(good) }
+    };
+    found.into_iter().map(finding).collect()
 }
 
 async fn try_ozmap(ozmap: &config::Ozmap) -> Finding {

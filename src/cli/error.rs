@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::io;
 
+use crate::alert::AlertError;
+use crate::alert::marks::MarksError;
 use crate::config::ConfigError;
 use crate::daemon::DaemonError;
 use crate::daemon::maintenance::MaintenanceError;
@@ -64,6 +66,12 @@ pub(super) enum CliError {
     /// Maintenance by command cannot be read or changed.
     #[error(transparent)]
     Maintenance(#[from] MaintenanceError),
+    /// Marks on alerts cannot be read or changed.
+    #[error(transparent)]
+    Marks(#[from] MarksError),
+    /// An alert channel cannot be made from its config.
+    #[error(transparent)]
+    Alert(#[from] AlertError),
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::CliError;
 use super::out;
+use crate::alert::Writer;
 use crate::config::Config;
 use crate::mib::Library;
 
@@ -27,5 +28,6 @@ pub(super) fn load(path: &Path) -> Result<Loaded, CliError> {
     let library = Library::load(config.mibs.as_deref())?;
     let known: Vec<&str> = library.iter().map(|profile| profile.name()).collect();
     config.check_profiles(&known)?;
+    config.check_templates(&|alert| Writer::new(alert).map(|_| ()))?;
     Ok(Loaded { config, library: Arc::new(library) })
 }

@@ -7,6 +7,7 @@
 //! Everything is written through [`out`]: a reader that goes away (`| head`) ends a command quietly, and secrets never
 //! come this far.
 
+mod alert;
 mod args;
 mod check;
 mod completions;
@@ -94,6 +95,7 @@ fn run(cli: Cli) -> Result<Outcome, CliError> {
             Command::Ozmap(command) => ozmap::run(&command, paper).await,
             Command::Incidents(command) => incidents::run(&command, paper).await,
             Command::Store(command) => store::run(&command),
+            Command::Alert(command) => alert::run(&command, paper).await,
             Command::Maintenance(command) => maintenance::run(&command),
             Command::Tune(args) => tune::run(&args, paper),
             Command::Sim(command) => sim::run(command, paper).await,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+use super::alert::Alert;
 use super::error::{ConfigError, Problem};
 use super::model::{Config, Profile};
 use super::reader::{Reader, Section, did_you_mean, nearest, quote};
@@ -44,6 +45,11 @@ impl Config {
                 config.maintenance_file.get_or_insert_with(|| {
                     let mut beside = path.as_os_str().to_owned();
                     beside.push(".maintenance");
+                    beside.into()
+                });
+                config.alerts_file.get_or_insert_with(|| {
+                    let mut beside = path.as_os_str().to_owned();
+                    beside.push(".alerts");
                     beside.into()
                 });
                 Ok(config)
@@ -88,6 +94,7 @@ impl Config {
         let store = sections::store(&root);
         let config = Self {
             maintenance_file: store.as_ref().map(|store| store.path.with_extension("maintenance")),
+            alerts_file: store.as_ref().map(|store| store.path.with_extension("alerts")),
             ozmap: sections::ozmap(&root),
             thresholds: sections::thresholds(&root, &olts),
             maintenance: sections::maintenance(&root, &olts),
@@ -131,6 +138,22 @@ impl Config {
             })
         };
         let problems: Vec<Problem> = self.olts.iter().filter_map(problem).collect();
+        if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
+    }
+
+    /// Checks that every alert's template can be used, by `check`, which says in words what is wrong with one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] with each template that is wrong.
+    pub fn check_templates(&self, check: &dyn Fn(&Alert) -> Result<(), String>) -> Result<(), ConfigError> {
+        let problem = |alert: &Alert| {
+            let place = &alert.template.as_ref()?.place;
+            let why = check(alert).err()?;
+            let message = format!("alert.template: the template of {} cannot be used: {why}", quote(&alert.name));
+            let (file, line, column) = (place.file.clone(), place.line, place.column);
+            Some(Problem { file, line, column, message, excerpt: None })
+        };
+        let problems: Vec<Problem> = self.alerts.iter().filter_map(problem).collect();
         if problems.is_empty() { Ok(()) } else { Err(invalid(problems)) }
     }
 }

@@ -3,6 +3,7 @@
 //! In: the file's text and the environment. Out: [`Config`], in which every value is typed, every default filled in
 //! and every secret resolved to where it comes from. Not its business: behaviour, and whether a device answers.
 
+pub mod alert;
 mod error;
 mod load;
 pub mod maintenance;
@@ -20,8 +21,8 @@ mod tests;
 pub use error::{ConfigError, Problem};
 pub use load::LONGEST_CONFIG;
 pub use model::{
-    Alert, AlertKind, Auth, AuthProtocol, BrakeRule, Config, Credential, ForeignPolicy, Http, Incident, Keep,
-    KeyExtension, MatchBy, Olt, Ozmap, OzmapMode, Places, PlantRule, Privacy, PrivacyProtocol, Profile, Secret, Snmp,
-    SnmpVersion, StatusMap, Store, Trap,
+    Auth, AuthProtocol, BrakeRule, Config, Credential, ForeignPolicy, Http, Incident, Keep, KeyExtension, MatchBy, Olt,
+    Ozmap, OzmapMode, Places, PlantRule, Privacy, PrivacyProtocol, Profile, Secret, Snmp, SnmpVersion, StatusMap,
+    Store, Trap,
 };
 pub use thresholds::{AddressMatch, Baselines, FlapRule, Pattern, ThresholdRule, Thresholds, Window};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::alert::Alert;
 use super::maintenance::Maintenance;
 use super::thresholds::Thresholds;
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ pub struct Config {
     pub http: Option<Http>,
     /// The trap receiver.
     pub trap: Option<Trap>,
-    /// Alert channels, in the file's order.
+    /// Where alerts go, in the file's order; names are unique.
     pub alerts: Vec<Alert>,
     /// Incident inference.
     pub incident: Incident,
@@ -44,6 +45,8 @@ pub struct Config {
     /// What is accepted but should be known: what has no effect in this version, and what is unsafe. In words for the
     /// operator, each with file:line:column.
     pub warnings: Vec<String>,
+    /// Where `oltwatch alert` keeps what it was told: beside the database, or else beside the configuration.
+    pub alerts_file: Option<PathBuf>,
     /// Where things stand in the file, for checks that need another room's knowledge.
     pub places: Places,
 }
@@ -313,6 +316,10 @@ pub struct Olt {
     pub address: String,
     /// The family.
     pub profile: Profile,
+    /// The region that it stands in, for those who are told.
+    pub region: Option<String>,
+    /// Words by which alerts find their readers.
+    pub tags: Vec<String>,
     /// How it is spoken to.
     pub credential: Credential,
     /// Whether answers may come from another address than the one that was asked.
@@ -487,39 +494,6 @@ pub struct Http {
 pub struct Trap {
     /// Where it listens; `None` is nowhere.
     pub listen: Option<SocketAddr>,
-}
-
-/// `[[alert]]`.
-#[derive(Clone)]
-pub struct Alert {
-    /// Which kind of channel.
-    pub kind: AlertKind,
-    /// Its keys other than `kind`, as written; the alert room checks them.
-    pub settings: BTreeMap<String, toml::Value>,
-}
-
-impl std::fmt::Debug for Alert {
-    /// Settings hold tokens, so their values never show.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Alert").field("kind", &self.kind).field("settings", &self.settings.keys()).finish()
-    }
-}
-
-/// `alert.kind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlertKind {
-    /// Prometheus Alertmanager.
-    Alertmanager,
-    /// Generic webhook.
-    Webhook,
-    /// Telegram bot.
-    Telegram,
-    /// Slack.
-    Slack,
-    /// PagerDuty.
-    Pagerduty,
-    /// E-mail.
-    Email,
 }
 
 /// `[incident]`.

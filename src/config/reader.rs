@@ -257,13 +257,6 @@ impl<'r> Section<'r> {
         format!("{} has no key {}{help}", self.header, quote(key))
     }
 
-    /// The keys and values as they were written.
-    pub(super) fn entries(
-        &self,
-    ) -> impl Iterator<Item = (&'r Spanned<std::borrow::Cow<'r, str>>, &'r Spanned<DeValue<'r>>)> {
-        self.table.iter()
-    }
-
     fn get(&self, key: &str) -> Option<&'r Spanned<DeValue<'r>>> {
         debug_assert!(self.shape.keys.contains(&key), "{} does not list {key}", self.shape.header);
         self.table.get(key)

@@ -177,6 +177,8 @@ pub(super) const OLT: Shape = Shape {
         "address",
         "profile",
         "credential",
+        "region",
+        "tags",
         "any_source",
         "state_every",
         "optics_every",
@@ -199,8 +201,61 @@ pub(super) const HTTP: Shape =
 
 pub(super) const TRAP: Shape = Shape { header: "[trap]", path: "trap", keys: &["listen"] };
 
-/// Other keys of an `[[alert]]` depend on its kind and belong to the alert room.
-pub(super) const ALERT: Shape = Shape { header: "[[alert]]", path: "alert", keys: &["kind", "url"] };
+/// Of these an `[[alert]]` has those that its kind has a use for.
+pub(super) const ALERT: Shape = Shape {
+    header: "[[alert]]",
+    path: "alert",
+    keys: &[
+        "kind",
+        "name",
+        "url",
+        "url_file",
+        "url_env",
+        "members",
+        "token",
+        "token_file",
+        "token_env",
+        "secret",
+        "secret_file",
+        "secret_env",
+        "key",
+        "key_file",
+        "key_env",
+        "chat",
+        "topic",
+        "channel",
+        "server",
+        "security",
+        "user",
+        "password",
+        "password_file",
+        "password_env",
+        "from",
+        "to",
+        "command",
+        "timeout",
+        "every",
+        "heartbeat",
+        "kinds",
+        "severity",
+        "olts",
+        "regions",
+        "tags",
+        "min_clients",
+        "after",
+        "update_every",
+        "quiet",
+        "quiet_severity",
+        "utc_offset",
+        "per_minute",
+        "burst",
+        "language",
+        "template",
+        "template_file",
+        "map",
+        "ca_file",
+    ],
+};
 
 pub(super) const INCIDENT: Shape = Shape { header: "[incident]", path: "incident", keys: &["settle"] };
 
@@ -261,7 +316,7 @@ pub(super) fn may_show_at(path: &str, key: &str, value: &DeValue<'_>) -> bool {
     let is_section =
         ALL.iter().any(|shape| shape.path.strip_prefix(path).is_some_and(|rest| rest.strip_prefix('.') == Some(key)));
     // An alert channel's address may itself be the secret.
-    let is_secret = sounds_secret(key) || (path == ALERT.path && key == "url");
+    let is_secret = sounds_secret(key) || (path == ALERT.path && ["url", "members", "command"].contains(&key));
     known && !is_section && !is_secret
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::feed::Feed;
 use super::incidents::IncidentView;
+use crate::alert;
 use crate::config::maintenance::UnderWay;
 use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, Timestamp, Truth, Verdict};
 use crate::ozmap::{PlantSnapshot, PushSnapshot, Survey};
@@ -110,6 +111,7 @@ pub struct Board {
     store: Option<Arc<Store>>,
     plant: Option<watch::Receiver<Arc<PlantSnapshot>>>,
     survey: Option<watch::Receiver<Arc<Survey>>>,
+    alerts: alert::Statuses,
 }
 
 impl Board {
@@ -122,8 +124,8 @@ impl Board {
         store: Option<Arc<Store>>,
     ) -> Self {
         let feed = Feed::new(started);
-        let olts = Arc::new(olts);
-        Self { started, olts, push, incidents: None, feed, engine, traps, store, plant: None, survey: None }
+        let (olts, alerts) = (Arc::new(olts), alert::Statuses::default());
+        Self { started, olts, push, incidents: None, feed, engine, traps, store, plant: None, survey: None, alerts }
     }
 
     /// The same with the plant.
@@ -144,6 +146,11 @@ impl Board {
     /// The same with the log that the tasks tell.
     pub(super) fn with_feed(self, feed: Feed) -> Self {
         Self { feed, ..self }
+    }
+
+    /// The same with channels of alerts.
+    pub(super) fn with_alerts(self, alerts: alert::Statuses) -> Self {
+        Self { alerts, ..self }
     }
 
     /// A board that shows these reports and stays so, and the ends that its owners would hold: when they are dropped,
@@ -188,6 +195,12 @@ impl Board {
         self
     }
 
+    /// The same with channels of alerts that stand so.
+    #[cfg(test)]
+    pub(crate) fn with_channels(self, channels: Vec<alert::ChannelStatus>) -> Self {
+        self.with_alerts(alert::Statuses::still(channels))
+    }
+
     /// Whether the tasks that keep these snapshots true still live.
     #[must_use]
     pub fn is_kept(&self) -> bool {
@@ -229,6 +242,12 @@ impl Board {
     #[must_use]
     pub fn store(&self) -> Option<&Store> {
         self.store.as_deref()
+    }
+
+    /// How each channel of alerts stands, in the config's order.
+    #[must_use]
+    pub fn alerts(&self) -> Vec<Arc<alert::ChannelStatus>> {
+        self.alerts.now()
     }
 
     /// All incidents.

@@ -1,5 +1,6 @@
 //! Why the daemon cannot start.
 
+use crate::alert::AlertError;
 use crate::ozmap::OzmapError;
 use crate::store::StoreError;
 use crate::trap::BindError;
@@ -10,6 +11,9 @@ pub enum DaemonError {
     /// The client of OZmap cannot be made from its config.
     #[error("OZmap: {0}")]
     Ozmap(#[from] OzmapError),
+    /// An alert channel cannot be made from its config.
+    #[error(transparent)]
+    Alert(#[from] AlertError),
     /// Traps cannot be received where the config says.
     #[error(transparent)]
     Trap(#[from] BindError),

@@ -3,6 +3,7 @@
 //! In: a [`Config`](crate::config::Config) and the profiles. Out: a running [`Daemon`], and its [`Board`] of snapshots
 //! that others may read. Not its business: what is decided, and how it is shown.
 
+mod alerts;
 mod archive;
 mod board;
 mod door;

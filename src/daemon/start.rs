@@ -3,7 +3,8 @@
 //! ```text
 //!  Daemon ──shutdown (watch)──► every PollTask, the Pusher
 //!     ├── supervisor: one PollTask and one judge task an OLT; a pair that ends too early is started again
-//!     └── the receiver of traps, with a supervisor of its own
+//!     ├── the receiver of traps, with a supervisor of its own
+//!     └── AlertDesk, and a task for each channel of alerts
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::alerts::AlertDesk;
 use super::archive::Archive;
 use super::board::{Board, OltReport};
 use super::door::Door;
@@ -24,6 +26,7 @@ use super::memory::Notebook;
 use super::olt::JudgeTask;
 use super::survey;
 use super::traps;
+use crate::alert::{self, Channels, Own, Thread, Wards};
 use crate::config::{self, Config};
 use crate::incident::{self, Explanations};
 use crate::mib::Library;
@@ -65,6 +68,7 @@ pub struct Daemon {
     supervisor: tokio::task::JoinHandle<()>,
     incidents: tokio::task::JoinHandle<()>,
     receiver: Option<tokio::task::JoinHandle<()>>,
+    channels: Channels,
 }
 
 /// What it takes to start the tasks of one OLT.
@@ -159,6 +163,9 @@ impl Daemon {
         };
         let (shutdown, stopped) = watch::channel(false);
         let feed = Feed::new(Timestamp::from(SystemTime::now()));
+        let (told, fed) = watch::channel(Arc::new(alert::Feed::default()));
+        let channels =
+            Channels::spawn(&config.alerts, &fed, store.as_ref().map(|store| store.alerts()).as_ref(), &stopped)?;
         let (pusher, import) = match &config.ozmap {
             Some(ozmap) => {
                 let kept = store.as_ref().map(|store| (store.journal(), store.shelf()));
@@ -248,12 +255,27 @@ impl Daemon {
         let now = Timestamp::from(SystemTime::now());
         let mut board = Board::new(now, receivers, push, engine, statuses.clone(), store.clone())
             .with_plant(import.as_ref().map(PlantImport::subscribe))
-            .with_incidents(incidents)
-            .with_feed(feed);
+            .with_incidents(incidents.clone())
+            .with_feed(feed)
+            .with_alerts(channels.statuses());
         if import.is_some() {
             let (publish, survey) = watch::channel(Arc::new(Survey::empty(now)));
             tokio::spawn(survey::run(board.clone(), publish, stopped.clone()));
             board = board.with_survey(survey);
+        }
+        if !config.alerts.is_empty() {
+            let wards = config.olts.iter().map(|olt| (&olt.name, olt.region.as_deref(), olt.tags.as_slice()));
+            let desk = AlertDesk {
+                board: board.clone(),
+                incidents,
+                calendar,
+                wards: Wards::new(wards),
+                marks_file: config.alerts_file.clone(),
+                feed: told,
+                shutdown: stopped.clone(),
+                own: own_before(store.as_deref()),
+            };
+            tokio::spawn(desk.run());
         }
         let supervisor = tokio::spawn(supervise(plans, stopped.clone()));
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
@@ -270,6 +292,7 @@ impl Daemon {
             supervisor,
             incidents: owner_of_incidents,
             receiver,
+            channels,
         })
     }
 
@@ -315,6 +338,7 @@ impl Daemon {
                 // It has told of what went wrong.
                 let _ = receiver.await;
             }
+            self.channels.ended().await;
             let supervised = self.supervisor.await;
             // Nobody tells it anything any more.
             let _ = self.incidents.await;
@@ -328,6 +352,20 @@ impl Daemon {
             let _ = tokio::task::spawn_blocking(move || store.close()).await;
         }
     }
+}
+
+/// What was told of ourselves before the start and is not over.
+fn own_before(store: Option<&Store>) -> Own {
+    let mut own = Own::default();
+    match store.map(|store| store.alerts().kept(None)).transpose() {
+        Ok(rows) => {
+            let open = rows.unwrap_or_default().into_iter().filter(|row| !row.over);
+            let threads = open.filter_map(|row| serde_json::from_str::<Thread>(&row.data).ok());
+            own.recall(threads.map(|thread| thread.notice), Timestamp::from(SystemTime::now()));
+        }
+        Err(error) => tracing::error!(%error, "it is not known what was told before the start"),
+    }
+    own
 }
 
 /// By what a config judges.

@@ -13,6 +13,7 @@ use super::exposition::{Exposition, MEDIA_TYPE, Number};
 use super::metrics_names::{self as names, Metric};
 use super::routes::Shared;
 use super::tally::{OltTally, Tally};
+use crate::alert::{ChannelStatus, Held};
 use crate::daemon::{Board, IncidentView, OltReport};
 use crate::incident::{self, Kind};
 use crate::model::{Completeness, SweepKind, Timestamp};
@@ -73,6 +74,7 @@ pub(super) fn render(board: &Board, now: Timestamp) -> String {
     }
     pons(&mut text, &olts);
     incidents(&mut text, &board.incidents());
+    alerts(&mut text, &board.alerts());
     if let Some(store) = board.store() {
         kept(&mut text, store);
     }
@@ -83,6 +85,47 @@ pub(super) fn render(board: &Board, now: Timestamp) -> String {
         super::metrics_plant::plant(&mut text, &plant, &survey, now);
     }
     text.finish()
+}
+
+/// Nothing without a channel.
+fn alerts(text: &mut Exposition, channels: &[Arc<ChannelStatus>]) {
+    if channels.is_empty() {
+        return;
+    }
+    text.family(&names::ALERT_TAKEN, |family| {
+        for channel in channels {
+            for what in ChannelStatus::WHAT {
+                let count = channel.sent.get(what).copied().unwrap_or(0);
+                // A channel that gets states never gets messages.
+                if count > 0 {
+                    family.sample([&channel.name, what], count);
+                }
+            }
+        }
+    });
+    let mut each = |metric: &Metric, number: &dyn Fn(&ChannelStatus) -> Option<Number>| {
+        text.family(metric, |family| {
+            for channel in channels {
+                if let Some(number) = number(channel) {
+                    family.sample([&channel.name], number);
+                }
+            }
+        });
+    };
+    each(&names::ALERT_FAILED, &|channel| Some(channel.failed.into()));
+    each(&names::ALERT_REFUSED, &|channel| Some(channel.refused.into()));
+    each(&names::ALERT_STANDING, &|channel| Some(channel.standing.into()));
+    each(&names::ALERT_FAILING, &|channel| Some(channel.failing.is_some().into()));
+    each(&names::ALERT_LAST, &|channel| channel.last_taken.map(Number::from));
+    text.family(&names::ALERT_HELD, |family| {
+        for channel in channels {
+            for (word, held) in Held::WORDS {
+                if let Some(count) = channel.held.get(held) {
+                    family.sample([&channel.name, word], *count);
+                }
+            }
+        }
+    });
 }
 
 /// Every kind of incident, so that one that does not occur shows 0.
@@ -411,7 +454,17 @@ mod tests {
         let store = Store::open(&folder.path().join("oltwatch.db"), crate::store::Keep::default()).unwrap();
         store.keeper().keep(&OltId::new("olt-centro"), NOW, Default::default(), Vec::new(), Vec::new());
         assert!(store.flush(Duration::from_secs(60)));
-        render(&board.with_store(store).surveyed(testing::survey()), NOW + Duration::from_secs(90))
+        let channel = ChannelStatus {
+            name: "crew".to_owned(),
+            sent: BTreeMap::from([("opened", 2)]),
+            held: BTreeMap::from([(Held::Quiet, 1)]),
+            last_taken: Some(NOW),
+            ..ChannelStatus::default()
+        };
+        render(
+            &board.with_store(store).surveyed(testing::survey()).with_channels(vec![channel]),
+            NOW + Duration::from_secs(90),
+        )
     }
 
     /// The name of a sample's metric.

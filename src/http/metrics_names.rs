@@ -212,6 +212,16 @@ metrics! {
     INCIDENT_LOST = Gauge "oltwatch_incident_lost_onus" ["kind"]
         "ONUs that incidents explain and that are not back, by kind.";
     INCIDENTS_OPENED = Counter "oltwatch_incidents_opened_total" [] "Incidents that were opened.";
+    ALERT_TAKEN = Counter "oltwatch_alert_taken_total" ["channel", "what"]
+        "What alert channels have taken: incidents opened, updated, acknowledged, cleared, digests of several, whole states (Alertmanager), heartbeats.";
+    ALERT_FAILED = Counter "oltwatch_alert_failed_total" ["channel"] "Attempts that failed; each is made again.";
+    ALERT_REFUSED = Counter "oltwatch_alert_refused_total" ["channel"] "Messages that a channel refused for good.";
+    ALERT_STANDING = Gauge "oltwatch_alert_standing" ["channel"] "Incidents that a channel was told of and that are not over.";
+    ALERT_HELD = Gauge "oltwatch_alert_held" ["channel", "why"]
+        "What a channel is not told at present: filtered, small, young, quiet, maintenance, shelved, inhibited, flapping, acknowledged, spaced.";
+    ALERT_FAILING = Gauge "oltwatch_alert_failing" ["channel"] "1 while a channel takes nothing, else 0.";
+    ALERT_LAST = Gauge "oltwatch_alert_last_taken_timestamp_seconds" ["channel"]
+        "When a channel last took something, in seconds since 1970 UTC. Absent before the first.";
     STORE_FAILING = Gauge "oltwatch_store_failing" [] "1 while the database cannot be written, else 0.";
     STORE_THINNED = Counter "oltwatch_store_thinned_weeks_total" []
         "Weeks of readings of a PON that were thinned to hours and days.";

@@ -134,7 +134,7 @@ pub(super) fn excerpt(body: &[u8], token: &str) -> Excerpt {
 
 /// How long `Retry-After` asks to wait: seconds, or a date, which is compared with the answer's own `Date` where
 /// there is one, so that a clock that is wrong on either side does no harm. Sources: RFC 9110, 10.2.3 and 5.6.7.
-pub(super) fn retry_after(value: &str, date: Option<&str>, now: SystemTime) -> Option<Duration> {
+pub(crate) fn retry_after(value: &str, date: Option<&str>, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)).min(LONGEST_WAIT));

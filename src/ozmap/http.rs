@@ -338,7 +338,8 @@ fn api_root(text: &str) -> Result<Url, OzmapError> {
     Ok(url)
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address names this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         bare == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -347,6 +348,11 @@ fn is_loopback(url: &Url) -> bool {
 
 /// What a transport error is, in words that an operator can act on.
 fn reason(error: &reqwest::Error, scheme: &str) -> String {
+    format!("{}{}", transport(error), hint(scheme, &chain(error)))
+}
+
+/// The same without what to do about it.
+pub(crate) fn transport(error: &reqwest::Error) -> String {
     let kind = if error.is_timeout() {
         "timed out"
     } else if error.is_connect() {
@@ -356,9 +362,7 @@ fn reason(error: &reqwest::Error, scheme: &str) -> String {
     } else {
         "the connection broke"
     };
-    let chain = chain(error);
-    let hint = hint(scheme, &chain);
-    format!("{kind} ({chain}){hint}")
+    format!("{kind} ({})", chain(error))
 }
 
 /// What to do about some of them.

@@ -45,6 +45,7 @@ mod snapshot;
 mod table;
 mod task;
 
+pub(crate) use answer::retry_after;
 pub use boxes::{BoxHeld, BoxNames, Boxes};
 pub use brake::{Brake, Braked, Looks, OltAtHand, at_hand};
 pub use breaker::HostState;
@@ -54,6 +55,7 @@ pub use error::{Call, Excerpt, OzmapError, Remedy};
 pub use foreign::{Contested, Flip, Foreign, ForeignView};
 pub use gates::{Gates, Passed};
 pub use http::Client;
+pub(crate) use http::{is_loopback, transport};
 pub use ids::{ClientId, ElementId, ParseIdError, PropertyId, Status};
 pub use ledger::JournalView;
 pub use limit::{LimitView, Timing};

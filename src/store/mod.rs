@@ -7,6 +7,7 @@
 //!   judge tasks ──Keeper──(newest of each ONU; readings, bounded)──► writer thread ──a transaction a second──► FILE
 //!   incident task ──Keeper──(newest of each incident)──────────────► writer thread, with the rest
 //!   pusher ──Journal (waits until it is on the disk)─────────────► writer thread, at once, in a transaction of its own
+//!   alert channels ──AlertRows (each waits until it is on the disk)──► writer thread, after the journal
 //!   pusher ──Shelf (the directory, a part at a time)────────────► writer thread, a transaction each, after the journal
 //!   FILE ──Store::remembered──► judge tasks, at the start
 //!   FILE ──Reader (connections of their own)──► http, tune
@@ -19,6 +20,7 @@
 //! lost and counted once too many wait, and everything else goes on. What is in the file is never overwritten unless it is
 //! ours, of a version that we know, and sound.
 
+mod alerts;
 mod check;
 mod error;
 pub mod history;
@@ -39,6 +41,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use crate::config::Keep;
+pub use alerts::{AlertRow, AlertRows};
 pub use check::{Contents, DirectoryContents, check, compact, contents};
 pub use error::StoreError;
 pub use history::{LevelRow, Levels, Reader};
@@ -133,6 +136,20 @@ impl Store {
     #[must_use]
     pub fn shelf(&self) -> Shelf {
         Shelf::new(Arc::clone(&self.queue), self.path.clone())
+    }
+
+    /// Where alert channels keep what they have taken.
+    #[must_use]
+    pub fn alerts(&self) -> AlertRows {
+        AlertRows::new(Arc::clone(&self.queue), self.path.clone())
+    }
+
+    /// What channels have taken, from a file that somebody else may write. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn told(path: &Path) -> Result<Vec<AlertRow>, StoreError> {
+        alerts::kept(path, None)
     }
 
     /// What was kept of an OLT. Blocks.

@@ -103,6 +103,16 @@ const MIGRATIONS: &[&str] = &[
      ) STRICT;
      CREATE INDEX incident_cleared ON incident (cleared);
      CREATE INDEX incident_closing ON incident (id) WHERE closing IS NOT NULL;",
+    // 7: what alert channels have taken.
+    "CREATE TABLE alert (
+         channel TEXT NOT NULL,
+         notice TEXT NOT NULL,               -- an incident's id, or that of something wrong with ourselves
+         changed INTEGER NOT NULL,           -- ms
+         over INTEGER NOT NULL,              -- 1 when nothing is to be told of it any more
+         data TEXT NOT NULL,                 -- JSON, as its owner writes it
+         PRIMARY KEY (channel, notice)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX alert_over ON alert (changed) WHERE over = 1;",
 ];
 
 /// The version that we write.

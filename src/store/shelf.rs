@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
+use super::alerts::{self, AlertRow};
 use super::identity::millis;
 use super::queue::Queue;
 use super::{StoreError, open};
@@ -26,6 +27,8 @@ pub(super) enum Piece {
     Part { generation: Option<i64>, place: usize, parts: usize, whose: String, read_at: Timestamp, data: Vec<u8> },
     /// Deletes some of what is older than this generation.
     Thin(i64),
+    /// Keeps what alert channels have taken. It has nothing to do with the directory, but waits in the same way.
+    Alerts(Timestamp, Vec<AlertRow>),
 }
 
 /// A piece, and who waits for it: for its generation, or for how many parts were deleted.
@@ -130,6 +133,7 @@ pub(super) fn write(connection: &Connection, piece: &Piece) -> rusqlite::Result<
                 .execute(params![generation, place, parts, whose, millis(*read_at), data])?;
             Ok(generation)
         }
+        Piece::Alerts(at, rows) => alerts::write(connection, *at, rows),
         Piece::Thin(generation) => {
             let deleted = connection
                 .prepare_cached(

@@ -223,7 +223,11 @@ impl Writer {
 
     fn write_piece(&mut self, piece: &shelf::Piece) -> Result<i64, StoreError> {
         let path = self.path.clone();
-        let failed = |source| StoreError::of(&path, "keeping the directory", source);
+        let doing = match piece {
+            shelf::Piece::Alerts(..) => "keeping what was told",
+            _ => "keeping the directory",
+        };
+        let failed = |source| StoreError::of(&path, doing, source);
         self.see_to_connection()?;
         // It was made above.
         let Some(connection) = &mut self.connection else { return Ok(0) };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::address;
+use super::alert::texts;
 use super::credential::bare_or_quoted;
 use crate::config::model::{Credential, Olt, Place, Places, Profile};
 use crate::config::reader::{Section, did_you_mean};
@@ -77,10 +78,14 @@ fn olt(
         _ => Err("; such a name has letters, digits, hyphens and dots".to_owned()),
     });
     let credential = credential(section, credentials);
+    let region = section.text("region", "a name of at most 128 octets", self::name);
+    let tags = texts(section, "tags", "words of at most 128 octets", |text| self::name(text).ok());
     let olt = Olt {
         name: OltId::new(name.as_ref().map_or("", |at| at.value)),
         address: address.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
         profile: profile.as_ref().map_or(Profile::Auto, |at| at.value.clone()),
+        region: region.map(|at| at.value.to_owned()),
+        tags: tags.into_iter().map(str::to_owned).collect(),
         any_source: section.flag("any_source").unwrap_or(false),
         state_every: section.duration("state_every"),
         optics_every: section.duration("optics_every"),

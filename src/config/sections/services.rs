@@ -1,16 +1,13 @@
-//! `[store]`, `[http]`, `[trap]`, `[[alert]]`, `[incident]` and `[mibs]`.
+//! `[store]`, `[http]`, `[trap]`, `[incident]` and `[mibs]`.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::de::DeValue;
-
 use super::address;
-use crate::config::model::{Alert, AlertKind, Http, Incident, Keep, Store, Trap};
+use crate::config::model::{Http, Incident, Keep, Store, Trap};
 use crate::config::reader::{At, Section};
-use crate::config::schema::{ALERT, HTTP, INCIDENT, MIBS, STORE, TRAP};
+use crate::config::schema::{HTTP, INCIDENT, MIBS, STORE, TRAP};
 use crate::config::secret::Wanted;
 
 const TOKEN: Wanted =
@@ -18,15 +15,6 @@ const TOKEN: Wanted =
 
 /// Where HTTP listens unless told otherwise.
 const HTTP_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9161);
-
-const KINDS: &[(&str, AlertKind)] = &[
-    ("alertmanager", AlertKind::Alertmanager),
-    ("webhook", AlertKind::Webhook),
-    ("telegram", AlertKind::Telegram),
-    ("slack", AlertKind::Slack),
-    ("pagerduty", AlertKind::Pagerduty),
-    ("email", AlertKind::Email),
-];
 
 pub(super) fn path(section: &Section<'_>, key: &str, expected: &str) -> Option<PathBuf> {
     let path = section.text(key, expected, |text| {
@@ -75,56 +63,6 @@ pub(in crate::config) fn http(root: &Section<'_>) -> Option<Http> {
 pub(in crate::config) fn trap(root: &Section<'_>) -> Option<Trap> {
     let section = root.section("trap", &TRAP)?;
     Some(Trap { listen: listen(&section).map(|at| at.value) })
-}
-
-/// `[[alert]]`, in the file's order.
-pub(in crate::config) fn alerts(root: &Section<'_>) -> Vec<Alert> {
-    let tables = root.tables("alert", &ALERT);
-    tables.into_iter().filter_map(|table| alert(&Section::open(root.reader, &ALERT, table.value, table.span))).collect()
-}
-
-fn alert(section: &Section<'_>) -> Option<Alert> {
-    section.require("kind", "the kind of channel, such as \"alertmanager\"");
-    let kind = section.word("kind", KINDS)?.value;
-    if matches!(kind, AlertKind::Alertmanager | AlertKind::Webhook) {
-        section.require("url", "the address that alerts are sent to");
-    }
-    section.text("url", "an address that begins with https:// or http://", |text| {
-        // Slack's and others' addresses carry a secret, so that nothing of them is said.
-        let lower = text.to_ascii_lowercase();
-        let web = lower.starts_with("http://") || lower.starts_with("https://");
-        if web && reqwest::Url::parse(text).is_ok() { Ok(()) } else { Err(String::new()) }
-    });
-    section.reader.warn(
-        &section.span,
-        "[[alert]] has no effect in this version; its keys other than kind and url are not checked",
-    );
-    let settings = section
-        .entries()
-        .filter(|(key, _)| key.get_ref() != "kind")
-        .map(|(key, value)| (key.get_ref().to_string(), owned(value.get_ref())))
-        .collect();
-    Some(Alert { kind, settings })
-}
-
-/// A value apart from the text that it was read from. The parser bounds the depth.
-fn owned(value: &DeValue<'_>) -> toml::Value {
-    match value {
-        DeValue::String(text) => toml::Value::String(text.to_string()),
-        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => toml::Value::Integer(number),
-            Err(_) => toml::Value::String(number.to_string()),
-        },
-        DeValue::Float(number) => toml::Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
-        DeValue::Boolean(flag) => toml::Value::Boolean(*flag),
-        DeValue::Datetime(time) => toml::Value::Datetime(*time),
-        DeValue::Array(items) => toml::Value::Array(items.iter().map(|item| owned(item.get_ref())).collect()),
-        DeValue::Table(table) => {
-            let entries: BTreeMap<String, toml::Value> =
-                table.iter().map(|(key, value)| (key.get_ref().to_string(), owned(value.get_ref()))).collect();
-            toml::Value::Table(entries.into_iter().collect())
-        }
-    }
 }
 
 /// `[incident]`, or its defaults.

@@ -13,6 +13,11 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("OLT_COMMUNITY", "public"),
     ("OLT_AUTH", "auth-password"),
     ("OLT_PRIVACY", "priv-password"),
+    ("HOOK_SECRET", "0123456789abcdef"),
+    ("TELEGRAM_TOKEN", "1:a"),
+    ("SLACK_TOKEN", "xoxb-1"),
+    ("PAGERDUTY_KEY", "0123456789"),
+    ("SMTP_PASSWORD", "hush"),
 ];
 
 /// What a line of the example is, by the mark in its comment.
@@ -80,8 +85,8 @@ fn the_example_is_valid_as_it_stands() {
 fn each_default_that_it_shows_is_the_real_one() {
     // An override without a place is no override; it says nothing about defaults.
     let override_header = "[[thresholds.override]]\n";
-    let place = "olt = 'olt-centro'\nfrom =";
-    let placed = |text: String| text.replace(override_header, "").replace("from =", place);
+    let place = "olt = 'olt-centro'\nfrom = \"2026";
+    let placed = |text: String| text.replace(override_header, "").replace("from = \"2026", place);
     let absent = placed(only(|line| matches!(line, Line::Header | Line::Required(_))));
     let written = placed(only(|line| matches!(line, Line::Header | Line::Required(_) | Line::Default(_))));
     assert!(written.lines().count() > absent.lines().count() + 30, "the example shows many defaults");
@@ -97,7 +102,7 @@ fn every_value_that_it_shows_is_valid() {
         shown(
             &only(|line| !matches!(line, Line::Or(_) | Line::Prose | Line::NoDefault(_)))
                 .replace("[[thresholds.override]]\n", "")
-                .replace("from =", "olt = 'olt-centro'\nfrom =")
+                .replace("from = \"2026", "olt = 'olt-centro'\nfrom = \"2026")
         )
     );
     // Without a class, its two numbers are.
@@ -116,6 +121,15 @@ fn every_value_that_it_shows_is_valid() {
                         | "box"
                         | "weekly"
                         | "utc_offset"
+                        | "url_file"
+                        | "url_env"
+                        | "secret"
+                        | "secret_file"
+                        | "template_file"
+                        | "key"
+                        | "key_file"
+                        | "password"
+                        | "password_file"
                 )
         )
     };

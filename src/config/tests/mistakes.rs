@@ -159,8 +159,8 @@ fn what_is_needed_is_missed_at_its_section() {
         &["lacks the community: expected exactly one of \"community_file\", \"community_env\" or \"community\""],
     );
     says("[[alert]]", &["lacks \"kind\""]);
-    says("[[alert]]\nkind = 'webhook'", &["lacks \"url\""]);
-    says("[[alert]]\nkind = 'webhook'\nulr = 'x'", &["lacks \"url\""]);
+    says("[[alert]]\nkind = 'webhook'", &["2:1: [[alert]] lacks the address that alerts are sent to"]);
+    says("[[alert]]\nkind = 'webhook'\nulr = 'x'", &["4:1: [[alert]] has no key \"ulr\"; did you mean \"url\"?"]);
     // What is misspelt is not missing too.
     says(
         "[snmp.credential.b]\nversion = '2c'\ncomunity = 'x'",

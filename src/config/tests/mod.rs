@@ -1,5 +1,6 @@
 //! Behaviours of the whole configuration.
 
+mod alerts;
 mod example;
 mod mistakes;
 mod secrets;

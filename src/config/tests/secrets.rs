@@ -123,7 +123,8 @@ fn a_whole_configuration_shows_no_secret() {
         "{OZMAP}token = '{SECRET}-1'\n[http]\ntoken = '{SECRET}-2'\n[snmp.credential.v2]\nversion = '2c'\ncommunity = '{SECRET}-3'\n\
          [snmp.credential.v3]\nversion = '3'\nuser = 'noc'\nauth = 'sha1'\nauth_env = 'A'\nprivacy = 'aes256'\nprivacy_env = 'P'\n\
          [[olt]]\nname = 'b'\naddress = 'b'\ncredential = 'v2'\n[[olt]]\nname = 'c'\naddress = 'c'\ncredential = 'v3'\n\
-         [[alert]]\nkind = 'slack'\nurl = 'https://hooks.example/{SECRET}'\nchannel = {{ deep = ['{SECRET}'] }}"
+         [[alert]]\nkind = 'slack'\nurl = 'https://hooks.example/{SECRET}'\n\
+         [[alert]]\nkind = 'webhook'\nurl = 'https://hooks.example/{SECRET}'\nsecret = '{SECRET}-and-more'"
     ));
     let config = parse_in(&text, Path::new(""), &[("A", SECRET), ("P", SECRET)]).unwrap();
     let shown = format!("{config:?} {config:#?} {}", config.ozmap.as_ref().unwrap().token);
@@ -175,6 +176,9 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
         "ozmap = { url = 'https://x/', token = 'x', mode = 'x' } # once SECRET",
         "[[alert]]\nkind = 'slak'\nurl = 'SECRET'\ntoken = 'SECRET'",
         "[[alert]]\nkind = 'slack'\nurl = 'SECRET'",
+        "[[alert]]\nkind = 'slack'\nurl = 'https://hooks.example/SECRET'\nchannel = { deep = ['SECRET'] }",
+        "[[alert]]\nkind = 'alertmanager'\nurl = 'https://hooks.example/SECRET'\nmembers = ['SECRET', 1]",
+        "[[alert]]\nkind = 'command'\ncommand = ['SECRET', 1]\nurl = 'SECRET'",
         "alert = ['SECRET']",
         "snmp = 'SECRET'",
         "snmp.credential.b = 'SECRET'",
