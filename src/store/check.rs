@@ -28,6 +28,10 @@ pub struct Contents {
     pub journal: u64,
     /// Of them, those of which nobody has seen what came.
     pub journal_open: u64,
+    /// Incidents, those that are over included.
+    pub incidents: u64,
+    /// Of them, those that are not over.
+    pub incidents_open: u64,
     /// OLTs, by name.
     pub olts: Vec<OltContents>,
 }
@@ -80,6 +84,8 @@ pub fn contents(path: &Path) -> Result<Contents, StoreError> {
             closed: closed == 1,
             journal: count("SELECT count(*) FROM journal")?,
             journal_open: count("SELECT count(*) FROM journal WHERE ended IS NULL")?,
+            incidents: count("SELECT count(*) FROM incident")?,
+            incidents_open: count("SELECT count(*) FROM incident WHERE cleared IS NULL")?,
             olts: olts.collect::<Result<_, _>>()?,
         })
     };
