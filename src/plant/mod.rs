@@ -13,6 +13,7 @@
 
 mod builder;
 mod codec;
+mod document;
 mod error;
 mod graph;
 mod place;
@@ -22,6 +23,7 @@ mod route;
 mod tests;
 
 pub use builder::PlantBuilder;
+pub use document::{DocumentError, PlantDocument, WrittenClient, WrittenElement};
 pub use error::RouteError;
 pub use graph::{Attachment, ClientIx, Element, ElementIx, ElementKind, Irregularities, Node, NodeIx, Plant};
 pub use place::{Cable, Coords, CoordsError, Place};
