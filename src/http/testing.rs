@@ -231,7 +231,7 @@ pub(super) fn push() -> PushSnapshot {
         planning: false,
         foreign: ForeignView { policy: "ours", flips: 9, contested: 6, listed: Vec::new() },
         unseen: 2,
-        journal: JournalView { kept: true, failing: None },
+        journal: JournalView { kept: true, ..JournalView::default() },
         pending: 7,
         pending_changes: Vec::new(),
         pending_powers: 8,
