@@ -269,7 +269,7 @@ async fn try_channel(alert: &Alert) -> Result<Vec<Tried>, CliError> {
         for (step, notice) in steps.iter().filter(|(step, _)| *step != Step::Acknowledge) {
             let ends_at = notice.cleared_at.unwrap_or_else(|| now() + member.every().mul_f64(3.5));
             let firing = [Firing { notice: notice.clone().into(), ends_at }];
-            let sent = member.send(&firing, true, now()).await.map_err(|trouble: Trouble| trouble.why);
+            let sent = member.send(&firing, false, now()).await.map_err(|trouble: Trouble| trouble.why);
             let is_good = sent.is_ok();
             tried.push((member.address(), step.word(), sent));
             if !is_good {

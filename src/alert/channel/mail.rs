@@ -15,8 +15,11 @@ use crate::alert::life::Delivery;
 use crate::alert::text::Text;
 use crate::config::alert::{Mail, MailSecurity};
 
-/// Longest wait for each step of a conversation.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longest wait for a whole conversation. A server that is left in the middle of TLS is asked to end the conversation, and may
+/// never answer that.
+const CONVERSATION: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 pub(super) struct Mailer {
@@ -38,7 +41,7 @@ impl Mailer {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&mail.host)
             .port(mail.port)
             .tls(tls)
-            .timeout(Some(TIMEOUT));
+            .timeout(Some(CONNECT));
         if let Some((user, password)) = &mail.login {
             builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
         }
@@ -82,7 +85,19 @@ impl Mailer {
     pub(super) async fn send(&self, delivery: &Delivery, text: &Text) -> Sent {
         let message =
             self.message(delivery, text).map_err(|error| Trouble::refused(format!("no mail can be made: {error}")))?;
-        self.transport.send(message).await.map(|_| None).map_err(|error| self.trouble(&error))
+        match tokio::time::timeout(CONVERSATION, self.transport.send(message)).await {
+            Ok(sent) => sent.map(|_| None).map_err(|error| self.trouble(&error)),
+            Err(_) => Err(self.silence()),
+        }
+    }
+
+    /// The conversation did not end.
+    fn silence(&self) -> Trouble {
+        Trouble::later(format!(
+            "{}: the conversation did not end within {} s; so it is, too, when its certificate is not trusted (ca_file)",
+            self.server,
+            CONVERSATION.as_secs()
+        ))
     }
 
     fn trouble(&self, error: &lettre::transport::smtp::Error) -> Trouble {
@@ -93,10 +108,11 @@ impl Mailer {
     }
 
     pub(super) async fn reach(&self) -> Result<String, Trouble> {
-        match self.transport.test_connection().await {
-            Ok(true) => Ok("takes mail".to_owned()),
-            Ok(false) => Err(Trouble::later(format!("{}: does not answer as a mail server", self.server))),
-            Err(error) => Err(self.trouble(&error)),
+        match tokio::time::timeout(CONVERSATION, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok("takes mail".to_owned()),
+            Ok(Ok(false)) => Err(Trouble::later(format!("{}: does not answer as a mail server", self.server))),
+            Ok(Err(error)) => Err(self.trouble(&error)),
+            Err(_) => Err(self.silence()),
         }
     }
 }
