@@ -21,7 +21,7 @@ pub use error::{ConfigError, Problem};
 pub use load::LONGEST_CONFIG;
 pub use model::{
     Alert, AlertKind, Auth, AuthProtocol, BrakeRule, Config, Credential, ForeignPolicy, Http, Incident, Keep,
-    KeyExtension, MatchBy, Olt, Ozmap, OzmapMode, Places, PlantRule, Privacy, PrivacyProtocol, Profile, Secret, Snmp,
-    SnmpVersion, StatusMap, Store, Trap,
+    KeyExtension, MarkRule, MatchBy, Olt, Ozmap, OzmapMode, Places, PlantRule, Privacy, PrivacyProtocol, Profile,
+    Secret, Snmp, SnmpVersion, StatusMap, Store, Trap,
 };
 pub use thresholds::{AddressMatch, Baselines, FlapRule, Pattern, ThresholdRule, Thresholds, Window};

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::door::Door;
 use super::feed::{Feed, What};
-use crate::incident::{Change, Incident, Kind, Look, News, Owner, Settings, State, Step, Tracker, Wanted};
+use crate::incident::{Change, Gasps, Incident, Kind, Look, News, Owner, Settings, State, Step, Tracker, Wanted};
 use crate::model::{OltId, OnuKey, Timestamp};
 use crate::ozmap::{Owners, PlantSnapshot, PushSnapshot};
 use crate::poll::Hint;
@@ -28,7 +28,7 @@ const THINK_EVERY: Duration = Duration::from_millis(500);
 /// Incidents that are over and still shown.
 const REMEMBERED: usize = 500;
 /// The least chance by which a cut decides what clients show: below it, each loss has to count by itself.
-const SURE_OF_CUT: f64 = 0.9;
+pub(super) const SURE_OF_CUT: f64 = 0.9;
 /// The same for an outage, which makes nobody red.
 const SURE_OF_OUTAGE: f64 = 0.5;
 
@@ -72,6 +72,8 @@ pub(super) struct IncidentTask {
     pub(super) publish: watch::Sender<Arc<IncidentView>>,
     pub(super) feed: Feed,
     pub(super) settings: Settings,
+    /// How ONUs are known to gasp.
+    pub(super) gasps: Gasps,
 }
 
 /// What it owns.
@@ -86,6 +88,7 @@ impl IncidentTask {
     pub(super) async fn run(mut self) {
         let mut desk =
             Desk { tracker: Tracker::new(self.settings), view: IncidentView::default(), owners: Arc::default() };
+        desk.tracker.set_gasps(std::mem::take(&mut self.gasps));
         let mut think = tokio::time::interval(THINK_EVERY);
         think.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {

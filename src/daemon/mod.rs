@@ -9,6 +9,7 @@ mod error;
 mod feed;
 mod incidents;
 pub mod maintenance;
+mod marks;
 mod memory;
 mod news;
 mod olt;

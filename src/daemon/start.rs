@@ -19,14 +19,15 @@ use super::error::DaemonError;
 use super::feed::{Feed, What};
 use super::incidents::{Explanations, IncidentTask, WORDS, Word};
 use super::maintenance;
+use super::marks;
 use super::memory::Notebook;
 use super::olt::JudgeTask;
 use super::traps;
-use crate::config::{self, Config};
-use crate::incident;
+use crate::config::{self, Config, OzmapMode};
+use crate::incident::{self, Gasps};
 use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
-use crate::ozmap::{Client, Looks, PlantImport, Pusher};
+use crate::ozmap::{Client, Looks, MarkTiming, Marks, PlantImport, Pusher};
 use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::record::{Recorder, Rules};
 use crate::signal::{ThresholdError, check_thresholds};
@@ -59,6 +60,7 @@ pub struct Daemon {
     store: Option<Arc<Store>>,
     pusher: Option<Pusher>,
     import: Option<PlantImport>,
+    marks: Option<Marks>,
     shutdown: watch::Sender<bool>,
     supervisor: tokio::task::JoinHandle<()>,
     receiver: Option<tokio::task::JoinHandle<()>>,
@@ -138,6 +140,23 @@ impl Daemon {
         library: Arc<Library>,
         recorder: Option<Recorder>,
     ) -> Result<Self, DaemonError> {
+        Self::begin(config, library, recorder, Gasps::default())
+    }
+
+    /// As [`Daemon::start`], with what is known from elsewhere of how ONUs gasp.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub fn start_knowing(config: &Config, library: Arc<Library>, gasps: Gasps) -> Result<Self, DaemonError> {
+        Self::begin(config, library, None, gasps)
+    }
+
+    fn begin(
+        config: &Config,
+        library: Arc<Library>,
+        recorder: Option<Recorder>,
+        gasps: Gasps,
+    ) -> Result<Self, DaemonError> {
         for olt in &config.olts {
             if let config::Profile::Named(name) = &olt.profile
                 && library.get(name).is_none()
@@ -156,7 +175,8 @@ impl Daemon {
         };
         let (shutdown, stopped) = watch::channel(false);
         let feed = Feed::new(Timestamp::from(SystemTime::now()));
-        let (pusher, import) = match &config.ozmap {
+        let (wanted, to_mark) = watch::channel(Arc::default());
+        let (pusher, import, marks) = match &config.ozmap {
             Some(ozmap) => {
                 let kept = store.as_ref().map(|store| (store.journal(), store.shelf()));
                 let client = Client::new(ozmap)?;
@@ -166,9 +186,12 @@ impl Daemon {
                 let import = ozmap.plant.on.then(|| {
                     PlantImport::spawn(&client, ozmap.plant, pusher.subscribe(), store.clone(), stopped.clone())
                 });
-                (Some(pusher), import)
+                let rule = ozmap.marks.filter(|_| ozmap.mode == OzmapMode::Write);
+                let marks =
+                    rule.map(|rule| Marks::spawn(&client, rule, MarkTiming::default(), to_mark, stopped.clone()));
+                (Some(pusher), import, marks)
             }
-            None => (None, None),
+            None => (None, None, None),
         };
         let rules = rules_of(config);
         if let Some(store) = &store {
@@ -234,9 +257,13 @@ impl Daemon {
             explained,
             publish,
             feed: feed.clone(),
+            gasps,
             settings: incident::Settings { settle: config.incident.settle, ..incident::Settings::default() },
         };
         tokio::spawn(task.run());
+        if marks.is_some() {
+            tokio::spawn(marks::choose(incidents.clone(), wanted));
+        }
         let board =
             Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone())
                 .with_plant(import.as_ref().map(PlantImport::subscribe))
@@ -246,7 +273,7 @@ impl Daemon {
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))
         });
-        Ok(Self { board, door, rules, store, pusher, import, shutdown, supervisor, receiver })
+        Ok(Self { board, door, rules, store, pusher, import, marks, shutdown, supervisor, receiver })
     }
 
     /// The snapshots of everything that runs.
@@ -286,6 +313,9 @@ impl Daemon {
         let rest = async {
             if let Some(import) = self.import {
                 import.ended().await;
+            }
+            if let Some(marks) = self.marks {
+                marks.ended().await;
             }
             if let Some(receiver) = self.receiver {
                 // It has told of what went wrong.
