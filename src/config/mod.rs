@@ -21,8 +21,8 @@ mod tests;
 pub use error::{ConfigError, Problem};
 pub use load::LONGEST_CONFIG;
 pub use model::{
-    Auth, AuthProtocol, BrakeRule, Config, Credential, ForeignPolicy, Http, Incident, Keep, KeyExtension, MatchBy, Olt,
-    Ozmap, OzmapMode, Places, PlantRule, Privacy, PrivacyProtocol, Profile, Secret, Snmp, SnmpVersion, StatusMap,
-    Store, Trap,
+    Auth, AuthProtocol, BrakeRule, Config, Credential, ForeignPolicy, Http, Incident, Keep, KeyExtension, MarkRule,
+    MatchBy, Olt, Ozmap, OzmapMode, Places, PlantRule, Privacy, PrivacyProtocol, Profile, Secret, Snmp, SnmpVersion,
+    StatusMap, Store, Trap,
 };
 pub use thresholds::{AddressMatch, Baselines, FlapRule, Pattern, ThresholdRule, Thresholds, Window};

@@ -12,7 +12,7 @@ use super::maintenance::Maintenance;
 use super::thresholds::Thresholds;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Decibels, OltId, Verdict};
+use crate::model::{Decibels, ElementId, OltId, Verdict};
 
 /// Everything that the file says, with defaults filled in.
 #[derive(Debug, Clone)]
@@ -147,6 +147,8 @@ pub struct Ozmap {
     pub brake: BrakeRule,
     /// The import of the plant.
     pub plant: PlantRule,
+    /// How cuts are marked on the map; `None`: they are not.
+    pub marks: Option<MarkRule>,
     /// What a client shows for each truth and level.
     pub status: StatusMap,
 }
@@ -160,6 +162,17 @@ pub struct PlantRule {
     pub refresh: Duration,
     /// Most requests on their way for it.
     pub in_flight: usize,
+}
+
+/// `ozmap.mark_owner`, `ozmap.mark_project` and `ozmap.mark_type`: whose the pendencies are that mark cuts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkRule {
+    /// The user that they belong to.
+    pub owner: ElementId,
+    /// The project that they are in.
+    pub project: ElementId,
+    /// Their type.
+    pub kind: ElementId,
 }
 
 impl Default for PlantRule {

@@ -61,6 +61,9 @@ pub(super) const OZMAP: Shape = Shape {
         "plant",
         "plant_refresh",
         "plant_in_flight",
+        "mark_owner",
+        "mark_project",
+        "mark_type",
         "status",
     ],
 };

@@ -35,13 +35,15 @@ impl Archive {
         });
         match self.store.gasps() {
             Ok(Some(text)) => match serde_json::from_str::<Gasps>(&text) {
-                Ok(gasps) => self.gasps = gasps,
+                Ok(gasps) => {
+                    tracker.set_gasps(gasps.clone());
+                    self.gasps = gasps;
+                }
                 Err(error) => tracing::warn!(%error, "how ONUs gasp is learned anew"),
             },
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "how ONUs gasp is learned anew"),
         }
-        tracker.set_gasps(self.gasps.clone());
         let open: Vec<Kept> = open.iter().filter_map(kept).collect();
         let cleared: Vec<Kept> = cleared.iter().filter_map(kept).collect();
         if !open.is_empty() {

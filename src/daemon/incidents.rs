@@ -19,8 +19,8 @@ use super::door::Door;
 use super::feed::{Feed, What};
 use super::maintenance::ClosedIncident;
 use crate::incident::{
-    Change, Closing, Explanations, Incident, IncidentId, Look, News, Owner, Settings, State, Step, Tracker, Wanted,
-    explanations,
+    Change, Closing, Explanations, Gasps, Incident, IncidentId, Look, News, Owner, Settings, State, Step, Tracker,
+    Wanted, explanations,
 };
 use crate::model::{OltId, OnuKey, Timestamp};
 use crate::ozmap::{Owners, PlantSnapshot, PushSnapshot};
@@ -145,9 +145,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Begins with what was kept, if anything was. Reads the store, which blocks.
-    pub(super) fn new(settings: Settings, mut archive: Option<Archive>, now: Timestamp) -> Self {
+    /// Begins with what was kept, if anything was; where nothing was kept of how ONUs gasp, `gasps` counts. Reads the store, which blocks.
+    pub(super) fn new(settings: Settings, gasps: Gasps, mut archive: Option<Archive>, now: Timestamp) -> Self {
         let mut tracker = Tracker::new(settings);
+        tracker.set_gasps(gasps);
         let cleared =
             archive.as_mut().map_or_else(VecDeque::new, |archive| archive.recall(&mut tracker, REMEMBERED, now));
         let open = tracker.incidents().map(|incident| Arc::new(incident.clone())).collect();

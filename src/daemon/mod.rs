@@ -11,6 +11,7 @@ mod error;
 mod feed;
 mod incidents;
 pub mod maintenance;
+mod marks;
 mod memory;
 mod olt;
 mod start;

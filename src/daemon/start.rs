@@ -22,16 +22,17 @@ use super::error::DaemonError;
 use super::feed::{Feed, What};
 use super::incidents::{Desk, IncidentTask, Notes, WORDS, Word};
 use super::maintenance;
+use super::marks;
 use super::memory::Notebook;
 use super::olt::JudgeTask;
 use super::survey;
 use super::traps;
 use crate::alert::{self, Channels, Own, Thread, Wards};
-use crate::config::{self, Config};
-use crate::incident::{self, Explanations};
+use crate::config::{self, Config, OzmapMode};
+use crate::incident::{self, Explanations, Gasps};
 use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
-use crate::ozmap::{Client, Looks, PlantImport, Pusher, Survey};
+use crate::ozmap::{Client, Looks, MarkTiming, Marks, PlantImport, Pusher, Survey};
 use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::record::{Recorder, Rules};
 use crate::signal::{ThresholdError, check_thresholds};
@@ -64,6 +65,7 @@ pub struct Daemon {
     store: Option<Arc<Store>>,
     pusher: Option<Pusher>,
     import: Option<PlantImport>,
+    marks: Option<Marks>,
     shutdown: watch::Sender<bool>,
     supervisor: tokio::task::JoinHandle<()>,
     incidents: tokio::task::JoinHandle<()>,
@@ -145,6 +147,23 @@ impl Daemon {
         library: Arc<Library>,
         recorder: Option<Recorder>,
     ) -> Result<Self, DaemonError> {
+        Self::begin(config, library, recorder, Gasps::default())
+    }
+
+    /// As [`Daemon::start`], with what is known from elsewhere of how ONUs gasp.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`].
+    pub fn start_knowing(config: &Config, library: Arc<Library>, gasps: Gasps) -> Result<Self, DaemonError> {
+        Self::begin(config, library, None, gasps)
+    }
+
+    fn begin(
+        config: &Config,
+        library: Arc<Library>,
+        recorder: Option<Recorder>,
+        gasps: Gasps,
+    ) -> Result<Self, DaemonError> {
         for olt in &config.olts {
             if let config::Profile::Named(name) = &olt.profile
                 && library.get(name).is_none()
@@ -166,7 +185,8 @@ impl Daemon {
         let (told, fed) = watch::channel(Arc::new(alert::Feed::default()));
         let channels =
             Channels::spawn(&config.alerts, &fed, store.as_ref().map(|store| store.alerts()).as_ref(), &stopped)?;
-        let (pusher, import) = match &config.ozmap {
+        let (wanted, to_mark) = watch::channel(Arc::default());
+        let (pusher, import, marks) = match &config.ozmap {
             Some(ozmap) => {
                 let kept = store.as_ref().map(|store| (store.journal(), store.shelf()));
                 let client = Client::new(ozmap)?;
@@ -176,9 +196,12 @@ impl Daemon {
                 let import = ozmap.plant.on.then(|| {
                     PlantImport::spawn(&client, ozmap.plant, pusher.subscribe(), store.clone(), stopped.clone())
                 });
-                (Some(pusher), import)
+                let rule = ozmap.marks.filter(|_| ozmap.mode == OzmapMode::Write);
+                let marks =
+                    rule.map(|rule| Marks::spawn(&client, rule, MarkTiming::default(), to_mark, stopped.clone()));
+                (Some(pusher), import, marks)
             }
-            None => (None, None),
+            None => (None, None, None),
         };
         let rules = rules_of(config);
         if let Some(store) = &store {
@@ -238,7 +261,7 @@ impl Daemon {
             .map(|receiver| trap::Statuses::new(receiver.address(), config.olts.iter().map(|olt| &olt.name)));
         let push = pusher.as_ref().map(Pusher::subscribe);
         let settings = incident::Settings { settle: config.incident.settle, ..incident::Settings::default() };
-        let desk = Desk::new(settings, store.clone().map(Archive::new), Timestamp::from(SystemTime::now()));
+        let desk = Desk::new(settings, gasps, store.clone().map(Archive::new), Timestamp::from(SystemTime::now()));
         let (publish, incidents) = watch::channel(desk.view());
         let task = IncidentTask {
             words: heard,
@@ -252,6 +275,9 @@ impl Daemon {
             notes,
         };
         let owner_of_incidents = tokio::spawn(task.run());
+        if marks.is_some() {
+            tokio::spawn(marks::choose(incidents.clone(), wanted));
+        }
         let now = Timestamp::from(SystemTime::now());
         let mut board = Board::new(now, receivers, push, engine, statuses.clone(), store.clone())
             .with_plant(import.as_ref().map(PlantImport::subscribe))
@@ -288,6 +314,7 @@ impl Daemon {
             store,
             pusher,
             import,
+            marks,
             shutdown,
             supervisor,
             incidents: owner_of_incidents,
@@ -333,6 +360,9 @@ impl Daemon {
         let rest = async {
             if let Some(import) = self.import {
                 import.ended().await;
+            }
+            if let Some(marks) = self.marks {
+                marks.ended().await;
             }
             if let Some(receiver) = self.receiver {
                 // It has told of what went wrong.

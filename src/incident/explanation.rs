@@ -8,7 +8,7 @@ use crate::model::{OltId, OnuKey};
 use crate::signal::Explained;
 
 /// The least chance by which a cut decides what clients show: below it, each loss has to count by itself.
-const SURE_OF_CUT: f64 = 0.9;
+pub const SURE_OF_CUT: f64 = 0.9;
 /// The same for an outage, which makes nobody red.
 const SURE_OF_OUTAGE: f64 = 0.5;
 

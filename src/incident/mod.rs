@@ -38,7 +38,7 @@ mod tests;
 mod tracker;
 
 pub use closing::{Closing, RealCause};
-pub use explanation::{Explanations, explained, explanations};
+pub use explanation::{Explanations, SURE_OF_CUT, explained, explanations};
 pub use gasp::{Gasps, Reliability};
 pub use id::IncidentId;
 pub use kept::{Kept, KeptError, LONGEST_KEPT};

@@ -261,6 +261,7 @@ impl Fake {
             foreign_every: Duration::ZERO,
             brake: BrakeRule { share: 1.0, least: usize::MAX },
             plant: crate::config::PlantRule::default(),
+            marks: None,
             status: StatusMap::default(),
         }
     }

@@ -16,8 +16,9 @@ use super::ozmap::{OzmapOptions, Population, SimError as OzmapError, SimulatedOz
 use super::plant::{OltIx, Plant};
 use super::world::{Fault, ServedOlt, World};
 use crate::config::Secret;
+use crate::incident::Gasps;
 use crate::mib::Library;
-use crate::model::Timestamp;
+use crate::model::{OltId, Timestamp};
 
 /// Why a world cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -203,6 +204,21 @@ fn serve(
         olts.push(LiveOlt { name: row.name.clone(), served, agent });
     }
     Ok(olts)
+}
+
+/// What somebody knows of how its ONUs gasp who saw each of them lose its power so many times.
+#[must_use]
+pub fn learned_gasps(plant: &Plant, losses: u32, seed: u64) -> Gasps {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut gasps = Gasps::default();
+    for client in plant.clients.rows() {
+        let Some(olt) = plant.olt_of(client).and_then(|olt| plant.olts.get(olt)) else { continue };
+        let olt = OltId::new(&olt.name);
+        for _ in 0..losses {
+            gasps.learn(&olt, client.serial().as_ref(), rng.f32() < client.gasp);
+        }
+    }
+    gasps
 }
 
 /// The plant as people document it: with the number that each OLT itself shows of a port.

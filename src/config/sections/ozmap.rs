@@ -6,11 +6,11 @@ use toml::de::DeValue;
 
 use super::address;
 use super::services::path;
-use crate::config::model::{BrakeRule, ForeignPolicy, MatchBy, Ozmap, OzmapMode, PlantRule, StatusMap};
+use crate::config::model::{BrakeRule, ForeignPolicy, MarkRule, MatchBy, Ozmap, OzmapMode, PlantRule, StatusMap};
 use crate::config::reader::{Section, alternatives, did_you_mean};
 use crate::config::schema::{OZMAP, STATUS};
 use crate::config::secret::Wanted;
-use crate::model::{Decibels, Verdict};
+use crate::model::{Decibels, ElementId, Verdict};
 
 const TOKEN: Wanted = Wanted { stem: "token", inline: true, what: "OZmap's API key", least: 1, header: true };
 
@@ -61,6 +61,7 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
     let share = section.number("brake_share", "a share from 0 to 1, such as 0.1", |share| (0.0..=1.0).contains(&share));
     let least = section.whole("brake_least", 1..=1_000_000);
     let plant = plant(&section);
+    let marks = marks(&section);
     let status = section.section("status", &STATUS);
     let status = status.as_ref().map(status_map);
     let size =
@@ -86,6 +87,7 @@ pub(in crate::config) fn ozmap(root: &Section<'_>) -> Option<Ozmap> {
         foreign_every: foreign_every.unwrap_or(Duration::from_secs(10 * 60)),
         brake: BrakeRule { share: share.map_or(0.1, |at| at.value), least: size(least, 20) },
         plant,
+        marks,
         status: status.unwrap_or_default(),
     })
 }
@@ -99,6 +101,24 @@ fn plant(section: &Section<'_>) -> PlantRule {
             .whole("plant_in_flight", 1..=4)
             .map_or(default.in_flight, |number: u32| usize::try_from(number).unwrap_or(default.in_flight)),
     }
+}
+
+/// All three of them, or none.
+fn marks(section: &Section<'_>) -> Option<MarkRule> {
+    const KEYS: [(&str, &str); 3] = [
+        ("mark_owner", "the id of the user that marks belong to"),
+        ("mark_project", "the id of the project that marks are in"),
+        ("mark_type", "the id of a type of pendencies"),
+    ];
+    if KEYS.iter().all(|(key, _)| section.at(key).is_none()) {
+        return None;
+    }
+    let [owner, project, kind] = KEYS.map(|(key, what)| {
+        section.require(key, what);
+        let expected = "an id of OZmap, which is 24 hexadecimal digits";
+        section.text(key, expected, |text| text.parse::<ElementId>().map_err(|_| String::new())).map(|at| at.value)
+    });
+    Some(MarkRule { owner: owner?, project: project?, kind: kind? })
 }
 
 /// The mistake itself: a regex error prints the pattern and an arrow on lines of their own.
