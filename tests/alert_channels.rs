@@ -66,7 +66,7 @@ async fn a_webhook_gets_signed_cloud_events_and_a_repetition_has_the_same_id() {
     server.fail_next([Fault::Says(500, "", "down"), Fault::Reset]);
     let running = Running::start(&[hook("hook", &server)], None);
     let open = cut("A", 48);
-    running.show(&[open.clone()]);
+    running.show(std::slice::from_ref(&open));
     let requests = server.until("three tries", |requests| requests.len() >= 3).await;
     for request in &requests[..3] {
         assert_eq!(request.headers["content-type"], "application/cloudevents+json");
@@ -102,7 +102,7 @@ async fn telegram_has_one_message_that_changes_and_its_wait_is_kept() {
     server.fail_next([Fault::Says(429, "", too_many)]);
     let running = Running::start(&[telegram(&server)], None);
     let open = cut("A", 48);
-    running.show(&[open.clone()]);
+    running.show(std::slice::from_ref(&open));
     let requests = server.until("the message", |requests| requests.len() >= 2).await;
     assert_eq!(requests[0].path(), "/bot1:hush/sendMessage");
     let waited = requests[1].at - requests[0].at;
@@ -141,7 +141,7 @@ async fn slack_bots_change_their_message_and_webhooks_get_few() {
     let running = Running::start(&[bot, incoming], None);
     let mut open = cut("A", 48);
     open.evidence = "1 < 2 & 3".to_owned();
-    running.show(&[open.clone()]);
+    running.show(std::slice::from_ref(&open));
     server.until("both", |requests| requests.len() >= 2).await;
     running.show(&[Notice { recovered: 5, ..open.clone() }]);
     server.until("the change", |requests| requests.iter().any(|request| request.path() == "/api/chat.update")).await;
@@ -167,7 +167,7 @@ async fn pagerduty_triggers_acknowledges_and_resolves_under_one_key() {
         None,
     );
     let open = cut("A", 48);
-    running.show(&[open.clone()]);
+    running.show(std::slice::from_ref(&open));
     server.until("the trigger", |requests| !requests.is_empty()).await;
     let ack = Some(Ack { by: "Ana".to_owned(), at: now() });
     running.show(&[Notice { ack: ack.clone(), ..open.clone() }]);
@@ -195,7 +195,7 @@ async fn a_channel_that_is_down_delays_no_other_and_gets_the_newest_when_it_is_b
     bad.set_down(Some(Fault::Slow(Duration::from_secs(3600))));
     let running = Running::start(&[hook("bad", &bad), hook("good", &good)], None);
     let mut open = cut("A", 48);
-    running.show(&[open.clone()]);
+    running.show(std::slice::from_ref(&open));
     bad.until("the one in hand", |requests| requests.len() == 1).await;
     for number in 0..20_u32 {
         let other = cut(&format!("B{number}"), 9);
@@ -246,7 +246,7 @@ async fn a_restart_repeats_nothing_that_was_taken_and_tells_the_rest() {
     let (first, second) = (cut("A", 48), cut("B", 30));
     let store = Store::open(&path, Keep::default()).unwrap();
     let running = Running::start(&[telegram(&server)], Some(&store));
-    running.show(&[first.clone()]);
+    running.show(std::slice::from_ref(&first));
     server.until("the first", |requests| requests.len() == 1).await;
     running.stop().await;
     store.close();

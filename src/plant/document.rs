@@ -11,15 +11,17 @@ use crate::model::{ClientId, Dbm, ElementId};
 /// Most rows of a table that are read: ten times the largest plants.
 const MOST_ROWS: usize = 30_000_000;
 
+/// A way through an element: the one above it, the element, what it lies in, a splitter's output, millimetres from the OLT, thousandths of a dB.
+pub type WrittenNode = (Option<u32>, u32, Option<u32>, u16, i32, i32);
+
 /// See the module. Elements, nodes and clients are named by their places in the tables.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlantDocument {
     /// What there is.
     pub elements: Vec<WrittenElement>,
-    /// Ways through elements, each after the one above it: that, the element, what it lies in, a splitter's output, millimetres from the OLT,
-    /// thousandths of a dB.
-    pub nodes: Vec<(Option<u32>, u32, Option<u32>, u16, i32, i32)>,
+    /// Ways through elements, each after the one above it.
+    pub nodes: Vec<WrittenNode>,
     /// Who hangs there.
     pub clients: Vec<WrittenClient>,
     /// Elements on the map.

@@ -250,7 +250,7 @@ mod tests {
         let said = IncidentRow { closing: Some("word".to_owned()), ..row(2, Some(50)) };
         let kept = store.incidents(10).unwrap();
         assert_eq!(kept, Incidents { open: vec![row(1, None)], cleared: vec![said.clone(), row(3, Some(40))] });
-        assert_eq!(store.incidents(1).unwrap().cleared, [said.clone()]);
+        assert_eq!(store.incidents(1).unwrap().cleared, std::slice::from_ref(&said));
         assert_eq!(store.gasps().unwrap().as_deref(), Some("{}"));
         // What it is changes, what was said stays.
         store.keeper().incident(row(2, Some(60)));

@@ -61,14 +61,12 @@ impl Pagerduty {
         let source = notice.place.as_ref().map(|place| place.name.as_str());
         let source = source.or(notice.olts.first().map(String::as_str)).unwrap_or("oltwatch");
         let key: String = notice.id.chars().take(LONGEST_KEY).collect();
-        let mut body = json!({"routing_key": self.key.expose(), "dedup_key": key});
-        body["event_action"] = match step {
+        let action = match step {
             Step::Open | Step::Update => "trigger",
             Step::Acknowledge => "acknowledge",
             Step::Resolve => "resolve",
-        }
-        .into();
-        body["payload"] = json!({
+        };
+        let payload = json!({
             "summary": text.title, "source": source, "severity": severity(notice.severity),
             "timestamp": notice.opened_at, "component": notice.olts.first(), "group": notice.regions.first(),
             "class": notice.kind.word(),
@@ -77,10 +75,10 @@ impl Pagerduty {
                 "confidence": notice.confidence, "alarm_type": alarm_type, "probable_cause": probable_cause,
             },
         });
-        if let Some(map) = &text.map {
-            body["links"] = json!([{"href": map, "text": "Map"}]);
-        }
-        body
+        let links: Vec<Value> = text.map.iter().map(|map| json!({"href": map, "text": "Map"})).collect();
+        json!({
+            "routing_key": self.key.expose(), "dedup_key": key, "event_action": action, "payload": payload, "links": links,
+        })
     }
 
     pub(super) async fn send(&self, delivery: &Delivery, text: &Text) -> Sent {

@@ -70,14 +70,16 @@ impl Telegram {
             _ => None,
         };
         let preview = json!({"is_disabled": true});
-        let mut body = json!({"chat_id": self.chat, "text": text.whole, "link_preview_options": preview});
         if let Some(message) = handle {
-            body["message_id"] = message.into();
+            let body = json!({
+                "chat_id": self.chat, "message_id": message, "text": text.whole, "link_preview_options": preview,
+            });
             self.call("editMessageText", &body).await?;
             return Ok(Some(message.to_string()));
         }
-        if let Some(topic) = self.topic {
-            body["message_thread_id"] = topic.into();
+        let mut body = json!({"chat_id": self.chat, "text": text.whole, "link_preview_options": preview});
+        if let (Some(topic), Some(fields)) = (self.topic, body.as_object_mut()) {
+            fields.insert("message_thread_id".to_owned(), topic.into());
         }
         let message = self.call("sendMessage", &body).await?;
         Ok(message.get("message_id").and_then(Value::as_i64).map(|id| id.to_string()))

@@ -13,7 +13,7 @@ fn steps(sent: &[(Step, String)]) -> Vec<Step> {
 fn it_is_told_when_it_begins_changes_and_is_over_and_then_no_more() {
     let mut life = Life::new(&chat());
     let open = cut(1, 48);
-    life.observe(&arcs(&[open.clone()]), at(0));
+    life.observe(&arcs(std::slice::from_ref(&open)), at(0));
     assert_eq!(sent(&mut life, at(0)), [(Step::Open, "incident-1".to_owned())]);
     assert_eq!(sent(&mut life, at(1)), []);
     let back = Notice { recovered: 31, stage: Stage::Recovering, ..open.clone() };
@@ -22,7 +22,7 @@ fn it_is_told_when_it_begins_changes_and_is_over_and_then_no_more() {
     assert_eq!(life.next(at(10)), Next::Wait(Some(at(60))));
     assert_eq!(steps(&sent(&mut life, at(60))), [Step::Update]);
     let over = cleared(&open, at(90));
-    life.observe(&arcs(&[over.clone()]), at(90));
+    life.observe(&arcs(std::slice::from_ref(&over)), at(90));
     assert_eq!(steps(&sent(&mut life, at(90))), [Step::Resolve], "its end does not wait");
     life.observe(&arcs(&[over]), at(100));
     assert_eq!(sent(&mut life, at(1000)), []);
@@ -34,13 +34,13 @@ fn what_is_over_before_it_was_told_is_never_told_but_what_was_perhaps_told_is_ta
     config.after = Duration::from_secs(30);
     let mut life = Life::new(&config);
     let open = cut(1, 48);
-    life.observe(&arcs(&[open.clone()]), at(0));
+    life.observe(&arcs(std::slice::from_ref(&open)), at(0));
     assert_eq!(life.next(at(0)), Next::Wait(Some(at(30))));
     life.observe(&arcs(&[cleared(&open, at(20))]), at(20));
     assert_eq!(sent(&mut life, at(100)), []);
 
     let mut life = Life::new(&chat());
-    life.observe(&arcs(&[open.clone()]), at(0));
+    life.observe(&arcs(std::slice::from_ref(&open)), at(0));
     let Next::Send(delivery) = life.next(at(0)) else { panic!("it is due") };
     life.settle(&delivery, &Outcome::Later { after: None }, at(0));
     life.observe(&arcs(&[cleared(&open, at(1))]), at(1));
@@ -51,7 +51,7 @@ fn what_is_over_before_it_was_told_is_never_told_but_what_was_perhaps_told_is_ta
 fn a_channel_that_asks_to_wait_is_left_alone_so_long_and_then_gets_the_newest_once() {
     let mut life = Life::new(&chat());
     let open = cut(1, 48);
-    life.observe(&arcs(&[open.clone()]), at(0));
+    life.observe(&arcs(std::slice::from_ref(&open)), at(0));
     let Next::Send(first) = life.next(at(0)) else { panic!("it is due") };
     life.settle(&first, &Outcome::Later { after: Some(Duration::from_secs(37)) }, at(0));
     let grown = Notice { lost: 60, severity: AlertSeverity::Critical, ..open };
@@ -127,7 +127,7 @@ fn what_was_told_before_a_restart_and_is_not_followed_any_more_is_said_to_be_so(
 fn a_message_that_is_gone_is_sent_anew() {
     let mut life = Life::new(&chat());
     let open = cut(1, 48);
-    life.observe(&arcs(&[open.clone()]), at(0));
+    life.observe(&arcs(std::slice::from_ref(&open)), at(0));
     sent(&mut life, at(0));
     life.observe(&arcs(&[cleared(&open, at(9))]), at(9));
     let Next::Send(edit) = life.next(at(9)) else { panic!("it is due") };
@@ -141,7 +141,7 @@ fn a_message_that_is_gone_is_sent_anew() {
 fn a_message_that_is_refused_is_not_sent_for_ever() {
     let mut life = Life::new(&hook());
     let open = cut(1, 48);
-    life.observe(&arcs(&[open.clone()]), at(0));
+    life.observe(&arcs(std::slice::from_ref(&open)), at(0));
     let Next::Send(delivery) = life.next(at(0)) else { panic!("it is due") };
     life.settle(&delivery, &Outcome::Refused, at(0));
     assert_eq!(life.next(at(1)), Next::Wait(None));
@@ -194,7 +194,7 @@ fn quiet_hours_hold_all_but_the_worst_until_they_end() {
 fn a_silence_holds_what_is_new_and_not_the_end_of_what_was_told() {
     let mut life = Life::new(&hook());
     let told = cut(1, 48);
-    life.observe(&arcs(&[told.clone()]), at(0));
+    life.observe(&arcs(std::slice::from_ref(&told)), at(0));
     sent(&mut life, at(0));
     let silence = Some(Silence { shelved: false, reason: "new splitters".to_owned() });
     let new = Notice { silence: silence.clone(), ..cut(2, 48) };
@@ -211,14 +211,14 @@ fn a_silence_holds_what_is_new_and_not_the_end_of_what_was_told() {
 fn what_somebody_sees_to_is_said_once_and_then_only_when_it_gets_worse_or_is_over() {
     let mut life = Life::new(&chat());
     let open = cut(1, 48);
-    life.observe(&arcs(&[open.clone()]), at(0));
+    life.observe(&arcs(std::slice::from_ref(&open)), at(0));
     sent(&mut life, at(0));
     let ack = Some(Ack { by: "Ana".to_owned(), at: at(10) });
     let seen = Notice { ack, ..open };
-    life.observe(&arcs(&[seen.clone()]), at(10));
+    life.observe(&arcs(std::slice::from_ref(&seen)), at(10));
     assert_eq!(steps(&sent(&mut life, at(10))), [Step::Acknowledge]);
     let fewer = Notice { recovered: 20, ..seen.clone() };
-    life.observe(&arcs(&[fewer.clone()]), at(200));
+    life.observe(&arcs(std::slice::from_ref(&fewer)), at(200));
     assert_eq!(sent(&mut life, at(200)), []);
     life.observe(&arcs(&[Notice { severity: AlertSeverity::Critical, ..fewer }]), at(300));
     assert_eq!(steps(&sent(&mut life, at(300))), [Step::Update]);
@@ -246,7 +246,7 @@ fn a_place_that_comes_and_goes_is_told_so_and_then_left_alone_until_it_is_calm()
         // The same cable, another incident, and not always thought to be the same thing.
         let kind = if turn % 2 == 0 { AlertOn::Cut } else { AlertOn::Undetermined };
         let open = Notice { id: format!("turn-{turn}").into(), kind, ..cut(1, 48) };
-        life.observe(&arcs(&[open.clone()]), now);
+        life.observe(&arcs(std::slice::from_ref(&open)), now);
         while let Next::Send(delivery) = life.next(now) {
             told.push((turn, delivery.parts[0].flapping));
             life.settle(&delivery, &Outcome::Taken(None), now);
@@ -267,7 +267,7 @@ fn a_place_that_comes_and_goes_is_told_so_and_then_left_alone_until_it_is_calm()
 fn machines_get_what_matters_and_not_every_number() {
     let mut life = Life::new(&hook());
     let open = cut(1, 48);
-    life.observe(&arcs(&[open.clone()]), at(0));
+    life.observe(&arcs(std::slice::from_ref(&open)), at(0));
     sent(&mut life, at(0));
     for recovered in 1..40 {
         life.observe(&arcs(&[Notice { recovered, ..open.clone() }]), at(u64::from(recovered) * 100));

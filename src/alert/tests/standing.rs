@@ -13,7 +13,7 @@ fn ids(standing: &mut Standing, now: Timestamp) -> Vec<(String, u64)> {
 fn what_fires_ends_soon_unless_it_is_sent_again_and_its_end_is_repeated_for_five_minutes() {
     let mut standing = Standing::new(&hook(), EVERY);
     let open = cut(1, 48);
-    standing.observe(&arcs(&[open.clone()]), at(0));
+    standing.observe(&arcs(std::slice::from_ref(&open)), at(0));
     assert_eq!(ids(&mut standing, at(0)), [("incident-1".to_owned(), 210)]);
     assert_eq!(ids(&mut standing, at(60)), [("incident-1".to_owned(), 270)]);
     let over = arcs(&[cleared(&open, at(100))]);
@@ -47,7 +47,7 @@ fn the_gates_hold_here_too() {
     assert_eq!(ids(&mut standing, at(20)).len(), 1);
     // One that is over before it was sent is not sent at all.
     let short = cut(3, 9);
-    standing.observe(&arcs(&[short.clone()]), at(30));
+    standing.observe(&arcs(std::slice::from_ref(&short)), at(30));
     standing.observe(&arcs(&[cleared(&short, at(35))]), at(35));
     assert!(!ids(&mut standing, at(60)).iter().any(|(id, _)| id == "incident-3"));
 }

@@ -158,7 +158,10 @@ fn summary(all: &Score) -> String {
     if all.closed == 0 {
         return "nobody said of any what it was: \"oltwatch incidents close ID --cause … --at …\" does\n".to_owned();
     }
-    let share = |part: u64, of: u64| if of == 0 { "-".to_owned() } else { format!("{} %", (part * 100 + of / 2) / of) };
+    let share = |part: u64, of: u64| {
+        let whole = (part * 100 + of / 2).checked_div(of);
+        whole.map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"))
+    };
     format!(
         "of {} that people closed, {} were called what they were; of {} with an element, {} were placed at it\n",
         all.closed,
