@@ -33,7 +33,7 @@ fn the_token_is_tried() {
     assert_eq!(good.code, 0, "{good:?}");
     assert!(good.stdout.contains("takes the token"), "{}", good.stdout);
     assert_eq!(scene.run(&["check", "--format", "json"]).json()["good"], true);
-    for command in ["check", "clients", "unmatched", "diff"] {
+    for command in ["check", "clients", "unmatched", "diff", "plant"] {
         let mut wrong = oltwatch();
         wrong.args(["ozmap", command, "-c", &scene.config]).env("TEST_TOKEN", "another-token");
         let wrong = ended(wrong);
@@ -96,6 +96,51 @@ fn who_does_not_fit_together_is_listed() {
     let csv = scene.run(&["unmatched", "--format", "csv"]).stdout;
     assert_eq!(csv.lines().filter(|line| line.starts_with("onu_without_client,")).count(), 2, "{csv}");
     drop(scene.olt);
+}
+
+#[test]
+fn the_plant_is_listed_by_pon_and_its_doubts_with_audit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (olt, ozmap) = (Running::huawei(1, 70, &[]), Running::ozmap(&["--clients", "80"]));
+    let path = config(folder.path(), &[("olt-a", &olt.address)], &ozmap_section(&ozmap.address));
+    let plant = |more: &[&str]| run(&[&["ozmap", "plant"], more, &["-c", path.to_str().unwrap()]].concat());
+    let json = plant(&["--format", "json"]).json();
+    assert_eq!(
+        (&json["import"]["routes"], &json["import"]["source"], &json["onus"]),
+        (&80.into(), &"walk".into(), &70.into())
+    );
+    let pons = json["pons"].as_array().unwrap();
+    // 64 clients on the first PON of OZmap, 16 on the second, of which nobody entered what it launches. All 70 ONUs are on one port.
+    assert_eq!((pons.len(), &pons[0]["clients"], &pons[1]["clients"]), (2, &64.into(), &16.into()), "{json:#}");
+    assert_eq!((&pons[0]["launch"], &pons[0]["launch_dbm"]), (&"entered".into(), &4.into()));
+    assert_eq!(
+        (&pons[1]["launch"], &pons[1]["routes"], &pons[1]["onus"]),
+        (&"estimated".into(), &16.into(), &6.into())
+    );
+    assert_eq!(pons[0]["ports"][0]["pon"], "0/1/0");
+    assert_eq!((&json["doubts"]["other_pon"], &json["doubted"]), (&6.into(), &serde_json::Value::Null));
+
+    let audit = plant(&["--audit", "--format", "json"]).json();
+    let others: Vec<&serde_json::Value> =
+        audit["doubted"].as_array().unwrap().iter().filter(|doubt| doubt["doubt"] == "other_pon").collect();
+    assert_eq!(others.len(), 6, "{audit:#}");
+    for doubt in others {
+        assert!((10_065..=10_070).contains(&doubt["code"].as_str().unwrap().parse::<u32>().unwrap()), "{doubt}");
+        let reason = doubt["reason"].as_str().unwrap();
+        assert!(reason.contains("its ONU is on olt-a 0/1/0") && reason.contains("(91 %)"), "{reason}");
+        assert_eq!((&doubt["really"]["pon"]["id"], &doubt["chance"]), (&pons[0]["pon"]["id"], &0.914.into()));
+    }
+    let table = plant(&[]);
+    assert_eq!(table.code, 0, "{table:?}");
+    assert!(table.stdout.contains("80 of 80 clients have a route (walk, 24 of 24 traces agree)"), "{}", table.stdout);
+    assert!(table.stdout.contains("6 other_pon") && table.stdout.contains("olt-a 0/1/0"), "{}", table.stdout);
+    let shown = plant(&["--audit"]).stdout;
+    assert!(shown.starts_with("DOUBT") && shown.contains("other_pon") && shown.contains(" 10070 "), "{shown}");
+    let csv = plant(&["--format", "csv"]).stdout;
+    assert!(csv.starts_with("olt,slot,pon,pon_id,port_olt,port,clients,") && csv.lines().count() == 3, "{csv}");
+    let csv = plant(&["--audit", "--format", "csv"]).stdout;
+    assert_eq!(csv.lines().filter(|line| line.starts_with("other_pon,olt-a,0/1/0,")).count(), 6, "{csv}");
+    assert!(!ozmap.http("GET /_sim/requests", "").contains("PATCH"));
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! No secret of OZmap's, and none of ours, is left anywhere: not in the log, the database, the recording, the pages, nor
-//! in what the commands print. Of OZmap's routes that hand out logins (`/olts`, traces) the daemon reads none so far: for
-//! those three words this proves that no other way leads to them, and it is ready for the day that it does.
+//! in what the commands print; though the import of the plant reads routes of OZmap that hand out logins (`/olts`, traces).
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
 
@@ -72,6 +71,9 @@ fn no_secret_is_left_in_log_database_recording_pages_or_output() {
     }
     assert!(trace.contains(OLT_USER) && trace.contains(OLT_PASSWORD), "{trace}");
 
+    let by_hand = ozmap.http("GET /_sim/requests", "").matches("\"number\"").count();
+    assert_eq!(by_hand, 2);
+
     // One client shows an ERROR without a reason: its OK is written, and journaled.
     ozmap.http("POST /_sim/clients/10002/status", "{\"status\": 1}");
     let written = || !ozmap.http("GET /_sim/clients", "").contains("\"status\":1");
@@ -94,13 +96,22 @@ fn no_secret_is_left_in_log_database_recording_pages_or_output() {
     let reads = || ozmap.http("GET /_sim/requests", "").matches("/properties").count();
     let before = reads();
     until("another read of the directory", folder, || reads() > before);
+    // Since the daemon's start: of before are those two by hand.
+    let asked = |path: &str| ozmap.http(&format!("GET /_sim/requests?since={by_hand}"), "").matches(path).count();
+    until("its reads of logins", folder, || asked("/api/v2/olts") > 0 && asked("/potency") > 0);
+    let plant = || cli_support::http(address, "GET /api/v1/plant", "");
+    until("a plant", folder, || plant().contains("\"routes\":6") && !plant().contains("\"surveyed_at\":null"));
 
-    for page in ["/", "/readyz", "/metrics", "/api/v1/olts", "/api/v1/onus", "/api/v1/ozmap"] {
+    let onu = "/api/v1/onus/olt-a/0/1/0/1";
+    for page in ["/", "/readyz", "/metrics", "/api/v1/olts", "/api/v1/onus", onu, "/api/v1/plant", "/api/v1/ozmap"] {
         let answer = cli_support::http(address, &format!("GET {page}"), "");
         assert!(answer.starts_with("HTTP/1.1 200"), "{page}: {answer}");
         assert_clean(page, answer.as_bytes());
     }
-    for command in [&["ozmap", "clients"][..], &["ozmap", "unmatched"], &["ozmap", "diff"], &["check"]] {
+    let audit = &["ozmap", "plant", "--audit", "--format", "json"];
+    for command in
+        [&["ozmap", "clients"][..], &["ozmap", "unmatched"], &["ozmap", "diff"], &["ozmap", "plant"], audit, &["check"]]
+    {
         let mut typed = oltwatch();
         typed.args(command).arg("-c").arg(&config);
         let ended = ended(typed);
@@ -119,6 +130,9 @@ fn no_secret_is_left_in_log_database_recording_pages_or_output() {
     terminate(&daemon.0);
     assert!(daemon.0.wait().unwrap().success(), "{}", log(folder));
     files("after its end");
+    // What holds logins in OZmap was kept, without them.
+    let kept = oltwatch::store::plant_rows(&folder.join("o.db")).unwrap();
+    assert!(kept.len() > 20, "{} rows of the plant", kept.len());
     assert_clean("the log", log(folder).as_bytes());
     let mut lines = Vec::new();
     let packed = std::fs::File::open(&recording).unwrap();

@@ -4,6 +4,7 @@ mod check;
 mod clients;
 mod diff;
 mod follow;
+mod plant;
 mod push;
 mod revert;
 mod unmatched;
@@ -14,12 +15,13 @@ use serde::Serialize;
 use super::args::{ConfigArgs, Format};
 use super::error::CliError;
 use super::load::{self, Loaded};
+use super::look::Looked;
 use super::out::Paper;
 use super::progress::Progress;
 use super::{Outcome, out};
 use crate::config::Ozmap;
 use crate::model::{OltId, OnuId, Reading, SweepKind, Verdict};
-use crate::ozmap::{Client, Directory, OnuIdentity, OzmapError, Wish};
+use crate::ozmap::{Client, Directory, Looks, OltWishes, OnuIdentity, OzmapError, Wish};
 
 /// `ozmap …`.
 #[derive(Debug, Subcommand)]
@@ -32,6 +34,8 @@ pub(super) enum OzmapCommand {
     Unmatched(OzmapArgs),
     /// Read the OLTs once and list what would change in OZmap
     Diff(OzmapArgs),
+    /// Read the plant and the OLTs, and list by PON what is documented and what is measured; or, with --audit, where they contradict
+    Plant(plant::PlantArgs),
     /// Read the OLTs twice and write what both looks say, once; or let a running daemon write what its brake holds
     Push(push::PushArgs),
     /// Put back what was written since a time, from the journal; what others changed since is left
@@ -66,6 +70,7 @@ pub(super) async fn run(command: &OzmapCommand, paper: Paper) -> Result<Outcome,
     | OzmapCommand::Clients(args)
     | OzmapCommand::Unmatched(args)
     | OzmapCommand::Diff(args)
+    | OzmapCommand::Plant(plant::PlantArgs { args, .. })
     | OzmapCommand::Push(push::PushArgs { args, .. })
     | OzmapCommand::Revert(revert::RevertArgs { args, .. })) = command;
     let loaded = load::load(&args.config.config)?;
@@ -79,6 +84,7 @@ pub(super) async fn run(command: &OzmapCommand, paper: Paper) -> Result<Outcome,
         OzmapCommand::Clients(_) => clients::run(&desk).await,
         OzmapCommand::Unmatched(_) => unmatched::run(&desk).await,
         OzmapCommand::Diff(_) => diff::run(&desk).await,
+        OzmapCommand::Plant(args) => plant::run(&desk, args).await,
         OzmapCommand::Push(args) => push::run(&desk, args).await,
         OzmapCommand::Revert(args) => revert::run(&desk, args).await,
     }
@@ -124,6 +130,13 @@ fn wish(olt: &OltId, reading: &Reading, verdict: Verdict, reason: &str) -> Wish 
         rx: reading.rx.ok(),
         incident: None,
     }
+}
+
+/// The ONUs of an OLT as they are matched with clients, where nothing is wished for them.
+fn identified(looked: &Looked) -> OltWishes {
+    let olt = &looked.olt.name;
+    let wishes = looked.view.onus().map(|reading| wish(olt, reading, Verdict::Hold, "")).collect();
+    OltWishes { olt: olt.clone(), complete: looked.is_complete(), looks: Looks::default(), wishes }
 }
 
 /// A result as one JSON document.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::incidents::IncidentView;
 use crate::config::maintenance::UnderWay;
 use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, Timestamp, Truth, Verdict};
-use crate::ozmap::{PlantSnapshot, PushSnapshot};
+use crate::ozmap::{PlantSnapshot, PushSnapshot, Survey};
 use crate::poll::{Status, View};
 use crate::signal::Reason;
 use crate::snmp::{Engine, EngineStatus};
@@ -107,6 +107,7 @@ pub struct Board {
     traps: Option<trap::Statuses>,
     store: Option<Arc<Store>>,
     plant: Option<watch::Receiver<Arc<PlantSnapshot>>>,
+    survey: Option<watch::Receiver<Arc<Survey>>>,
 }
 
 impl Board {
@@ -118,12 +119,17 @@ impl Board {
         traps: Option<trap::Statuses>,
         store: Option<Arc<Store>>,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push, incidents: None, engine, traps, store, plant: None }
+        Self { started, olts: Arc::new(olts), push, incidents: None, engine, traps, store, plant: None, survey: None }
     }
 
     /// The same with the plant.
     pub(super) fn with_plant(self, plant: Option<watch::Receiver<Arc<PlantSnapshot>>>) -> Self {
         Self { plant, ..self }
+    }
+
+    /// The same with what readings say of the plant, as a task publishes it.
+    pub(super) fn with_survey(self, survey: watch::Receiver<Arc<Survey>>) -> Self {
+        Self { survey: Some(survey), ..self }
     }
 
     /// The same with the incidents that a task publishes.
@@ -156,6 +162,14 @@ impl Board {
             traps.came_to(olt, self.started, Some(crate::poll::Offered::Now));
         }
         Self { traps: Some(traps), ..self }
+    }
+
+    /// The same with this survey and its plant.
+    #[cfg(test)]
+    pub(crate) fn surveyed(mut self, survey: Survey) -> Self {
+        self.plant = Some(watch::channel(Arc::clone(&survey.plant)).1);
+        self.survey = Some(watch::channel(Arc::new(survey)).1);
+        self
     }
 
     /// The same with a database.
@@ -224,5 +238,11 @@ impl Board {
     #[must_use]
     pub fn plant(&self) -> Option<Arc<PlantSnapshot>> {
         self.plant.as_ref().map(|plant| plant.borrow().clone())
+    }
+
+    /// What readings say of the plant; `None` without a plant.
+    #[must_use]
+    pub fn survey(&self) -> Option<Arc<Survey>> {
+        self.survey.as_ref().map(|survey| survey.borrow().clone())
     }
 }

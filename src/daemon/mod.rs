@@ -12,6 +12,7 @@ mod memory;
 mod news;
 mod olt;
 mod start;
+mod survey;
 mod traps;
 
 pub use board::{Board, OltReport, Standing};

@@ -20,12 +20,13 @@ use super::incidents::{Explanations, IncidentTask, WORDS, Word};
 use super::maintenance;
 use super::memory::Notebook;
 use super::olt::JudgeTask;
+use super::survey;
 use super::traps;
 use crate::config::{self, Config};
 use crate::incident;
 use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
-use crate::ozmap::{Client, Looks, PlantImport, Pusher};
+use crate::ozmap::{Client, Looks, PlantImport, Pusher, Survey};
 use crate::poll::{Hint, Hints, PollTask, Poller};
 use crate::record::{Recorder, Rules};
 use crate::signal::{ThresholdError, check_thresholds};
@@ -229,10 +230,15 @@ impl Daemon {
             settings: incident::Settings { settle: config.incident.settle, ..incident::Settings::default() },
         };
         tokio::spawn(task.run());
-        let board =
-            Board::new(Timestamp::from(SystemTime::now()), receivers, push, engine, statuses.clone(), store.clone())
-                .with_plant(import.as_ref().map(PlantImport::subscribe))
-                .with_incidents(incidents);
+        let now = Timestamp::from(SystemTime::now());
+        let mut board = Board::new(now, receivers, push, engine, statuses.clone(), store.clone())
+            .with_plant(import.as_ref().map(PlantImport::subscribe))
+            .with_incidents(incidents);
+        if import.is_some() {
+            let (publish, survey) = watch::channel(Arc::new(Survey::empty(now)));
+            tokio::spawn(survey::run(board.clone(), publish, stopped.clone()));
+            board = board.with_survey(survey);
+        }
         let supervisor = tokio::spawn(supervise(plans, stopped.clone()));
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))

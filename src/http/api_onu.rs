@@ -10,7 +10,7 @@ use crate::model::{
     Cause, Celsius, Dbm, Decibels, Field, Level, Mac, Metres, Milliamperes, OltId, OnuState, PonId, Reading, Serial,
     Timestamp, Unread, Verdict, Volts,
 };
-use crate::ozmap::{ClientId, ElementId, Owner};
+use crate::ozmap::{ClientId, ElementId, Owner, Survey, Way};
 use crate::poll::View;
 use crate::signal::Reason;
 
@@ -156,10 +156,19 @@ pub(super) struct OnuEntry {
     pub(super) code: Option<Arc<str>>,
     /// The box that the client's drop comes from, by its id in OZmap.
     pub(super) box_id: Option<ElementId>,
+    /// What OZmap documents of its way, and the power that should arrive by it.
+    #[serde(flatten)]
+    pub(super) way: Way,
 }
 
 impl OnuEntry {
-    pub(super) fn new(olt: &OltId, line: &Line<'_>, unplaced: Unplaced, owner: Option<&Owner>) -> Self {
+    pub(super) fn new(
+        olt: &OltId,
+        line: &Line<'_>,
+        unplaced: Unplaced,
+        owner: Option<&Owner>,
+        survey: Option<&Survey>,
+    ) -> Self {
         let record = match line.reading {
             Some(reading) => OnuRecord::new(reading, unplaced, line.level()),
             None => {
@@ -183,6 +192,7 @@ impl OnuEntry {
             client_id: owner.map(|owner| owner.client),
             code: owner.and_then(|owner| owner.code.clone()),
             box_id: owner.and_then(|owner| owner.box_id),
+            way: survey.zip(owner).map(|(survey, owner)| survey.way(owner, line.reading)).unwrap_or_default(),
         }
     }
 }

@@ -11,9 +11,10 @@ const PAGE: &str = r#"<!DOCTYPE html>
 <ul>
 <li><a href="/api/v1/olts">/api/v1/olts</a>: every OLT, how polling it goes, its PONs and counts of its ONUs</li>
 <li><a href="/api/v1/onus">/api/v1/onus</a>: ONUs in pages (limit, cursor), by olt, pon, state, level, serial, code, box</li>
-<li>/api/v1/onus/OLT/PON/ONU/history: an ONU's levels over time (from, to, step)</li>
+<li>/api/v1/onus/OLT/PON/ONU: one ONU, with the way of its light; /history below it: an ONU's levels over time (from, to, step)</li>
 <li><a href="/api/v1/incidents">/api/v1/incidents</a>: what losses have in common, where it lies and whom it hits (state); one by its id below it</li>
 <li><a href="/api/v1/ozmap">/api/v1/ozmap</a>: matching with OZmap, and what is or would be written</li>
+<li><a href="/api/v1/plant">/api/v1/plant</a>: the passive network by PON, and what of its documentation readings contradict (doubt, limit)</li>
 <li><a href="/metrics">/metrics</a>: numbers for Prometheus</li>
 <li><a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a>: whether the process serves, and whether it polls</li>
 </ul>

@@ -79,6 +79,9 @@ pub(super) fn render(board: &Board, now: Timestamp) -> String {
     if let Some(push) = board.push() {
         ozmap(&mut text, &push, now);
     }
+    if let (Some(plant), Some(survey)) = (board.plant(), board.survey()) {
+        super::metrics_plant::plant(&mut text, &plant, &survey, now);
+    }
     text.finish()
 }
 
@@ -407,7 +410,7 @@ mod tests {
         let store = Store::open(&folder.path().join("oltwatch.db"), crate::store::Keep::default()).unwrap();
         store.keeper().keep(&OltId::new("olt-centro"), NOW, Default::default(), Vec::new(), Vec::new());
         assert!(store.flush(Duration::from_secs(60)));
-        render(&board.with_store(store), NOW + Duration::from_secs(90))
+        render(&board.with_store(store).surveyed(testing::survey()), NOW + Duration::from_secs(90))
     }
 
     /// The name of a sample's metric.
@@ -506,6 +509,15 @@ mod tests {
             "oltwatch_ozmap_failed_writes_total{outcome=\"refused\"} 4",
             "oltwatch_ozmap_writing_halted 1",
             "oltwatch_ozmap_resting 0",
+            "oltwatch_plant_clients{route=\"found\"} 7",
+            "oltwatch_plant_clients{route=\"no_path\"} 1",
+            "oltwatch_plant_age_seconds 90",
+            "oltwatch_plant_requests_total{what=\"traces\"} 24",
+            "oltwatch_plant_requests_left 3",
+            "oltwatch_plant_source{source=\"walk\"} 1",
+            "oltwatch_plant_source{source=\"traces\"} 0",
+            "oltwatch_plant_pons{launch=\"estimated\"} 1",
+            "oltwatch_plant_doubts{doubt=\"other_box\"} 0",
             "oltwatch_store_commits_total 1",
             "oltwatch_store_failing 0",
             "oltwatch_store_waiting{what=\"readings\"} 0",

@@ -180,6 +180,21 @@ metrics! {
     OZMAP_HALTED = Gauge "oltwatch_ozmap_writing_halted" [] "1 while nothing is written because OZmap refuses the token, else 0.";
     OZMAP_RESTING = Gauge "oltwatch_ozmap_resting" [] "1 while OZmap is left alone because it does not answer, else 0.";
 
+    PLANT_CLIENTS = Gauge "oltwatch_plant_clients" ["route"]
+        "Clients in the directory by their way in the plant: found, or why there is none. Absent, as all of these, without the import of the plant.";
+    PLANT_READ_AGE = Gauge "oltwatch_plant_age_seconds" []
+        "How long ago elements of the plant were last looked through for what is old or new. Absent before the first time.";
+    PLANT_REQUESTS = Counter "oltwatch_plant_requests_total" ["what"]
+        "Requests for the plant since the start: pages of lists, rows by their ids, traces of single clients.";
+    PLANT_LEFT = Gauge "oltwatch_plant_requests_left" []
+        "Requests that are known to be needed for what is not known of the plant yet; more may come of their answers.";
+    PLANT_SOURCE = Gauge "oltwatch_plant_source" ["source"]
+        "1 for what routes come from: walk (the lists of elements), traces (one a client) or undecided, and 0 for the others.";
+    PLANT_PONS = Gauge "oltwatch_plant_pons" ["launch"]
+        "PONs of the plant by where their launch power is known from: entered, estimated from readings, or unknown.";
+    PLANT_DOUBTS = Gauge "oltwatch_plant_doubts" ["doubt"]
+        "What readings contradict of the plant's documentation, by kind (docs/ozmap.md).";
+
     STORE_BYTES = Gauge "oltwatch_store_bytes" ["part"]
         "Size of the database: its file, and the log of changes that are not in the file yet.";
     STORE_READINGS = Counter "oltwatch_store_readings_total" [] "Readings of ONUs that were written to history.";

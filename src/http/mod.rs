@@ -7,7 +7,7 @@
 //! Who does what:
 //! * `server`, `patience`: sockets, and how long and how much a client may take;
 //! * `guard`, `problem`, `routes`: who may see what, errors as `application/problem+json`, which path is which page;
-//! * `health`, `metrics`, `olts`, `onus`, `onu_history`, `index`: one page each; `api_*`: the shapes of their JSON;
+//! * `health`, `metrics`, `olts`, `onus`, `onu_one`, `onu_history`, `plant`, `index`: one page each; `api_*`: the shapes of their JSON;
 //! * `merged`, `tally`: what polling read and what was judged, side by side, and counted;
 //! * `metrics_names`, `exposition`: every metric's name and help, and the text format that carries them.
 
@@ -23,11 +23,15 @@ mod index;
 mod merged;
 mod metrics;
 mod metrics_names;
+mod metrics_plant;
 mod olts;
 mod onu_history;
+mod onu_named;
+mod onu_one;
 mod onus;
 mod parameters;
 mod patience;
+mod plant;
 mod problem;
 mod routes;
 mod server;

@@ -1,17 +1,16 @@
 //! `/api/v1/onus/{olt}/{pon}/{onu}/history`: an ONU's levels over time, from the database.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::onu_named::Named;
 use super::parameters::{Parameters, shown};
 use super::problem::Problem;
 use super::routes::{Shared, json};
-use crate::daemon::{Board, OltReport};
+use crate::daemon::Board;
 use crate::model::{Cause, Dbm, PonId, Serial, Timestamp};
 use crate::store::StoreError;
 use crate::store::history::{DeviceId, Reader, Sample, Seen, SpanAt, Spread};
@@ -156,62 +155,19 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .map_err(|_| format!("{:?} is no time such as 2026-11-23T02:31:07Z", shown(text)))
 }
 
-/// Which ONU, as the path says it.
-#[derive(Debug)]
-struct Named {
-    report: Arc<OltReport>,
-    pon: Option<PonId>,
-    /// Its number on the PON; where the family has none, its serial.
-    onu: Result<u32, Serial>,
-}
-
-impl Named {
-    /// The PON may stand there with its slashes or with `%2F`; `-` where the family shows none.
-    fn find(board: &Board, path: &str) -> Result<Self, Problem> {
-        let nowhere = || Problem::not_found("there is no such page; / lists what there is");
-        let rest = path.strip_suffix("/history").ok_or_else(nowhere)?;
-        let (rest, onu) = rest.rsplit_once('/').ok_or_else(nowhere)?;
-        let olts = board.olts();
-        // A name may hold slashes as well.
-        let named = olts.into_iter().find_map(|report| {
-            let pon = rest.strip_prefix(report.olt.as_str())?.strip_prefix('/')?.to_owned();
-            (pon == "-" || pon.parse::<PonId>().is_ok()).then_some((report, pon))
-        });
-        let Some((report, pon)) = named else {
-            let detail =
-                format!("{:?} names no OLT of the config and PON port of it, such as olt-centro/0/1/0", shown(rest));
-            return Err(Problem::not_found(detail));
-        };
-        let onu = match onu.parse::<u32>() {
-            Ok(number) => Ok(number),
-            Err(_) => Err(onu.parse::<Serial>().map_err(|_| {
-                Problem::not_found(format!("{:?} is neither an ONU's number nor a serial number", shown(onu)))
-            })?),
-        };
-        Ok(Self { report, pon: pon.parse().ok(), onu })
+/// Who stands there now; else who stood there last.
+fn device(named: &Named, reader: &Reader) -> Result<Option<(DeviceId, Option<Serial>)>, StoreError> {
+    let now = named.reading();
+    let mut found = match now {
+        Some(read) => reader.device(&named.report.olt, &read.key)?.map(|id| (id, read.serial.clone().ok())),
+        None => None,
+    };
+    if found.is_none() {
+        let past = reader.devices(&named.report.olt)?;
+        let past = past.into_iter().rev().find(|device| named.fits(device.pon, device.number, device.serial.as_ref()));
+        found = past.map(|device| (device.id, device.serial));
     }
-
-    /// Who stands there now; else who stood there last.
-    fn device(&self, reader: &Reader) -> Result<Option<(DeviceId, Option<Serial>)>, StoreError> {
-        let fits = |pon, number: Option<u32>, serial: Option<&Serial>| {
-            pon == self.pon
-                && match &self.onu {
-                    Ok(wanted) => number == Some(*wanted),
-                    Err(wanted) => serial == Some(wanted),
-                }
-        };
-        let now = self.report.view.onus().find(|read| fits(read.pon, read.onu, read.serial.as_ref().ok()));
-        let mut found = match now {
-            Some(read) => reader.device(&self.report.olt, &read.key)?.map(|id| (id, read.serial.clone().ok())),
-            None => None,
-        };
-        if found.is_none() {
-            let past = reader.devices(&self.report.olt)?;
-            let past = past.into_iter().rev().find(|device| fits(device.pon, device.number, device.serial.as_ref()));
-            found = past.map(|device| (device.id, device.serial));
-        }
-        Ok(found)
-    }
+    Ok(found)
 }
 
 /// What is asked for.
@@ -244,7 +200,7 @@ impl Wanted {
             return Err(Problem::bad_request(format!("from: {from} is after {to}")));
         }
         let read = |reader: &Reader| -> Result<Option<Result<History, Problem>>, StoreError> {
-            let Some((device, serial)) = named.device(reader)? else { return Ok(None) };
+            let Some((device, serial)) = device(&named, reader)? else { return Ok(None) };
             let since = reader.raw_since(device)?;
             let (step, points) = match self.points(reader, device, (from, to), since)? {
                 Ok(points) => points,
@@ -308,12 +264,12 @@ impl Wanted {
     }
 }
 
-/// The page.
-pub(super) async fn page(State(shared): State<Shared>, Path(path): Path<String>, parameters: Parameters) -> Response {
-    match Wanted::read(&parameters) {
+/// The page, below the ONU's own.
+pub(super) async fn page(shared: &Shared, onu: String, parameters: &Parameters) -> Response {
+    match Wanted::read(parameters) {
         Ok(wanted) => {
             let now = Timestamp::from(SystemTime::now());
-            shared.work(move |board| wanted.page(board, &path, now)).await
+            shared.work(move |board| wanted.page(board, &onu, now)).await
         }
         Err(problem) => problem.into_response(),
     }

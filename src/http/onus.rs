@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::routes::{Shared, json};
 use crate::daemon::{Board, OltReport};
 use crate::model::{Level, OnuState, PonId, Serial, Truth};
-use crate::ozmap::Owner;
+use crate::ozmap::{Owner, Survey};
 
 /// Entries of a page unless told otherwise, and the most that can be asked for.
 const USUAL_LIMIT: usize = 100;
@@ -73,8 +73,8 @@ struct Wanted {
     level: Option<Level>,
     serial: Option<Serial>,
     code: Option<String>,
-    /// Of an element of OZmap: boxes' names are not known yet.
-    box_id: Option<String>,
+    /// The id of a box or building in OZmap, or its name.
+    place: Option<String>,
     limit: usize,
     cursor: Option<Cursor>,
 }
@@ -93,23 +93,20 @@ impl Wanted {
             level: parameters.parsed("level", str::parse)?,
             serial: parameters.parsed("serial", str::parse)?,
             code: parameters.get("code").map(|code| code.trim().to_owned()),
-            box_id: parameters.get("box").map(|id| id.trim().to_ascii_lowercase()),
+            place: parameters.get("box").map(|place| place.trim().to_lowercase()),
             limit: limit.unwrap_or(USUAL_LIMIT),
             cursor: parameters.parsed("cursor", str::parse)?,
         })
     }
 
-    fn fits(&self, line: &Line<'_>, owner: Option<&Owner>) -> bool {
+    fn fits(&self, line: &Line<'_>, owner: Option<&Owner>, survey: Option<&Survey>) -> bool {
         let serial = || line.reading.and_then(|reading| reading.serial.as_ref().ok());
         self.pon.is_none_or(|pon| line.pon() == Some(pon))
             && self.state.is_none_or(|state| state.fits(line))
             && self.level.is_none_or(|level| line.level() == level)
             && self.serial.as_ref().is_none_or(|wanted| serial() == Some(wanted))
             && self.code.as_ref().is_none_or(|code| owner.and_then(|owner| owner.code.as_deref()) == Some(code))
-            && self
-                .box_id
-                .as_ref()
-                .is_none_or(|wanted| owner.and_then(|owner| owner.box_id).is_some_and(|id| id.to_string() == *wanted))
+            && self.place.as_ref().is_none_or(|wanted| owner.is_some_and(|owner| is_at(owner, wanted, survey)))
     }
 
     /// The OLTs that the page may come from, in order.
@@ -137,18 +134,20 @@ impl Wanted {
         // Without [ozmap], or before the first matching, no ONU has a client.
         let push = board.push();
         let owners = push.as_ref().map(|push| &push.matching.owners);
+        let survey = board.survey();
+        let survey = survey.as_deref();
         for report in self.olts(board)? {
             let after = self.cursor.as_ref().filter(|cursor| cursor.olt == report.olt).map(|cursor| &cursor.key);
             let unplaced = Unplaced::of(&report.view);
             for line in lines(&report).filter(|line| after.is_none_or(|after| line.key > after)) {
                 let owner = owners.and_then(|owners| owners.of(&report.olt, line.key));
-                if !self.fits(&line, owner) {
+                if !self.fits(&line, owner, survey) {
                     continue;
                 }
                 if onus.len() == self.limit {
                     return Ok(Page { onus, next_cursor: last.map(|cursor| cursor.to_string()) });
                 }
-                onus.push(OnuEntry::new(&report.olt, &line, unplaced, owner));
+                onus.push(OnuEntry::new(&report.olt, &line, unplaced, owner, survey));
                 if onus.len() == self.limit {
                     last = Some(Cursor { olt: report.olt.clone(), key: line.key.clone() });
                 }
@@ -156,6 +155,14 @@ impl Wanted {
         }
         Ok(Page { onus, next_cursor: None })
     }
+}
+
+/// Whether a client's box has that id or, in small letters, that name.
+fn is_at(owner: &Owner, wanted: &str, survey: Option<&Survey>) -> bool {
+    let Some(id) = owner.box_id else { return false };
+    let named =
+        || survey.and_then(|survey| survey.box_name(&id)).is_some_and(|name| name.trim().to_lowercase() == wanted);
+    id.to_string() == wanted || named()
 }
 
 /// A page of ONUs.
@@ -207,6 +214,8 @@ mod tests {
                 "truth": "down", "since": "2026-11-23T02:31:07Z", "verdict": "error",
                 "reason": "down (optical) in 2 consecutive state readings",
                 "client_id": "65a000000000000000000004", "code": "10004", "box_id": "65a0000000000000000000b1",
+                "box": "CTO 12", "splitter_port": 4, "route_length_m": 1540, "calculated_dbm": -16.5,
+                "calculated_by": "estimated", "deviation_db": null,
             })
         );
         assert_eq!((&onus[5]["truth"], &onus[5]["state"]), (&json!("stale"), &json!("unknown")));
@@ -217,7 +226,7 @@ mod tests {
     async fn filters_narrow_and_combine() {
         let other = testing::olt("olt-norte", &[testing::up(8, -20.0), testing::up(9, -30.0)]);
         let server = testing::start(vec![testing::town(), other], Some(testing::push()), None, Limits::USUAL).await;
-        let cases: [(&str, &[u64]); 21] = [
+        let cases: [(&str, &[u64]); 23] = [
             ("", &[1, 2, 3, 4, 5, 6, 8, 9]),
             ("olt=olt-norte", &[8, 9]),
             ("pon=0/1/1", &[4, 5, 6]),
@@ -238,7 +247,9 @@ mod tests {
             ("code=9999", &[]),
             ("box=65a0000000000000000000b1", &[3, 4]),
             ("box=65A0000000000000000000B1&state=down&code=10004", &[4]),
-            ("box=CTO+12", &[]),
+            ("box=CTO+12", &[3, 4]),
+            ("box=cto+12&state=down&code=10004", &[4]),
+            ("box=CTO+1", &[]),
         ];
         for (query, found) in cases {
             assert_eq!(numbers(&server, query).await, found, "{query}");

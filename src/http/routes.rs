@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use super::parameters::Parameters;
 use super::problem::Problem;
 use super::server::Limits;
-use super::{guard, health, incidents, index, metrics, olts, onu_history, onus};
+use super::{guard, health, incidents, index, metrics, olts, onu_one, onus, plant};
 use crate::config::Secret;
 use crate::daemon::Board;
 
@@ -38,10 +38,11 @@ pub(super) fn router(board: Board, token: Option<Secret>, limits: Limits, shutdo
         .route("/metrics", get(metrics::page))
         .route("/api/v1/olts", get(olts::page))
         .route("/api/v1/onus", get(onus::page))
-        .route("/api/v1/onus/{*path}", get(onu_history::page))
+        .route("/api/v1/onus/{*path}", get(onu_one::page))
         .route("/api/v1/incidents", get(incidents::page))
         .route("/api/v1/incidents/{id}", get(incidents::one))
         .route("/api/v1/ozmap", get(ozmap))
+        .route("/api/v1/plant", get(plant::page))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(shared.clone(), guard::guard))
@@ -117,7 +118,8 @@ mod tests {
     use super::super::testing::{self, TOKEN};
     use super::*;
 
-    const GUARDED: [&str; 6] = ["/", "/metrics", "/api/v1/olts", "/api/v1/onus", "/api/v1/incidents", "/api/v1/ozmap"];
+    const GUARDED: [&str; 7] =
+        ["/", "/metrics", "/api/v1/olts", "/api/v1/onus", "/api/v1/incidents", "/api/v1/ozmap", "/api/v1/plant"];
 
     #[tokio::test]
     async fn with_a_token_every_page_but_health_needs_it() {

@@ -10,13 +10,14 @@ use super::server::Limits;
 use crate::config::{self, Secret};
 use crate::daemon::{Board, OltReport, Standing};
 use crate::model::{
-    Cause, Completeness, Dbm, Decibels, Gap, Level, OltId, OnuId, OnuKey, OnuState, PonId, PonReading, PonState,
-    Reading, Sweep, SweepKind, Timestamp, Truth, Unread, Verdict,
+    Cause, Completeness, Dbm, Decibels, Gap, Level, Metres, OltId, OnuId, OnuKey, OnuState, PonId, PonReading,
+    PonState, Reading, Sweep, SweepKind, Timestamp, Truth, Unread, Verdict,
 };
 use crate::ozmap::{
-    DirectoryView, ForeignView, Halted, HostState, JournalView, LastError, LimitView, MatchView, Owner, PushSnapshot,
-    ReadReport, Written,
+    DirectoryView, ForeignView, Halted, HostState, JournalView, LastError, LimitView, MatchView, Missing, Owner,
+    Owners, PlantSnapshot, PlantSource, PushSnapshot, ReadReport, Survey, Written,
 };
+use crate::plant::{HeadEnd, Hop, HopKind, Named, Parent, ParentKind, PlantBuilder, Route};
 use crate::poll::{Identity, Intervals, Lateness, Status, View};
 use crate::signal::Reason;
 use crate::snmp::{Counters, Oid};
@@ -190,14 +191,83 @@ pub(super) fn town() -> OltReport {
     report
 }
 
-/// A pusher that has done everything, and that knows the clients of the ONUs 3 and 4 of `town`.
-pub(super) fn push() -> PushSnapshot {
+/// Whose those ONUs are.
+pub(super) fn owners(numbers: impl IntoIterator<Item = u32>) -> Arc<Owners> {
     let owner = |number: u32| Owner {
         client: format!("65a0{number:020}").parse().unwrap(),
         code: Some((10_000 + number).to_string().into()),
         box_id: Some("65a0000000000000000000b1".parse().unwrap()),
     };
     let onu = |number: u32| OnuId { olt: OltId::new("olt-centro"), key: OnuKey::new(&[4_194_304, number]) };
+    Arc::new(numbers.into_iter().map(|number| (onu(number), owner(number))).collect())
+}
+
+/// The way to a client on a splitter of `CTO 12`: 20.6 dB over 1,540 m. Nobody entered what the PON launches.
+fn route(number: u32) -> Route {
+    let named = |id: &str, name: &str| Named::new(id.parse().unwrap(), name);
+    let db = |loss| Decibels::new(loss).ok();
+    let hop = |kind, element, port, parent, loss, metres| {
+        let (kind_of_parent, named) = parent;
+        let parent = Some(Parent { kind: kind_of_parent, named, length: None });
+        Hop { kind, element, port, parent, loss, distance: Metres::new(metres).unwrap() }
+    };
+    let (slot, pon) = (named("65a0000000000000000000a2", "Slot 1"), named("65a0000000000000000000a3", "PON 1"));
+    let cable = (ParentKind::Cable, named("65a0000000000000000000d5", "CABO 01"));
+    let cto = (ParentKind::Place, named("65a0000000000000000000b1", "CTO 12"));
+    let drop = (ParentKind::Drop, named(&format!("65ad{number:020}"), ""));
+    let port = u16::try_from(number).ok();
+    Route {
+        head_end: Some(HeadEnd {
+            olt: named("65a0000000000000000000a1", "OLT-1"),
+            slot: slot.clone(),
+            pon: pon.clone(),
+        }),
+        pon_reached: true,
+        launch: Some(Dbm::new(0.0).unwrap()),
+        loss: db(20.6),
+        hops: vec![
+            hop(HopKind::Pon, pon, None, (ParentKind::Place, slot), None, 0.0),
+            hop(HopKind::Fiber, named("65a0000000000000000000f1", "L1-F1"), None, cable, db(3.0), 1500.0),
+            hop(HopKind::Splitter, named("65a0000000000000000000c1", "Splitter 1"), port, cto, db(17.1), 1500.0),
+            hop(HopKind::Fiber, named(&format!("65af{number:020}"), ""), None, drop, db(0.5), 1540.0),
+        ],
+    }
+}
+
+/// The plant of eight clients, the last without a way to a PON, and what `ONUs` of the other seven read beside it.
+pub(super) fn survey() -> Survey {
+    let mut builder = PlantBuilder::new();
+    for number in 1..=8 {
+        let id = format!("65a0{number:020}").parse().unwrap();
+        builder.client(id, Some("65a0000000000000000000b1".parse().unwrap()));
+        let mut route = route(number);
+        if number == 8 {
+            (route.pon_reached, route.head_end) = (false, None);
+            route.hops.remove(0);
+        }
+        builder.route(id, &route);
+    }
+    let without = "65a000000000000000000008".parse().unwrap();
+    let plant = PlantSnapshot {
+        read_at: Some(NOW),
+        source: PlantSource::Walk,
+        clients: 8,
+        routes: 7,
+        missing: Missing::ALL.iter().map(|why| (why.word(), usize::from(*why == Missing::NoPath))).collect(),
+        requests_left: 3,
+        requests: [("pages", 11), ("rows", 25), ("traces", 24)].into(),
+        without: Arc::from([(without, Missing::NoPath)]),
+        plant: Arc::new(builder.build()),
+        ..PlantSnapshot::empty(NOW)
+    };
+    let rx = [-16.0, -16.5, -17.0, -16.2, -16.8, -16.4, -21.0];
+    let onus: Vec<Reading> = (1..).zip(rx).map(|(number, rx)| up(number, rx)).collect();
+    let read = olt("olt-centro", &onus);
+    Survey::of(NOW, &Arc::new(plant), &owners(1..=8), [(&read.olt, &*read.view)], 100)
+}
+
+/// A pusher that has done everything, and that knows the clients of the ONUs 3 and 4 of `town`.
+pub(super) fn push() -> PushSnapshot {
     PushSnapshot {
         at: NOW,
         mode: "write",
@@ -220,7 +290,7 @@ pub(super) fn push() -> PushSnapshot {
             unmatched: 3,
             ambiguous: 1,
             clients_without_onu: 10,
-            owners: Arc::new([3, 4].map(|number| (onu(number), owner(number))).into_iter().collect()),
+            owners: owners([3, 4]),
             ..MatchView::default()
         },
         held: 0,
@@ -276,7 +346,12 @@ pub(super) async fn start(
     token: Option<&str>,
     limits: Limits,
 ) -> Running {
-    let (board, reports) = Board::still(NOW, reports, push);
+    // As in a daemon, there is a plant where there is an OZmap.
+    let survey = push.is_some().then(survey);
+    let (mut board, reports) = Board::still(NOW, reports, push);
+    if let Some(survey) = survey {
+        board = board.surveyed(survey);
+    }
     start_board(board, reports, token, limits).await
 }
 

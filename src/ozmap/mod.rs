@@ -59,7 +59,10 @@ pub use limit::{LimitView, Timing};
 pub use matching::{Ambiguity, Match, Matches, OnuIdentity, Rule, key_in, key_word, match_onus};
 pub use near::{Difference, Keys, NearMiss, near_misses};
 pub use owners::{Owner, Owners};
-pub use plant::{Missing, PlantImport, PlantSnapshot, PlantSource, SampleView, import_once};
+pub use plant::{
+    CandidateLine, DoubtLine, ElementName, Missing, PlantImport, PlantSnapshot, PlantSource, PonLine, PonName,
+    PortName, SampleView, Survey, Way, import_once,
+};
 pub use push::{Batch, IdList};
 pub use pusher::Pusher;
 pub use read::BOXES_PER_READ;

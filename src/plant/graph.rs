@@ -25,6 +25,12 @@ pub struct NodeIx(pub(super) u32);
 pub struct ClientIx(pub(super) u32);
 
 impl ClientIx {
+    /// The client of this number. A number that no client has is that of nobody: every question about it has an empty answer.
+    #[must_use]
+    pub fn from_number(number: usize) -> Self {
+        Self(index(number))
+    }
+
     /// Its number, from 0 on.
     #[must_use]
     pub const fn number(self) -> usize {

@@ -9,11 +9,14 @@
 //! counted ([`Irregularities`]). A client without a route hangs where the others of its box hang, or at its box alone.
 //!
 //! Who does what: `route` is one client's way, `codec` its octets for the store, `builder` grows the forest route by route,
-//! `graph` is what comes out and what it answers, `place` boxes, cables and coordinates, `power` compares with what is read.
+//! `graph` is what comes out and what it answers, `place` boxes, cables and coordinates, `power` compares with what is read,
+//! `audit` says where the documentation is probably wrong, by what is usual on each PON (`fit`).
 
+mod audit;
 mod builder;
 mod codec;
 mod error;
+mod fit;
 mod graph;
 mod place;
 mod power;
@@ -21,9 +24,10 @@ mod route;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{Audit, Candidate, Doubt, Finding, Observed};
 pub use builder::PlantBuilder;
 pub use error::RouteError;
 pub use graph::{Attachment, ClientIx, Element, ElementIx, ElementKind, Irregularities, Node, NodeIx, Plant};
 pub use place::{Cable, Coords, CoordsError, Place};
-pub use power::{Deviation, PowerOffsets};
+pub use power::{Deviation, Launch, LaunchSource, Learned, PowerOffsets};
 pub use route::{HeadEnd, Hop, HopKind, Named, Parent, ParentKind, Route};

@@ -2,17 +2,17 @@
 
 use serde::Serialize;
 
-use super::{Desk, or_empty, print_csv, print_json, wish};
+use super::{Desk, identified, or_empty, print_csv, print_json};
 use crate::cli::args::Format;
 use crate::cli::error::CliError;
-use crate::cli::look::{Looked, look_at};
+use crate::cli::look::look_at;
 use crate::cli::poll::tell_failures;
 use crate::cli::table::{Grid, Paint, clean, finish, number, painted, text};
 use crate::cli::{Outcome, out};
-use crate::model::{Mac, Serial, SweepKind, Verdict};
+use crate::model::{Mac, Serial, SweepKind};
 use crate::ozmap::{
-    AmbiguityLine, ClientId, ClientLine, Difference, Keys, Looks, MatchView, OltWishes, OnuLine, candidates,
-    match_onus, near_misses,
+    AmbiguityLine, ClientId, ClientLine, Difference, Keys, MatchView, OltWishes, OnuLine, candidates, match_onus,
+    near_misses,
 };
 
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
     let kinds = [SweepKind::Inventory];
     let (looked, directory) = tokio::join!(look_at(&config.olts, &config.snmp, library, &kinds), desk.directory());
     let directory = directory?;
-    let wishes: Vec<OltWishes> = looked.iter().map(wishes).collect();
+    let wishes: Vec<OltWishes> = looked.iter().map(identified).collect();
     let onus = candidates(&wishes);
     let matches = match_onus(&onus, &directory, (&desk.ozmap).into());
     let view = MatchView::new(&onus, &matches, &directory, usize::MAX);
@@ -79,12 +79,6 @@ pub(super) async fn run(desk: &Desk) -> Result<Outcome, CliError> {
         out::note("warning: clients without an ONU may have theirs on an OLT that could not be read");
     }
     Ok(outcome)
-}
-
-fn wishes(looked: &Looked) -> OltWishes {
-    let olt = &looked.olt.name;
-    let wishes = looked.view.onus().map(|reading| wish(olt, reading, Verdict::Hold, "")).collect();
-    OltWishes { olt: olt.clone(), complete: looked.is_complete(), looks: Looks::default(), wishes }
 }
 
 const HEADER: [&str; 14] = [

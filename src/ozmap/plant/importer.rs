@@ -1,48 +1,36 @@
 //! What is to be asked next, and what the answers mean. Pure: times are arguments.
+//!
+//! `trials` are the traces that were asked for, `settle` makes routes and graph of everything.
+
+mod settle;
+mod trials;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::rows::{Element, List};
-use super::snapshot::{Missing, PlantSnapshot, PlantSource, SampleView};
+use super::snapshot::{Missing, PlantSource, SampleView};
 use super::topology::Topology;
 use super::trace::Traced;
-use crate::model::{ClientId, ElementId, Metres, Timestamp};
-use crate::ozmap::directory::{ClientEntry, Directory, Found};
+use crate::model::{ClientId, ElementId, Timestamp};
+use crate::ozmap::directory::Directory;
 use crate::ozmap::error::OzmapError;
-use crate::plant::{HopKind, PlantBuilder, Route};
+use crate::plant::{PlantBuilder, Route};
 use crate::store::PlantRow;
+use trials::{Trial, Verdict, look_through, stamp};
 
 /// Most ids in the filter of one read: keeps the encoded URL under 6 kB, which proxies let pass.
 const IDS_PER_READ: usize = 150;
 
-/// Clients whose traces check the walk.
-const SAMPLE: usize = 24;
-/// Fewer compared traces than this prove nothing.
-const LEAST_COMPARED: usize = 4;
-/// The walk is not used when more than one in so many of them differ.
-const ONE_IN: usize = 8;
-
-/// How long it is remembered that there is no route.
-const NO_ROUTE_FOR: Duration = Duration::from_secs(24 * 3600);
 /// The graph is built anew at most so often while traces come in.
 const BUILD_EVERY: Duration = Duration::from_secs(300);
-
-/// What the walk and a trace may differ by.
-const LOSS_WITHIN: i32 = 300;
-const DISTANCE_WITHIN: i32 = 50_000;
 
 /// Kinds of rows in the store beside the lists, which have their own numbers.
 const KIND_TRACE: u8 = 100;
 const KIND_LIST: u8 = 101;
 const KIND_SOURCE: u8 = 102;
-/// The first octet of a trace in the store.
-const TRIAL_ROUTE: u8 = 0;
-
 /// Something to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ask {
@@ -69,23 +57,6 @@ pub(super) enum Step {
     /// [`Importer::settle`], which takes long.
     Settle,
     Wait,
-}
-
-/// What became of a client's trace.
-#[derive(Debug, Clone, Copy)]
-struct Trial {
-    at: Timestamp,
-    /// Of what it depends on.
-    stamp: u64,
-    /// `None`: there is a route.
-    missing: Option<Missing>,
-}
-
-/// What the store remembers of the check of the walk.
-#[derive(Debug, Serialize, Deserialize)]
-struct Verdict {
-    source: PlantSource,
-    sample: SampleView,
 }
 
 /// The import.
@@ -181,22 +152,6 @@ impl Importer {
         self.topology.settle_unit();
     }
 
-    fn recall_trace(&mut self, client: ClientId, at: Timestamp, stamp: u64, data: &[u8]) {
-        let Some((tag, octets)) = data.split_first() else { return };
-        let missing = match Missing::ALL.get(usize::from(*tag).wrapping_sub(1)) {
-            Some(missing) => Some(*missing),
-            None if *tag == TRIAL_ROUTE => match Route::decode(octets) {
-                Ok(route) => {
-                    self.builder.route(client, &route);
-                    None
-                }
-                Err(_) => return,
-            },
-            None => return,
-        };
-        self.trials.insert(client, Trial { at, stamp, missing });
-    }
-
     /// What is to be kept since the last time.
     pub(super) fn take_kept(&mut self) -> Vec<PlantRow> {
         std::mem::take(&mut self.to_keep)
@@ -250,7 +205,7 @@ impl Importer {
             self.round = Some(now);
             self.settled = false;
         }
-        if !self.settled {
+        if !self.settled || self.built.is_none_or(|at| now.since(at) >= look_through(self.refresh)) {
             return Step::Settle;
         }
         while let Some(client) = self.to_trace.pop_front() {
@@ -393,209 +348,6 @@ impl Importer {
         self.round = None;
     }
 
-    fn take_trace(&mut self, client: ClientId, traced: Traced, now: Timestamp) {
-        let Some(entry) = self.directory.as_ref().and_then(|directory| directory.client(client)) else {
-            self.sampled.remove(&client);
-            return;
-        };
-        let property = entry.property;
-        let shared = entry.code.is_some_and(|code| self.is_shared(code));
-        let Traced::Routes(routes) = traced else { return self.tried(client, Some(Missing::NoPath), None, now) };
-        let mut routes = routes;
-        let ours = routes.iter().position(|(of, _)| *of == Some(property));
-        // What houses an item is of is assumed: of one client's code alone, the first is taken (`ozmap-api.md` 6.2).
-        match ours.or_else(|| (!shared && !routes.is_empty()).then_some(0)) {
-            Some(place) => {
-                let (_, route) = routes.swap_remove(place);
-                self.tried(client, None, Some(&route), now);
-            }
-            None => self.tried(client, Some(Missing::AmbiguousCode), None, now),
-        }
-    }
-
-    fn is_shared(&self, code: &str) -> bool {
-        self.directory.as_ref().is_some_and(|directory| matches!(directory.by_code(code), Found::Many(_)))
-    }
-
-    fn tried(&mut self, client: ClientId, missing: Option<Missing>, route: Option<&Route>, now: Timestamp) {
-        let Some(entry) = self.directory.as_ref().and_then(|directory| directory.client(client)) else { return };
-        let stamp = stamp(&entry);
-        let mut data = vec![missing.map_or(TRIAL_ROUTE, |missing| missing as u8 + 1)];
-        let mut missing = missing;
-        match route.map(Route::encode) {
-            Some(Ok(octets)) => data.extend(octets),
-            Some(Err(_)) => {
-                missing = Some(Missing::Refused);
-                data = vec![Missing::Refused as u8 + 1];
-            }
-            None => {}
-        }
-        let sampled = self.sampled.remove(&client);
-        if let Some(walked) = &sampled {
-            self.compare(walked, route.filter(|_| missing.is_none()));
-        }
-        // What the walk found is better than a trace of the same: it is kept up to date for less.
-        if sampled.is_none()
-            && let Some(route) = route
-            && missing.is_none()
-        {
-            self.builder.route(client, route);
-        }
-        self.keep(KIND_TRACE, client.octets(), now, stamp, Some(data));
-        self.trials.insert(client, Trial { at: now, stamp, missing });
-        self.dirty = true;
-        if sampled.is_some() && self.sampled.is_empty() {
-            let differ = self.sample.compared >= LEAST_COMPARED && self.sample.differ * ONE_IN > self.sample.compared;
-            self.decide(if differ { PlantSource::Traces } else { PlantSource::Walk }, now);
-        }
-    }
-
-    fn compare(&mut self, walked: &Route, traced: Option<&Route>) {
-        self.sample.asked += 1;
-        let Some(traced) = traced else { return };
-        self.sample.compared += 1;
-        self.sample.differ += usize::from(!agree(walked, traced));
-    }
-
-    fn decide(&mut self, source: PlantSource, now: Timestamp) {
-        if source == PlantSource::Traces && self.source != source {
-            tracing::warn!(
-                compared = self.sample.compared,
-                differ = self.sample.differ,
-                "the lists of OZmap's network do not lead to the routes that its traces show: every client is traced"
-            );
-            // What was walked is not to be believed.
-            self.builder = PlantBuilder::new();
-            self.clients.clear();
-            self.trials.retain(|_, trial| trial.missing.is_some());
-            self.round = None;
-            self.settled = false;
-        }
-        self.source = source;
-        self.decided = Some(now);
-        let verdict = Verdict { source, sample: self.sample };
-        if let Ok(data) = serde_json::to_vec(&verdict) {
-            self.keep(KIND_SOURCE, [0; 12], now, 0, Some(data));
-        }
-    }
-
-    /// Works out the routes of all clients, and whom to trace. Takes long where there are many clients.
-    pub(super) fn settle(&mut self, now: Timestamp) {
-        let Some(directory) = self.directory.clone() else { return };
-        let begins = !self.settled;
-        self.settled = true;
-        self.dirty = false;
-        self.built = Some(now);
-        for place in self.topology.places() {
-            self.builder.place(&place);
-        }
-        for cable in self.topology.cables() {
-            self.builder.cable(&cable);
-        }
-        let mut clients = HashSet::with_capacity(directory.len());
-        let mut reached = Vec::new();
-        let mut to_trace = VecDeque::new();
-        self.missing.clear();
-        for entry in directory.clients() {
-            clients.insert(entry.id);
-            self.builder.client(entry.id, entry.box_id);
-            let walked = match (self.source, entry.connector) {
-                (PlantSource::Traces, _) | (_, None) => None,
-                (_, Some(connector)) => self.topology.route(connector, entry.port, entry.property),
-            };
-            if let Some(route) = walked.as_ref().filter(|route| route.pon_reached) {
-                self.builder.route(entry.id, route);
-                reached.push(entry.id);
-                continue;
-            }
-            let trial = self.trials.get(&entry.id).copied().filter(|trial| trial.stamp == stamp(&entry));
-            let lasts = if trial.is_some_and(|trial| trial.missing.is_some()) { NO_ROUTE_FOR } else { self.refresh };
-            let askable = entry.code.and_then(segment).is_some();
-            // Whom OZmap shows no connector of has no way of its light.
-            let worth = askable && (entry.connector.is_some() || self.source == PlantSource::Traces);
-            if worth && trial.is_none_or(|trial| now.since(trial.at) >= lasts) {
-                to_trace.push_back(entry.id);
-            }
-            let missing = match trial {
-                Some(Trial { missing: None, .. }) => continue,
-                Some(Trial { missing: Some(missing), .. }) => missing,
-                None if entry.connector.is_none() => Missing::NotConnected,
-                None if !askable => Missing::NoCode,
-                None => Missing::NotAsked,
-            };
-            self.missing.push((entry.id, missing));
-            match walked {
-                Some(route) if !route.hops.is_empty() => self.builder.route(entry.id, &route),
-                _ => self.builder.no_route(entry.id),
-            }
-        }
-        for gone in self.clients.difference(&clients) {
-            self.builder.remove(gone);
-            self.sampled.remove(gone);
-            if self.trials.remove(gone).is_some() {
-                self.to_keep.push(PlantRow { kind: KIND_TRACE, id: gone.octets(), at: now, stamp: 0, data: None });
-            }
-        }
-        self.clients = clients;
-        if begins || self.to_trace.is_empty() {
-            self.to_trace = to_trace;
-            self.to_trace.extend(self.sampled.keys());
-            self.begin_sample(&directory, &reached, now);
-        }
-    }
-
-    /// Takes clients whose traces check the walk, spread over all of them; others each time.
-    fn begin_sample(&mut self, directory: &Directory, reached: &[ClientId], now: Timestamp) {
-        if self.source == PlantSource::Traces || !self.sampled.is_empty() || !self.due(self.decided, now) {
-            return;
-        }
-        let few = (reached.len() / SAMPLE).max(1);
-        let offset = usize::try_from(now.millis() / 1000).unwrap_or(0) % few;
-        self.sample = SampleView::default();
-        for client in reached.iter().skip(offset).step_by(few).take(SAMPLE) {
-            let Some(entry) = directory.client(*client) else { continue };
-            let Some(code) = entry.code.filter(|code| segment(code).is_some()) else { continue };
-            if self.is_shared(code) {
-                continue;
-            }
-            let Some(route) = entry.connector.and_then(|joint| self.topology.route(joint, entry.port, entry.property))
-            else {
-                continue;
-            };
-            self.sampled.insert(*client, route);
-            self.to_trace.push_front(*client);
-        }
-        if self.sampled.is_empty() && !reached.is_empty() {
-            // Nobody of them can be traced.
-            self.decide(PlantSource::Walk, now);
-        }
-    }
-
-    /// What is known, with the graph, which takes long to build.
-    pub(super) fn snapshot(&self, now: Timestamp) -> PlantSnapshot {
-        let plant = Arc::new(self.builder.build());
-        let mut missing: BTreeMap<&'static str, usize> = Missing::ALL.iter().map(|why| (why.word(), 0)).collect();
-        for (_, why) in &self.missing {
-            *missing.entry(why.word()).or_default() += 1;
-        }
-        PlantSnapshot {
-            at: now,
-            read_at: self.round,
-            source: self.source,
-            sample: self.sample,
-            clients: self.clients.len(),
-            routes: self.clients.len() - self.missing.len().min(self.clients.len()),
-            missing,
-            waiting: self.to_trace.len() + self.traces_asked.len(),
-            elements: self.topology.len(),
-            requests: self.requests.clone(),
-            irregular: plant.irregularities(),
-            without: self.missing.clone().into(),
-            plant,
-            last_error: None,
-        }
-    }
-
     /// What the elements say of a client's way.
     #[cfg(test)]
     pub(super) fn walked(&self, client: ClientId) -> Option<Route> {
@@ -603,40 +355,24 @@ impl Importer {
         self.topology.route(entry.connector?, entry.port, entry.property)
     }
 
-    /// What is done and what is known to be to do, for a progress bar.
+    /// What is done and what is known to be to do, in requests.
     pub(super) fn progress(&self) -> (usize, usize) {
         let done = usize::try_from(self.requests.values().sum::<u64>()).unwrap_or(usize::MAX);
-        let more = self.topology.count_wanted().div_ceil(IDS_PER_READ) + self.to_trace.len() + self.traces_asked.len();
-        (done, done.saturating_add(more))
+        (done, done.saturating_add(self.left()))
     }
-}
 
-/// What a client's trace depends on, as far as the directory shows it. Not `updatedAt`: it moves with each power that we write. A
-/// later compiler may hash otherwise; then traces are asked for once more.
-fn stamp(entry: &ClientEntry) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (entry.code, entry.property, entry.box_id, entry.connector, entry.port).hash(&mut hasher);
-    hasher.finish()
-}
+    /// Requests that were made.
+    pub(super) const fn requests(&self) -> &BTreeMap<&'static str, u64> {
+        &self.requests
+    }
 
-/// Whether both show the same way.
-fn agree(walked: &Route, traced: &Route) -> bool {
-    let joints = |route: &Route| -> Vec<Option<ElementId>> {
-        let joint = |kind| !matches!(kind, HopKind::Fiber | HopKind::Pon);
-        route.hops.iter().filter(|hop| joint(hop.kind)).map(|hop| hop.element.id).collect()
-    };
-    let pon = |route: &Route| route.head_end.as_ref().and_then(|head_end| head_end.pon.id);
-    let length = |route: &Route| route.hops.last().map_or(0, |hop| Metres::thousandths(hop.distance));
-    let near = |one: i32, other: i32, within: i32| one.abs_diff(other) <= within.unsigned_abs();
-    let losses = match (walked.loss, traced.loss) {
-        (Some(one), Some(other)) => near(one.thousandths(), other.thousandths(), LOSS_WITHIN),
-        (_, None) => true,
-        (None, Some(_)) => false,
-    };
-    pon(walked) == pon(traced)
-        && joints(walked) == joints(traced)
-        && losses
-        && near(length(walked), length(traced), DISTANCE_WITHIN.max(length(traced) / 20))
+    /// Requests that are known to be needed still: more may come of their answers.
+    pub(super) fn left(&self) -> usize {
+        let unread = List::PAGED.iter().filter(|list| !self.lists.contains_key(list)).count();
+        let lists = if self.source == PlantSource::Traces || self.directory.is_none() { 0 } else { unread };
+        let rows = self.rows_asked + self.topology.count_wanted().div_ceil(IDS_PER_READ);
+        lists + rows + self.to_trace.len() + self.traces_asked.len()
+    }
 }
 
 /// A code as one segment of a path; `None` where there is no such segment.

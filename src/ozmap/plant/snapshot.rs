@@ -114,6 +114,8 @@ pub struct PlantSnapshot {
     pub waiting: usize,
     /// Elements that are known.
     pub elements: usize,
+    /// Requests that are known to be needed for what is not known yet; more may come of their answers.
+    pub requests_left: usize,
     /// Requests since the start: `pages` of lists, `rows` by their ids, `traces`.
     pub requests: BTreeMap<&'static str, u64>,
     /// What is odd in the documentation.
@@ -142,6 +144,7 @@ impl PlantSnapshot {
             missing: BTreeMap::new(),
             waiting: 0,
             elements: 0,
+            requests_left: 0,
             requests: BTreeMap::new(),
             irregular: Irregularities::default(),
             last_error: None,

@@ -128,6 +128,20 @@ impl Work {
         }
     }
 
+    /// Shows how far it is. Nobody is woken for that.
+    fn show_progress(&self, publish: &watch::Sender<Arc<PlantSnapshot>>) {
+        let Some(importer) = &self.importer else { return };
+        publish.send_if_modified(|snapshot| {
+            let (requests, left) = (importer.requests(), importer.left());
+            if snapshot.requests_left != left || snapshot.requests != *requests {
+                let snapshot = Arc::make_mut(snapshot);
+                snapshot.requests.clone_from(requests);
+                snapshot.requests_left = left;
+            }
+            false
+        });
+    }
+
     /// Works out routes and graph in a thread that may block. `None` when that ended by mistake; everything is known anew then.
     async fn settle(&mut self, recalled: Option<Vec<PlantRow>>) -> Option<Arc<PlantSnapshot>> {
         let mut importer = self.importer.take()?;
@@ -219,6 +233,7 @@ async fn run(
             }
             continue;
         }
+        work.show_progress(&publish);
         if gap.is_zero() && work.importer.as_ref().is_some_and(Importer::is_idle) {
             gap = (work.rule.refresh / REFRESH_WITHIN / asks.max(1)).min(LONGEST_GAP);
         }

@@ -19,6 +19,7 @@ use crate::ozmap::directory::Directory;
 use crate::ozmap::directory::testing::{client_id, directory, row};
 use crate::ozmap::error::{Call, Excerpt, OzmapError};
 use crate::ozmap::lenient::Object;
+use crate::ozmap::rows::PropertyRow;
 use crate::plant::{Attachment, HopKind, Route};
 use crate::store::PlantRow;
 
@@ -135,13 +136,7 @@ impl World {
 
     /// Client `n` hangs on PON `n % 2 + 1`, its port `n / 2 + 1`.
     fn directory(&self) -> Directory {
-        directory((0..self.clients).map(|n| {
-            let mut row = row(n, "", "", &format!("A|{n}"));
-            row.box_id = Some(at(CTO + n % PONS + 1));
-            row.connector = Some(at(SPLITTER + n % PONS + 1));
-            row.port = u16::try_from(n / PONS + 1).ok();
-            row
-        }))
+        directory(world_rows(self.clients))
     }
 
     fn refuse(status: u16) -> OzmapError {
@@ -210,6 +205,18 @@ impl World {
     fn traces(&self) -> usize {
         self.count(|ask| matches!(ask, Ask::Trace(..)))
     }
+}
+
+/// The clients of a [`World`].
+fn world_rows(clients: u32) -> Vec<PropertyRow> {
+    let one = |n| {
+        let mut row = row(n, "", "", &format!("A|{n}"));
+        row.box_id = Some(at(CTO + n % PONS + 1));
+        row.connector = Some(at(SPLITTER + n % PONS + 1));
+        row.port = u16::try_from(n / PONS + 1).ok();
+        row
+    };
+    (0..clients).map(one).collect()
 }
 
 fn importer(world: &World) -> Importer {
@@ -318,6 +325,57 @@ fn whoever_the_walk_does_not_find_is_traced_once_a_day_and_falls_back_to_its_box
     world.import(&mut importer, START + DAY + Duration::from_secs(60));
     let of = |n| world.asked.iter().any(|ask| matches!(ask, Ask::Trace(client, _) if *client == client_id(n)));
     assert!(of(1) && of(3) && of(5));
+}
+
+#[test]
+fn a_house_that_was_changed_is_traced_sooner_but_not_with_each_power_that_is_written() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let mut world = World::new(10);
+    let mut knows = importer(&world);
+    World::new(10).import(&mut knows, START);
+    // The second PON is not found by the walk.
+    world.rows.get_mut(&List::Joints).unwrap().remove(&at(FUSION + 2));
+    world.traces = [1, 3, 5, 7].into_iter().map(|n| (client_id(n), Err(422))).collect();
+    world.traces.insert(client_id(9), Ok(vec![knows.walked(client_id(9)).unwrap()]));
+    let changed = |when: Timestamp, who: &[u32]| {
+        let rows = world_rows(10).into_iter().zip(0..).map(|(mut row, n)| {
+            row.updated_at = Some(if who.contains(&n) { when } else { START });
+            row
+        });
+        Arc::new(directory(rows))
+    };
+    let asked = |world: &mut World| -> Vec<u32> {
+        let of = |ask: &Ask| (0..10).find(|n| matches!(ask, Ask::Trace(client, _) if *client == client_id(*n)));
+        let mut asked: Vec<u32> = world.asked.drain(..).filter_map(|ask| of(&ask)).collect();
+        asked.sort_unstable();
+        asked
+    };
+    let mut importer = Importer::new(DAY);
+    importer.set_directory(changed(START, &[]));
+    world.import(&mut importer, START);
+    let traced = asked(&mut world);
+    assert!([1, 3, 5, 7, 9].iter().all(|n| traced.contains(n)), "{traced:?}");
+
+    // Powers are written all the time.
+    for hours in 1..6 {
+        importer.set_directory(changed(START + HOUR * hours, &[3, 9]));
+        world.import(&mut importer, START + HOUR * hours);
+    }
+    assert_eq!(asked(&mut world), [] as [u32; 0]);
+    world.import(&mut importer, START + HOUR * 6);
+    assert_eq!(asked(&mut world), [3, 9], "and nobody else");
+    world.import(&mut importer, START + HOUR * 13);
+    assert_eq!(asked(&mut world), [] as [u32; 0], "they are as they were when they were traced");
+
+    // That is known after a restart, too.
+    let mut again = Importer::new(DAY);
+    again.recall(importer.take_kept());
+    again.set_directory(changed(START + HOUR * 5, &[3, 9]));
+    world.import(&mut again, START + HOUR * 14);
+    assert_eq!(asked(&mut world), [] as [u32; 0]);
+    again.set_directory(changed(START + HOUR * 15, &[5]));
+    world.import(&mut again, START + HOUR * 21);
+    assert_eq!(asked(&mut world), [3, 5, 9]);
 }
 
 #[test]
