@@ -372,7 +372,7 @@ mod tests {
             ("/api/v1/onus/olt-centro/x/1/history".to_owned(), 404, "names no OLT of the config and PON"),
             ("/api/v1/onus/olt-centro/0/1/0/-/history".to_owned(), 404, "neither an ONU's number nor a serial"),
             ("/api/v1/onus/olt-centro/0/1/0/99/history".to_owned(), 404, "knows no such ONU"),
-            ("/api/v1/onus/olt-centro/0/1/0/1/x".to_owned(), 404, "there is no such page"),
+            ("/api/v1/onus/olt-centro/0/1/0/1/x".to_owned(), 404, "neither an ONU's number"),
         ] {
             let problem = server.json(&path, status).await;
             assert!(problem["detail"].as_str().unwrap().contains(says), "{path}: {problem}");

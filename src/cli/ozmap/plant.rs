@@ -26,7 +26,7 @@ use crate::store::{PlantRow, StoreError, plant_rows};
 
 /// `ozmap plant`.
 #[derive(Debug, Args)]
-pub(super) struct PlantArgs {
+pub(in crate::cli) struct PlantArgs {
     #[command(flatten)]
     pub(super) args: OzmapArgs,
     /// List what is probably documented wrong: clients in another box or on another PON, lengths, losses, launch powers
