@@ -113,10 +113,9 @@ fn the_plant_is_listed_by_pon_and_its_doubts_with_audit() {
     // 64 clients on the first PON of OZmap, 16 on the second, of which nobody entered what it launches. All 70 ONUs are on one port.
     assert_eq!((pons.len(), &pons[0]["clients"], &pons[1]["clients"]), (2, &64.into(), &16.into()), "{json:#}");
     assert_eq!((&pons[0]["launch"], &pons[0]["launch_dbm"]), (&"entered".into(), &4.into()));
-    assert_eq!(
-        (&pons[1]["launch"], &pons[1]["routes"], &pons[1]["onus"]),
-        (&"estimated".into(), &16.into(), &6.into())
-    );
+    // What six ONUs read that hang elsewhere does not agree, so nothing is estimated from it.
+    assert_eq!((&pons[1]["routes"], &pons[1]["onus"]), (&16.into(), &6.into()));
+    assert_eq!((&pons[1]["launch"], &pons[1]["launch_dbm"]), (&serde_json::Value::Null, &serde_json::Value::Null));
     assert_eq!(pons[0]["ports"][0]["pon"], "0/1/0");
     assert_eq!((&json["doubts"]["other_pon"], &json["doubted"]), (&6.into(), &serde_json::Value::Null));
 
