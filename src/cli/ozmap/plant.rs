@@ -186,7 +186,9 @@ fn pon_table(survey: &Survey) -> String {
             (Some(launch), None) => format!("{:.1}", launch.get()),
             (None, _) => String::new(),
         };
-        let one = |db: Option<Decibels>| db.map(|db| format!("{:.1}", db.get())).unwrap_or_default();
+        // Rounded before, so that no zero has a sign.
+        let one = |db: Option<Decibels>| db.map(|db| format!("{:.1}", (db.get() * 10.0).round() / 10.0 + 0.0));
+        let one = |db| one(db).unwrap_or_default();
         let doubts = if pon.doubts == 0 { String::new() } else { painted(&pon.doubts.to_string(), Paint::Warning) };
         grid.row(vec![
             clean(&name_of(pon.name.olt.as_ref()), 24),

@@ -11,6 +11,9 @@ use crate::plant::{
     Attachment, Audit, Candidate, ClientIx, Doubt, ElementIx, ElementKind, Finding, LaunchSource, NodeIx, Plant,
 };
 
+/// A box that is less likely is not named.
+const LEAST_CHANCE: f64 = 0.01;
+
 /// An element of the plant, by what OZmap calls it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ElementName {
@@ -173,7 +176,7 @@ fn metres(metres: Metres) -> String {
 }
 
 impl Desk<'_> {
-    /// All PONs of the plant.
+    /// All PONs of the plant, by their names.
     pub fn pons(&self) -> Vec<PonLine> {
         let mut doubts: BTreeMap<NodeIx, usize> = BTreeMap::new();
         for finding in &self.audit.findings {
@@ -188,7 +191,13 @@ impl Desk<'_> {
             ports: ports.get(&pon).cloned().unwrap_or_default(),
             ..self.pon(pon)
         };
-        self.plant.pons().map(line).collect()
+        let mut lines: Vec<PonLine> = self.plant.pons().map(line).collect();
+        lines.sort_by_cached_key(|line| {
+            let PonName { olt, slot, pon } = &line.name;
+            [olt, slot, pon]
+                .map(|named| natural(named.as_ref().and_then(|named| named.name.as_deref()).unwrap_or_default()))
+        });
+        lines
     }
 
     fn pon(&self, pon: NodeIx) -> PonLine {
@@ -239,7 +248,7 @@ impl Desk<'_> {
             documented: PonName::of(self.plant, finding.pon),
             place: finding.place.and_then(|place| ElementName::of(self.plant, place)),
             really: finding.really.map(|pon| PonName::of(self.plant, pon)),
-            candidates: finding.candidates.iter().filter_map(|one| self.candidate(one)).collect(),
+            candidates: likely(finding).filter_map(|one| self.candidate(one)).collect(),
             onus: finding.onus,
             chance: finding.chance.map(rounded),
             score: rounded(finding.score),
@@ -334,7 +343,7 @@ impl Desk<'_> {
 
     /// The boxes that fit.
     fn fitting(&self, finding: &Finding) -> String {
-        let each = finding.candidates.iter().filter_map(|one| {
+        let each = likely(finding).filter_map(|one| {
             let name = ElementName::of(self.plant, one.place)?.shown();
             Some(match (one.length_off, finding.ranged) {
                 (Some(off), Some(ranged)) => {
@@ -348,7 +357,66 @@ impl Desk<'_> {
     }
 }
 
+/// The boxes that are worth naming.
+fn likely(finding: &Finding) -> impl Iterator<Item = &Candidate> {
+    finding.candidates.iter().filter(|one| one.chance >= LEAST_CHANCE)
+}
+
+/// What sorts `PON 2` before `PON 10`: texts, each with the number behind it.
+fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let (mut text, mut digits) = (String::new(), String::new());
+    for letter in name.chars() {
+        if letter.is_ascii_digit() {
+            digits.push(letter);
+            continue;
+        }
+        if !digits.is_empty() {
+            parts.push((std::mem::take(&mut text), digits.parse().unwrap_or(u64::MAX)));
+            digits.clear();
+        }
+        text.push(letter);
+    }
+    parts.push((text, if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u64::MAX) }));
+    parts
+}
+
 /// Three decimals say all.
 fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::natural;
+
+    #[test]
+    fn names_are_sorted_by_their_numbers() {
+        let mut names = [
+            "PON 10",
+            "PON 2",
+            "pon",
+            "PON 2b",
+            "PON",
+            "10",
+            "9",
+            "PON 2 / 11",
+            "PON 2 / 3",
+            "99999999999999999999999",
+        ];
+        names.sort_by_cached_key(|name| natural(name));
+        let sorted = [
+            "9",
+            "10",
+            "99999999999999999999999",
+            "PON",
+            "PON 2",
+            "PON 2 / 3",
+            "PON 2 / 11",
+            "PON 2b",
+            "PON 10",
+            "pon",
+        ];
+        assert_eq!(names, sorted);
+    }
 }
