@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::time::Duration;
 
+use super::hypothesis::Fault;
 use super::network::{Network, Onu, Spot};
 use super::rates::{DROP, HOME_POWER, LATE_UP, REACHED, SAME_LOOK_UP, SUREST_GASPS, WRONG_GASP};
-use super::terrain::Terrain;
+use super::terrain::{Row, Terrain};
 use crate::model::{Cause, Timestamp};
+use crate::plant::ElementIx;
 
 /// What is known of an ONU for the losses of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,17 +35,32 @@ impl Said {
 }
 
 /// All rows' evidence; sums over runs of rows are differences.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Evidence {
-    pub said: Vec<Said>,
+    said: Vec<Said>,
     /// Of how reliably each lost row gasps: the counts of its maker.
     pub gasps: HashMap<u32, [f64; 2]>,
+    /// What each row says for a cut and for an outage, if its place is right: logarithms.
+    own: Vec<[f64; 2]>,
+    /// Whether it has no place on a port of which most have one.
+    adrift: Vec<bool>,
     cut: Vec<f64>,
     power: Vec<f64>,
     lost: Vec<u32>,
+    /// Boxes with losses.
+    boxes: Vec<u32>,
+    /// The box of the last loss.
+    last: Option<Option<ElementIx>>,
+    /// Of each port: rows with a place that say something.
+    counted: HashMap<u32, u32>,
     /// Minutes that losses were gathered over.
     pub minutes: f64,
 }
+
+/// Losses of one fault are seen within this, in milliseconds: by the next look, or the one after for who could not be read.
+const TOGETHER_MS: u64 = 130_000;
+/// What it says against a common cause of a loss that it was seen at another time than most on its port.
+const APART: f64 = 0.1;
 
 /// Levels below this, in thousandths of a dBm, fail by themselves.
 const NEARLY_LOST: i32 = -27_500;
@@ -51,15 +68,27 @@ const NEARLY_LOST: i32 = -27_500;
 const FAILS_BY_ITSELF: f64 = 50.0;
 
 impl Evidence {
+    fn new(minutes: f64) -> Self {
+        Self {
+            said: Vec::new(),
+            gasps: HashMap::new(),
+            own: Vec::new(),
+            adrift: Vec::new(),
+            cut: vec![0.0],
+            power: vec![0.0],
+            lost: vec![0],
+            boxes: vec![0],
+            last: None,
+            counted: HashMap::new(),
+            minutes,
+        }
+    }
+
     /// What the losses since `from` mean; those of `old` are explained already.
     pub fn weigh(network: &Network, terrain: &Terrain, from: Timestamp, now: Timestamp, old: &BTreeSet<Spot>) -> Self {
         let times = LossTimes::of(network, terrain, from);
         let minutes = (now.since(from).as_secs_f64() / 60.0).max(1.0);
-        let mut evidence = Self { minutes, ..Self::default() };
-        let (mut cut, mut power, mut lost) = (0.0, 0.0, 0);
-        evidence.cut.push(cut);
-        evidence.power.push(power);
-        evidence.lost.push(lost);
+        let mut evidence = Self::new(minutes);
         for (place, row) in terrain.rows.iter().enumerate() {
             let held = network.onu(row.spot);
             let said = match held {
@@ -68,30 +97,16 @@ impl Evidence {
                 }
                 _ => Said::Nothing,
             };
-            // On a port that is documented, one that has no place there hangs behind anything: it speaks for nothing.
-            let is_adrift = !row.is_placed
-                && terrain.ports.get(row.port as usize).is_some_and(|port| port.placed as usize * 2 >= port.rows.len());
+            let mut own = [0.0; 2];
             if let (true, Some(onu), Some(olt)) = (said.is_lost(), held, network.olts.get(row.spot.olt as usize)) {
                 let gasps = network.gasps.of(&olt.id, onu.serial.as_ref());
-                let weights = weights(said, minutes, gasps.mean(), onu, f64::from(row.doubt));
-                if !is_adrift {
-                    cut += weights[0];
-                    power += weights[1];
-                }
-                lost += 1;
+                let apart = if times.is_with_others(onu, row.port) { 0.0 } else { APART.ln() };
+                own = weights(said, minutes, gasps.mean(), onu).map(|own| own + apart);
                 evidence.gasps.insert(u32::try_from(place).unwrap_or(u32::MAX), gasps.counts(SUREST_GASPS));
-            } else if let Said::Up { sure } = said
-                && !is_adrift
-            {
-                let late = if sure { LATE_UP } else { SAME_LOOK_UP };
-                let doubt = f64::from(row.doubt);
-                cut += (1.0 - doubt).mul_add(late, doubt).ln();
-                power += (1.0 - doubt).mul_add(1.0 - REACHED, doubt).ln();
+            } else if let Said::Up { sure } = said {
+                own = [if sure { LATE_UP } else { SAME_LOOK_UP }.ln(), (1.0 - REACHED).ln()];
             }
-            evidence.said.push(said);
-            evidence.cut.push(cut);
-            evidence.power.push(power);
-            evidence.lost.push(lost);
+            evidence.push(terrain, row, said, own);
         }
         evidence
     }
@@ -101,37 +116,48 @@ impl Evidence {
         /// Chance that a level falls by itself within days, and that one behind a bend is not seen to fall.
         const ALONE: f64 = 2e-3;
         const MISSED: f64 = 0.1;
-        let mut evidence = Self { minutes: 24.0 * 60.0, ..Self::default() };
-        let (mut cut, mut power, mut lost) = (0.0, 0.0, 0);
-        evidence.cut.push(cut);
-        evidence.power.push(power);
-        evidence.lost.push(lost);
+        /// Logarithm of "never".
+        const NEVER: f64 = -20.0;
+        let mut evidence = Self::new(24.0 * 60.0);
         for row in &terrain.rows {
-            let doubt = f64::from(row.doubt);
             let said = match network.onu(row.spot) {
                 Some(onu) if !counts(onu) || !onu.is_up || onu.rx.is_none() => Said::Nothing,
                 Some(onu) if onu.fell.is_some() => Said::Optical,
                 Some(_) => Said::Up { sure: true },
                 None => Said::Nothing,
             };
-            match said {
-                Said::Optical => {
-                    cut += ((1.0 - doubt) * (1.0 - MISSED) / ALONE + doubt).ln();
-                    lost += 1;
-                }
-                Said::Up { .. } => {
-                    cut += (1.0 - doubt).mul_add(MISSED, doubt).ln();
-                    power -= 100.0;
-                }
-                _ => {}
-            }
-            power -= 10.0;
-            evidence.said.push(said);
-            evidence.cut.push(cut);
-            evidence.power.push(power);
-            evidence.lost.push(lost);
+            let own = match said {
+                Said::Optical => [((1.0 - MISSED) / ALONE).ln(), NEVER],
+                Said::Up { .. } => [MISSED.ln(), NEVER],
+                _ => [0.0; 2],
+            };
+            evidence.push(terrain, row, said, own);
         }
         evidence
+    }
+
+    /// Takes the next row in. Where documentation may be wrong of it, it may hang elsewhere, and then it says nothing of this place.
+    fn push(&mut self, terrain: &Terrain, row: &Row, said: Said, own: [f64; 2]) {
+        let port = terrain.ports.get(row.port as usize);
+        let is_adrift = !row.is_placed && port.is_some_and(|port| port.placed as usize * 2 >= port.rows.len());
+        let doubt = f64::from(row.doubt);
+        for (sums, own) in [&mut self.cut, &mut self.power].into_iter().zip(own) {
+            let more = if is_adrift { 0.0 } else { (1.0 - doubt).mul_add(own.exp(), doubt).ln() };
+            sums.push(sums.last().copied().unwrap_or(0.0) + more);
+        }
+        let is_next_box = said.is_lost() && self.last.is_none_or(|last| last != row.place);
+        if is_next_box {
+            self.last = Some(row.place);
+        }
+        for (counts, more) in [(&mut self.lost, said.is_lost()), (&mut self.boxes, is_next_box)] {
+            counts.push(counts.last().copied().unwrap_or(0) + u32::from(more));
+        }
+        if row.is_placed && said != Said::Nothing {
+            *self.counted.entry(row.port).or_default() += 1;
+        }
+        self.said.push(said);
+        self.own.push(own);
+        self.adrift.push(is_adrift);
     }
 
     pub fn cut(&self, run: &Range<u32>) -> f64 {
@@ -143,8 +169,12 @@ impl Evidence {
     }
 
     pub fn lost(&self, run: &Range<u32>) -> u32 {
-        let at = |place: u32| self.lost.get(place as usize).copied().unwrap_or(0);
-        at(run.end).saturating_sub(at(run.start))
+        count(&self.lost, run)
+    }
+
+    /// Boxes with losses in a run, one for each change of the box.
+    pub fn boxes(&self, run: &Range<u32>) -> u32 {
+        count(&self.boxes, run)
     }
 
     /// The rows of a run that were lost.
@@ -152,9 +182,30 @@ impl Evidence {
         run.clone().filter(|row| self.said_of(*row).is_lost())
     }
 
+    /// What a row says for a fault that it surely hangs behind: the logarithm of how much likelier that makes it than "by itself".
+    pub fn own_of(&self, row: u32, fault: Fault) -> f64 {
+        let [cut, power] = self.own.get(row as usize).copied().unwrap_or_default();
+        if fault == Fault::Power { power } else { cut }
+    }
+
+    /// Whether a row has no place on a port of which most have one.
+    pub fn is_adrift(&self, row: u32) -> bool {
+        self.adrift.get(row as usize).copied().unwrap_or(false)
+    }
+
+    /// Rows of a port that have a place and say something.
+    pub fn counted(&self, port: u32) -> u32 {
+        self.counted.get(&port).copied().unwrap_or(0)
+    }
+
     pub fn said_of(&self, row: u32) -> Said {
         self.said.get(row as usize).copied().unwrap_or(Said::Nothing)
     }
+}
+
+fn count(counts: &[u32], run: &Range<u32>) -> u32 {
+    let at = |place: u32| counts.get(place as usize).copied().unwrap_or(0);
+    at(run.end).saturating_sub(at(run.start))
 }
 
 fn difference(sums: &[f64], run: &Range<u32>) -> f64 {
@@ -163,7 +214,7 @@ fn difference(sums: &[f64], run: &Range<u32>) -> f64 {
 }
 
 /// For a lost ONU: how much likelier this is behind a cut, and in an outage, than by itself.
-fn weights(said: Said, minutes: f64, gasps: f64, onu: &Onu, doubt: f64) -> [f64; 2] {
+fn weights(said: Said, minutes: f64, gasps: f64, onu: &Onu) -> [f64; 2] {
     let by_power = (HOME_POWER * minutes).min(0.5);
     let is_low = onu.rx.is_some_and(|rx| rx < NEARLY_LOST);
     let by_light = (DROP * minutes * if is_low { FAILS_BY_ITSELF } else { 1.0 }).min(0.5);
@@ -172,8 +223,7 @@ fn weights(said: Said, minutes: f64, gasps: f64, onu: &Onu, doubt: f64) -> [f64;
         Said::Optical => (by_power.mul_add(1.0 - gasps, by_light), 1.0 - WRONG_GASP, REACHED * (1.0 - gasps)),
         _ => (by_power + by_light, 1.0, REACHED),
     };
-    let ratio = |of: f64| ((1.0 - doubt) * of / alone + doubt).ln();
-    [ratio(cut), ratio(power)]
+    [(cut / alone).ln(), (power / alone).ln()]
 }
 
 /// When the losses of each port, of each OLT, and of all were seen first: the median, for lone losses come at any time.
@@ -202,6 +252,11 @@ impl LossTimes {
         Self { ports: medians(ports), olts: medians(olts), all: median(all) }
     }
 
+    /// Whether a loss was seen when most on its port were.
+    fn is_with_others(&self, onu: &Onu, port: u32) -> bool {
+        self.ports.get(&port).zip(onu.lost_at).is_none_or(|(at, lost)| is_together(*at, lost))
+    }
+
     fn said(&self, onu: &Onu, port: u32, olt: u32, from: Timestamp) -> Said {
         if !counts(onu) {
             return Said::Nothing;
@@ -228,6 +283,11 @@ impl LossTimes {
             _ => Said::Up { sure: true },
         }
     }
+}
+
+/// Whether losses that were seen at these times may have one cause.
+pub(super) fn is_together(one: Timestamp, other: Timestamp) -> bool {
+    one.millis().abs_diff(other.millis()) <= TOGETHER_MS
 }
 
 /// Whether anything is made of an ONU's state at all.

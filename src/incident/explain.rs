@@ -11,6 +11,8 @@ use super::area;
 use super::evidence::Evidence;
 use super::hypothesis::{Fault, Hypothesis, Priors, Where};
 use super::network::Network;
+use super::rates::NEXT_BOX;
+use super::stray;
 use super::terrain::Terrain;
 use crate::plant::{ElementIx, ElementKind, NodeIx};
 
@@ -27,6 +29,8 @@ pub(super) struct Solution {
     faults: Vec<Option<Hypothesis>>,
     /// Which fault explains each row, [`NOBODY`] none.
     owner: Vec<u32>,
+    /// Lost rows that a fault explains though they are documented elsewhere, or nowhere.
+    strays: BTreeMap<u32, u32>,
 }
 
 const NOBODY: u32 = u32::MAX;
@@ -40,7 +44,7 @@ impl<'a> Case<'a> {
 
     /// The best explanation of all losses; empty when each is best explained by itself.
     pub fn explain(&self) -> Solution {
-        let mut solution = Solution { faults: Vec::new(), owner: vec![NOBODY; self.terrain.rows.len()] };
+        let mut solution = Solution { owner: vec![NOBODY; self.terrain.rows.len()], ..Solution::default() };
         let all = 0..u32::try_from(self.terrain.rows.len()).unwrap_or(u32::MAX);
         if self.evidence.lost(&all) < 2 {
             return solution;
@@ -71,6 +75,7 @@ impl<'a> Case<'a> {
                 break;
             }
         }
+        stray::gather(self, &mut solution, &lost);
         solution
     }
 
@@ -139,8 +144,13 @@ impl<'a> Case<'a> {
 
     /// What may have failed at a node: it, and the mains of all below it.
     pub fn faults_at(&self, node: u32) -> [(Fault, f64); 2] {
-        let priors = self.priors();
-        [priors.of_node(node), (Fault::Power, priors.outage())]
+        [self.priors().of_node(node), (Fault::Power, self.outage_over(std::slice::from_ref(&self.terrain.below(node))))]
+    }
+
+    /// An outage that reaches the boxes of these rows.
+    fn outage_over(&self, runs: &[Range<u32>]) -> f64 {
+        let boxes: u32 = runs.iter().map(|run| self.evidence.boxes(run)).sum();
+        self.priors().outage() + NEXT_BOX.ln() * f64::from(boxes.saturating_sub(1))
     }
 
     /// Faults that several trees, or several branches of one, may share, and those of ports of which too little is documented.
@@ -183,7 +193,7 @@ impl<'a> Case<'a> {
             found.push(Hypothesis { fault: Fault::Cut, at: Where::Element(element), prior, runs: runs.clone() });
         }
         if kind == Some(ElementKind::Place) {
-            let prior = priors.outage();
+            let prior = self.outage_over(&runs);
             found.push(Hypothesis { fault: Fault::Power, at: Where::Element(element), prior, runs });
         }
         found
@@ -285,7 +295,7 @@ impl Solution {
 
     /// Whether a row is explained by another fault than this one.
     pub fn is_of_another(&self, row: u32, fault: u32) -> bool {
-        self.owner.get(row as usize).is_some_and(|owner| *owner != NOBODY && *owner != fault)
+        self.owner_of(row).or_else(|| self.strays.get(&row).copied()).is_some_and(|owner| owner != fault)
     }
 
     pub fn is_of(&self, row: u32, fault: u32) -> bool {
@@ -294,34 +304,56 @@ impl Solution {
 
     /// Whether a row is explained at all.
     pub fn is_explained(&self, row: u32) -> bool {
-        self.owner.get(row as usize).is_some_and(|owner| *owner != NOBODY)
+        self.owner_of(row).is_some() || self.strays.contains_key(&row)
     }
 
-    /// What taking this fault in would gain: its score without those of the faults whose losses it all explains, and without what others
-    /// explain of its rows.
+    /// The fault in whose place a row is.
+    pub fn owner_of(&self, row: u32) -> Option<u32> {
+        self.owner.get(row as usize).copied().filter(|owner| *owner != NOBODY)
+    }
+
+    /// Says that a fault explains a lost row that is not in its place.
+    pub fn stray(&mut self, row: u32, fault: u32) {
+        self.strays.insert(row, fault);
+    }
+
+    /// The lost rows that a fault explains though they are not in its place.
+    pub fn strays_of(&self, fault: u32) -> impl Iterator<Item = u32> + '_ {
+        self.strays.iter().filter(move |(_, of)| **of == fault).map(|(row, _)| *row)
+    }
+
+    /// What a fault gains over "each by itself".
+    pub fn score_of(&self, evidence: &Evidence, number: u32) -> f64 {
+        let fault = self.faults.get(number as usize).and_then(Option::as_ref);
+        fault.map_or(0.0, |fault| self.score(evidence, number, fault))
+    }
+
+    /// Takes a fault out; its rows are nobody's.
+    pub fn dissolve(&mut self, number: u32) {
+        if let Some(fault) = self.faults.get_mut(number as usize).and_then(Option::take) {
+            for row in fault.rows() {
+                if let Some(slot) = self.owner.get_mut(row as usize).filter(|slot| **slot == number) {
+                    *slot = NOBODY;
+                }
+            }
+        }
+    }
+
+    /// What taking this fault in would gain: its score without what others explain of its rows. One that would be worth nothing without these
+    /// rows goes, with its prior and the few losses that it still has.
     fn gain(&self, evidence: &Evidence, fault: &Hypothesis) -> f64 {
-        let mut overlaps: BTreeMap<u32, (f64, u32)> = BTreeMap::new();
+        let mut overlaps: BTreeMap<u32, f64> = BTreeMap::new();
         for row in fault.rows() {
-            let Some(owner) = self.owner.get(row as usize).copied().filter(|owner| *owner != NOBODY) else { continue };
+            let Some(owner) = self.owner_of(row) else { continue };
             let Some(Some(other)) = self.faults.get(owner as usize) else { continue };
-            let overlap = overlaps.entry(owner).or_insert((0.0, 0));
-            overlap.0 += other.weight(evidence, &(row..row + 1));
-            overlap.1 += u32::from(evidence.said_of(row).is_lost());
+            *overlaps.entry(owner).or_default() += other.weight(evidence, &(row..row + 1));
         }
-        let mut gain = fault.score(evidence);
-        for (owner, (weight, lost)) in overlaps {
-            let Some(Some(other)) = self.faults.get(owner as usize) else { continue };
-            gain -= if lost == self.lost(evidence, owner, other) { self.score(evidence, owner, other) } else { weight };
-        }
-        gain
+        let taken = overlaps.into_iter().map(|(owner, weight)| weight.min(self.score_of(evidence, owner)));
+        fault.score(evidence) - taken.sum::<f64>()
     }
 
     fn owned<'a>(&'a self, number: u32, fault: &'a Hypothesis) -> impl Iterator<Item = u32> + 'a {
         fault.rows().filter(move |row| self.is_of(*row, number))
-    }
-
-    fn lost(&self, evidence: &Evidence, number: u32, fault: &Hypothesis) -> u32 {
-        self.owned(number, fault).map(|row| u32::from(evidence.said_of(row).is_lost())).sum()
     }
 
     fn score(&self, evidence: &Evidence, number: u32, fault: &Hypothesis) -> f64 {
@@ -341,16 +373,8 @@ impl Solution {
         }
         self.faults.push(Some(fault));
         for owner in touched {
-            let is_left = match self.faults.get(owner as usize) {
-                Some(Some(other)) => self.lost(evidence, owner, other) > 0,
-                _ => true,
-            };
-            if !is_left && let Some(other) = self.faults.get_mut(owner as usize).and_then(Option::take) {
-                for row in other.rows() {
-                    if let Some(slot) = self.owner.get_mut(row as usize).filter(|slot| **slot == owner) {
-                        *slot = NOBODY;
-                    }
-                }
+            if self.score_of(evidence, owner) <= 0.0 {
+                self.dissolve(owner);
             }
         }
     }

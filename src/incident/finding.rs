@@ -11,6 +11,7 @@ use super::network::Spot;
 use super::place::{self, Place};
 use super::rates::WRONG_GASP;
 use super::snapshot::{Alternative, Kind};
+use super::stray;
 use crate::model::{PonId, Timestamp};
 use crate::plant::{ElementIx, NodeIx};
 
@@ -119,34 +120,8 @@ fn finding(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis
         alternatives.insert(0, first);
         alternatives.truncate(MOST_ALTERNATIVES);
     }
-    lost.extend(adrift(case, solution, &lost));
+    lost.extend(solution.strays_of(number));
     Some(describe(case, solution, number, &best.fault, lost, (kind, place, confidence, alternatives, best_odds)))
-}
-
-/// Lost rows without a place, on ports of which a fault has nearly all that have one: they are behind it too.
-fn adrift(case: &Case<'_>, solution: &Solution, lost: &[u32]) -> Vec<u32> {
-    let row = |row: u32| case.terrain.rows.get(row as usize);
-    let mut ports: BTreeMap<u32, usize> = BTreeMap::new();
-    for at in lost.iter().filter_map(|lost| row(*lost)).filter(|at| at.is_placed) {
-        *ports.entry(at.port).or_default() += 1;
-    }
-    let mut found = Vec::new();
-    for (port, explained) in ports {
-        let Some(port) = case.terrain.ports.get(port as usize) else { continue };
-        let counts =
-            |at: &&u32| row(**at).is_some_and(|row| row.is_placed) && case.evidence.said_of(**at) != Said::Nothing;
-        let placed = port.rows.iter().filter(counts).count();
-        if explained * 10 >= placed * 9 {
-            let is_adrift = |at: &&u32| {
-                row(**at).is_some_and(|row| !row.is_placed)
-                    && case.evidence.said_of(**at).is_lost()
-                    && !solution.is_explained(**at)
-                    && !lost.contains(*at)
-            };
-            found.extend(port.rows.iter().filter(is_adrift).copied());
-        }
-    }
-    found
 }
 
 /// The candidates for a fault's losses with their chances, the likeliest first, and the logarithm of the odds of them all against
@@ -154,40 +129,24 @@ fn adrift(case: &Case<'_>, solution: &Solution, lost: &[u32]) -> Vec<u32> {
 fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, lost: &[u32]) -> (Vec<Weighed>, f64) {
     let plant = &case.terrain.plant;
     let mut weighed: Vec<(f64, Hypothesis)> = Vec::new();
+    // One outage may be seen as that of any node above it: these are one.
+    let mut outages: BTreeMap<[u32; 3], (f64, Hypothesis)> = BTreeMap::new();
     for candidate in candidates(case, fault, lost) {
-        let mut covered = 0;
-        let mut value = candidate.prior;
-        let mut outcomes: BTreeMap<[u64; 2], (u32, u32, f64)> = BTreeMap::new();
-        for row in candidate.rows().filter(|row| !solution.is_of_another(*row, number)) {
-            value += candidate.weight(case.evidence, &(row..row + 1));
-            let said = case.evidence.said_of(row);
-            covered += usize::from(said.is_lost() && solution.is_of(row, number));
-            if let (Said::Gasp | Said::Optical, Some(gasps)) = (said, case.evidence.gasps.get(&row)) {
-                let [a, b] = *gasps;
-                let entry = outcomes.entry(gasps.map(f64::to_bits)).or_default();
-                let chance = (a / (a + b)).clamp(0.02, 0.98);
-                match said {
-                    Said::Gasp => (entry.0, entry.2) = (entry.0 + 1, entry.2 + chance.ln()),
-                    _ => (entry.1, entry.2) = (entry.1 + 1, entry.2 + (1.0 - chance).ln()),
-                }
-            }
-        }
-        if covered * 2 < lost.len() {
+        let Some(said) = say(case, solution, number, &candidate).filter(|said| said.covered * 2 >= lost.len()) else {
+            continue;
+        };
+        if candidate.fault != Fault::Power {
+            weighed.push((candidate.prior + said.value, candidate));
             continue;
         }
-        // ONUs of one maker gasp or do not together more often than one by one: how they do is known from few losses only.
-        for (counts, (gasped, silent, one_by_one)) in outcomes {
-            value += match candidate.fault {
-                Fault::Power => ln_chance(gasped, silent, counts.map(f64::from_bits)) - one_by_one,
-                Fault::Cut | Fault::Equipment => {
-                    let wrong = [WRONG_GASP * WRONG_GASP_LOSSES, (1.0 - WRONG_GASP) * WRONG_GASP_LOSSES];
-                    let alone = f64::from(gasped) * WRONG_GASP.ln() + f64::from(silent) * (1.0 - WRONG_GASP).ln();
-                    ln_chance(gasped, silent, wrong) - alone
-                }
-            };
+        let value = candidate.prior + said.value + area::spared(case, &said.boxes);
+        match outages.get_mut(&said.rows) {
+            Some(known) if known.0 >= value => {}
+            Some(known) => *known = (value, candidate),
+            None => drop(outages.insert(said.rows, (value, candidate))),
         }
-        weighed.push((value, candidate));
     }
+    weighed.extend(outages.into_values());
     let most = weighed.iter().map(|(value, _)| *value).fold(0.0, f64::max);
     // "Each by itself" is the candidate with value 0.
     let total: f64 = (-most).exp() + weighed.iter().map(|(value, _)| (value - most).exp()).sum::<f64>();
@@ -215,6 +174,81 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
         .collect();
     weighed.sort_by(|one, other| other.chance.total_cmp(&one.chance));
     (weighed, most)
+}
+
+/// What the losses say of a candidate.
+struct Speech {
+    /// Logarithm of how much likelier they are by it than each by itself.
+    value: f64,
+    /// How many of the fault's losses it covers.
+    covered: usize,
+    /// Its rows that are not another fault's: the number of those that say something, the first and the last.
+    rows: [u32; 3],
+    /// The boxes of those that it lost.
+    boxes: BTreeSet<ElementIx>,
+}
+
+fn say(case: &Case<'_>, solution: &Solution, number: u32, candidate: &Hypothesis) -> Option<Speech> {
+    let mut speech = Speech { value: 0.0, covered: 0, rows: [0, u32::MAX, 0], boxes: BTreeSet::new() };
+    let mut outcomes: BTreeMap<[u64; 2], (u32, u32, f64)> = BTreeMap::new();
+    let own = |row: u32| case.evidence.own_of(row, candidate.fault).exp();
+    let counts = |row: &u32| !solution.is_of_another(*row, number) && case.evidence.said_of(*row) != Said::Nothing;
+    let shares = stray::shares(case, candidate.rows().filter(counts));
+    speech.value += shares.iter().map(|(port, share)| strays(case, candidate, *port, *share, &counts)).sum::<f64>();
+    for row in candidate.rows().filter(counts) {
+        let said = case.evidence.said_of(row);
+        if !case.evidence.is_adrift(row)
+            && let Some(at) = case.terrain.rows.get(row as usize)
+        {
+            let share = shares.get(&at.port).copied().unwrap_or(1.0);
+            let elsewhere = f64::from(at.doubt) * (1.0 - share);
+            speech.value += (1.0 - elsewhere).mul_add(own(row), elsewhere).ln();
+        }
+        let [count, first, last] = speech.rows;
+        speech.rows = [count + 1, first.min(row), last.max(row)];
+        if !said.is_lost() {
+            continue;
+        }
+        speech.covered += usize::from(solution.is_of(row, number));
+        speech.boxes.extend(case.terrain.rows.get(row as usize).and_then(|row| row.place));
+        if let (Said::Gasp | Said::Optical, Some(gasps)) = (said, case.evidence.gasps.get(&row)) {
+            let [a, b] = *gasps;
+            let entry = outcomes.entry(gasps.map(f64::to_bits)).or_default();
+            let chance = (a / (a + b)).clamp(0.02, 0.98);
+            match said {
+                Said::Gasp => (entry.0, entry.2) = (entry.0 + 1, entry.2 + chance.ln()),
+                _ => (entry.1, entry.2) = (entry.1 + 1, entry.2 + (1.0 - chance).ln()),
+            }
+        }
+    }
+    // ONUs of one maker gasp or do not together more often than one by one: how they do is known from few losses only.
+    for (counts, (gasped, silent, one_by_one)) in outcomes {
+        speech.value += match candidate.fault {
+            Fault::Power => ln_chance(gasped, silent, counts.map(f64::from_bits)) - one_by_one,
+            Fault::Cut | Fault::Equipment => {
+                let wrong = [WRONG_GASP * WRONG_GASP_LOSSES, (1.0 - WRONG_GASP) * WRONG_GASP_LOSSES];
+                let alone = f64::from(gasped) * WRONG_GASP.ln() + f64::from(silent) * (1.0 - WRONG_GASP).ln();
+                ln_chance(gasped, silent, wrong) - alone
+            }
+        };
+    }
+    (speech.covered > 0).then_some(speech)
+}
+
+/// What those of a port say who are documented elsewhere than a candidate lies, or nowhere: it took this share of the port, and so
+/// each of them with that chance, as far as the documentation is wrong.
+fn strays(case: &Case<'_>, candidate: &Hypothesis, port: u32, share: f64, counts: impl Fn(&u32) -> bool) -> f64 {
+    let rows = case.terrain.ports.get(port as usize).map_or(&[][..], |port| port.rows.as_slice());
+    let outside = rows.iter().filter(|row| counts(row)).filter_map(|row| {
+        let at = case.terrain.rows.get(*row as usize)?;
+        let is_adrift = case.evidence.is_adrift(*row);
+        if !is_adrift && candidate.covers(*row) {
+            return None;
+        }
+        let chance = if is_adrift { share } else { share * f64::from(at.doubt) };
+        Some(chance.mul_add(case.evidence.own_of(*row, candidate.fault).exp(), 1.0 - chance).ln())
+    });
+    outside.sum()
 }
 
 /// What else may explain these losses: everything above some of them, their ports and cards, outages around them.

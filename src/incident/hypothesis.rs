@@ -40,7 +40,7 @@ pub(super) struct Hypothesis {
     pub at: Where,
     /// Logarithm of its chance in the window.
     pub prior: f64,
-    /// Whom it explains.
+    /// Whom it explains: in order, apart from each other.
     pub runs: Vec<Range<u32>>,
 }
 
@@ -56,6 +56,12 @@ impl Hypothesis {
             Fault::Cut | Fault::Equipment => evidence.cut(run),
             Fault::Power => evidence.power(run),
         }
+    }
+
+    /// Whether a row is one of those.
+    pub fn covers(&self, row: u32) -> bool {
+        let at = self.runs.partition_point(|run| run.end <= row);
+        self.runs.get(at).is_some_and(|run| run.contains(&row))
     }
 
     pub fn rows(&self) -> impl Iterator<Item = u32> + '_ {

@@ -28,6 +28,7 @@ mod place;
 mod rates;
 mod sentence;
 mod snapshot;
+mod stray;
 mod terrain;
 #[cfg(test)]
 mod tests;

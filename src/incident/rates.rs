@@ -23,6 +23,8 @@ pub(super) const CARD: f64 = 5e-8;
 pub(super) const OUTAGE: f64 = 1e-6;
 /// A further box in the same outage, against one that is spared.
 pub(super) const NEXT_BOX: f64 = 0.7;
+/// Share of homes at a box at the border of an outage that are in it.
+pub(super) const EDGE: f64 = 0.3;
 /// A branch of a PON of which nothing is documented.
 pub(super) const SOME_BRANCH: f64 = 1e-8;
 
@@ -36,6 +38,10 @@ pub(super) const WRONG_GASP: f64 = 0.01;
 pub(super) const REACHED: f64 = 0.85;
 /// Chance that a client's way is documented wrongly, where nothing else is known of that.
 pub(super) const WRONG_WAY: f64 = 0.03;
+/// Documented ways that this is as sure as: with more of them, how many begin at a wrong PON says more.
+pub(super) const SURE_WAYS: f64 = 100.0;
+/// The least that it is taken for: nobody's documentation is without errors.
+pub(super) const LEAST_WRONG_WAY: f64 = 0.003;
 /// The same where its ranged distance speaks against it.
 pub(super) const DOUBTED_WAY: f64 = 0.3;
 /// Losses that make gasps as sure as they are taken for at most.

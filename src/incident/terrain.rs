@@ -3,12 +3,13 @@
 //! ONUs stand in the order of the plant's nodes, so what hangs below a node is one run of rows. A PON of which the plant knows
 //! nothing is a node of its own behind those of the plant.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::area::Streets;
 use super::network::{Network, Spot};
-use super::rates::{DOUBTED_WAY, WRONG_WAY};
+use super::rates::{DOUBTED_WAY, LEAST_WRONG_WAY, SURE_WAYS, WRONG_WAY};
 use crate::model::PonId;
 use crate::plant::{Attachment, ElementIx, ElementKind, NodeIx, Plant};
 
@@ -53,6 +54,8 @@ pub(super) struct Terrain {
     of_spot: HashMap<Spot, u32>,
     /// Rows of each box.
     of_place: HashMap<ElementIx, Vec<u32>>,
+    /// Where the boxes are.
+    pub streets: Streets,
 }
 
 fn number(place: usize) -> u32 {
@@ -108,6 +111,7 @@ impl Terrain {
             );
             terrain.ports.push(PortRows { olt, pon, node, rows: Vec::new(), placed: 0 });
         }
+        let (mut known, mut wrong) = (0, 0);
         for (spot, port, node, place) in found {
             let Some(at) = terrain.ports.get_mut(port as usize) else { continue };
             // A way that begins at another port than the one that the ONU is read on is wrong.
@@ -115,19 +119,25 @@ impl Terrain {
                 Some(pon) => at.node >= nodes || number(pon.number()) == at.node,
                 None => true,
             };
+            if let Some(node) = node.filter(|_| at.node < nodes).filter(|node| plant.pon_above(*node).is_some()) {
+                known += 1;
+                wrong += u32::from(!fits(&node));
+            }
             let node = node.filter(fits);
             let place = node.and_then(|node| serving(plant, node)).or(place);
-            let doubt = if node.is_some() { WRONG_WAY } else { 0.0 };
             at.placed += u32::from(node.is_some());
             terrain.rows.push(Row {
                 spot,
                 node: node.map_or(at.node, |node| number(node.number())),
                 port,
                 place,
-                #[allow(clippy::cast_possible_truncation)] // a chance needs no more digits
-                doubt: doubt as f32,
+                doubt: 0.0,
                 is_placed: node.is_some(),
             });
+        }
+        let doubt = doubt(known, wrong);
+        for row in terrain.rows.iter_mut().filter(|row| row.is_placed) {
+            row.doubt = doubt;
         }
         terrain.rows.sort_unstable_by_key(|row| (row.node, row.spot));
         let mut at = 0;
@@ -146,6 +156,7 @@ impl Terrain {
                 port.rows.push(number(place));
             }
         }
+        terrain.streets = Streets::of(plant, terrain.of_place.keys().copied().collect::<BTreeSet<_>>());
         terrain.range(network);
         terrain
     }
@@ -225,6 +236,15 @@ impl Terrain {
         }
         runs
     }
+}
+
+/// The chance that a documented way is wrong, where `wrong` of `known` begin at another PON than the one that their ONU is read on.
+/// About as many err within their PON, where nothing shows it.
+fn doubt(known: u32, wrong: u32) -> f32 {
+    let rate = (2.0 * f64::from(wrong) + WRONG_WAY * SURE_WAYS) / (f64::from(known) + SURE_WAYS);
+    #[allow(clippy::cast_possible_truncation)] // a chance needs no more digits
+    let rate = rate.clamp(LEAST_WRONG_WAY, DOUBTED_WAY) as f32;
+    rate
 }
 
 /// The box that a node hangs at: the nearest place towards the head end.

@@ -7,6 +7,8 @@ use super::*;
 use crate::model::{Cause, ClientId, Dbm, Decibels, ElementId, Metres, OltId, OnuKey, PonId, Timestamp};
 use crate::plant::{Coords, HeadEnd, Hop, HopKind, Named, Parent, ParentKind, PlantBuilder, Route};
 
+mod documentation;
+
 fn id(number: u32) -> ElementId {
     let mut octets = [0; 12];
     octets[8..].copy_from_slice(&number.to_be_bytes());
