@@ -141,7 +141,8 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
         }
         let value = candidate.prior + said.value + area::spared(case, &said.boxes);
         match outages.get_mut(&said.rows) {
-            Some(known) if known.0 >= value => {}
+            // Of those that say the same, the boxes themselves come last.
+            Some(known) if known.0 > value => {}
             Some(known) => *known = (value, candidate),
             None => drop(outages.insert(said.rows, (value, candidate))),
         }

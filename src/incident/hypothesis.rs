@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::evidence::Evidence;
 use super::network::Network;
-use super::rates::{BOX, CABLE_KM, CARD, DROP, FIBRE_SHARE, LEAST_KM, OUTAGE, PORT, SOME_BRANCH};
+use super::rates::{
+    BOX, CABLE_KM, CARD, DARK_LASER, DROP, FIBRE_SHARE, LEAST_KM, OUTAGE, PORT, SHINING_LASER, SOME_BRANCH,
+};
 use super::terrain::{PortRows, Terrain};
 use crate::model::PonId;
 use crate::plant::{ElementIx, ElementKind, NodeIx};
@@ -125,8 +127,8 @@ impl Priors<'_> {
             let known =
                 self.network.olts.get(port.olt as usize).zip(port.pon).and_then(|(olt, pon)| olt.ports.get(&pon));
             match known {
-                Some(port) if port.is_dark => return 6.0,
-                Some(port) if port.launched => said = -4.0,
+                Some(port) if port.is_dark => return DARK_LASER.ln(),
+                Some(port) if port.launched => said = SHINING_LASER.ln(),
                 _ => return 0.0,
             }
         }

@@ -19,6 +19,10 @@ pub(super) const BOX: f64 = 1e-9;
 pub(super) const PORT: f64 = 1e-7;
 /// A card.
 pub(super) const CARD: f64 = 5e-8;
+/// How much likelier a failed port or card makes a laser that went dark: a port that works has hardly one.
+pub(super) const DARK_LASER: f64 = 400.0;
+/// The same of one that shines on: transceivers wear out by their lasers, receivers hardly at all.
+pub(super) const SHINING_LASER: f64 = 0.01;
 /// A power outage of a street or block, in a minute: once in two years each.
 pub(super) const OUTAGE: f64 = 1e-6;
 /// A further box in the same outage, against one that is spared.
