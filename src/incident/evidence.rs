@@ -46,6 +46,9 @@ pub(super) struct Evidence {
     adrift: Vec<bool>,
     cut: Vec<f64>,
     power: Vec<f64>,
+    /// The same of those alone that are up.
+    cut_up: Vec<f64>,
+    power_up: Vec<f64>,
     lost: Vec<u32>,
     /// Boxes with losses.
     boxes: Vec<u32>,
@@ -76,6 +79,8 @@ impl Evidence {
             adrift: Vec::new(),
             cut: vec![0.0],
             power: vec![0.0],
+            cut_up: vec![0.0],
+            power_up: vec![0.0],
             lost: vec![0],
             boxes: vec![0],
             last: None,
@@ -141,9 +146,11 @@ impl Evidence {
         let port = terrain.ports.get(row.port as usize);
         let is_adrift = !row.is_placed && port.is_some_and(|port| port.placed as usize * 2 >= port.rows.len());
         let doubt = f64::from(row.doubt);
-        for (sums, own) in [&mut self.cut, &mut self.power].into_iter().zip(own) {
+        let sums = [(&mut self.cut, &mut self.cut_up), (&mut self.power, &mut self.power_up)];
+        for ((all, up), own) in sums.into_iter().zip(own) {
             let more = if is_adrift { 0.0 } else { (1.0 - doubt).mul_add(own.exp(), doubt).ln() };
-            sums.push(sums.last().copied().unwrap_or(0.0) + more);
+            all.push(all.last().copied().unwrap_or(0.0) + more);
+            up.push(up.last().copied().unwrap_or(0.0) + if said.is_lost() { 0.0 } else { more });
         }
         let is_next_box = said.is_lost() && self.last.is_none_or(|last| last != row.place);
         if is_next_box {
@@ -166,6 +173,11 @@ impl Evidence {
 
     pub fn power(&self, run: &Range<u32>) -> f64 {
         difference(&self.power, run)
+    }
+
+    /// What those of a run who are up say against a fault.
+    pub fn up(&self, run: &Range<u32>, fault: Fault) -> f64 {
+        difference(if fault == Fault::Power { &self.power_up } else { &self.cut_up }, run)
     }
 
     pub fn lost(&self, run: &Range<u32>) -> u32 {

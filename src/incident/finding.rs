@@ -62,6 +62,8 @@ const MOST_ALTERNATIVES: usize = 5;
 const LEAST_CHANCE: f64 = 0.005;
 /// What of the chance of a cut its stretch has to cover.
 const COVERED: f64 = 0.95;
+/// A candidate whose value is surely below the fault's by that is left out.
+const HOPELESS: f64 = 100.0;
 /// Losses that "lost light is told as lost power" is as sure as.
 const WRONG_GASP_LOSSES: f64 = 50.0;
 
@@ -131,7 +133,15 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
     let mut weighed: Vec<(f64, Hypothesis)> = Vec::new();
     // One outage may be seen as that of any node above it: these are one.
     let mut outages: BTreeMap<[u32; 3], (f64, Hypothesis)> = BTreeMap::new();
+    let most_of = |row: &u32| [Fault::Cut, Fault::Power].map(|fault| case.evidence.own_of(*row, fault));
+    let all: f64 = lost.iter().map(|row| most_of(row).into_iter().fold(0.0, f64::max)).sum();
+    let known = solution.score_of(case.evidence, number);
     for candidate in candidates(case, fault, lost) {
+        // Where far too many are up, there is no need to look closer.
+        let up: f64 = candidate.runs.iter().map(|run| case.evidence.up(run, candidate.fault)).sum();
+        if candidate.prior + all + up < known - HOPELESS {
+            continue;
+        }
         let Some(said) = say(case, solution, number, &candidate).filter(|said| said.covered * 2 >= lost.len()) else {
             continue;
         };
@@ -195,7 +205,7 @@ fn say(case: &Case<'_>, solution: &Solution, number: u32, candidate: &Hypothesis
     let own = |row: u32| case.evidence.own_of(row, candidate.fault).exp();
     let counts = |row: &u32| !solution.is_of_another(*row, number) && case.evidence.said_of(*row) != Said::Nothing;
     let shares = stray::shares(case, candidate.rows().filter(counts));
-    speech.value += shares.iter().map(|(port, share)| strays(case, candidate, *port, *share, &counts)).sum::<f64>();
+    speech.value += shares.iter().map(|(port, share)| strays(case, candidate, *port, *share, counts)).sum::<f64>();
     for row in candidate.rows().filter(counts) {
         let said = case.evidence.said_of(row);
         if !case.evidence.is_adrift(row)
