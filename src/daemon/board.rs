@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::incidents::IncidentView;
+use crate::config::ThresholdRule;
 use crate::config::maintenance::UnderWay;
-use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, Timestamp, Truth, Verdict};
+use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, PonId, Timestamp, Truth, Verdict};
 use crate::ozmap::{PlantSnapshot, PushSnapshot, Survey};
 use crate::poll::{Status, View};
+use crate::record::Rules;
 use crate::signal::Reason;
 use crate::snmp::{Engine, EngineStatus};
 use crate::store::Store;
@@ -108,6 +110,7 @@ pub struct Board {
     store: Option<Arc<Store>>,
     plant: Option<watch::Receiver<Arc<PlantSnapshot>>>,
     survey: Option<watch::Receiver<Arc<Survey>>>,
+    rules: Option<watch::Receiver<Arc<Rules>>>,
 }
 
 impl Board {
@@ -119,7 +122,23 @@ impl Board {
         traps: Option<trap::Statuses>,
         store: Option<Arc<Store>>,
     ) -> Self {
-        Self { started, olts: Arc::new(olts), push, incidents: None, engine, traps, store, plant: None, survey: None }
+        Self {
+            started,
+            olts: Arc::new(olts),
+            push,
+            incidents: None,
+            engine,
+            traps,
+            store,
+            plant: None,
+            survey: None,
+            rules: None,
+        }
+    }
+
+    /// The same with the rules by which is judged.
+    pub(super) fn with_rules(self, rules: watch::Receiver<Arc<Rules>>) -> Self {
+        Self { rules: Some(rules), ..self }
     }
 
     /// The same with the plant.
@@ -170,6 +189,13 @@ impl Board {
         self.plant = Some(watch::channel(Arc::clone(&survey.plant)).1);
         self.survey = Some(watch::channel(Arc::new(survey)).1);
         self
+    }
+
+    /// The same with incidents and a plant that stay so.
+    #[cfg(test)]
+    pub(crate) fn explained(self, incidents: IncidentView, plant: PlantSnapshot) -> Self {
+        let still = |view| watch::channel(Arc::new(view)).1;
+        Self { incidents: Some(still(incidents)), plant: Some(watch::channel(Arc::new(plant)).1), ..self }
     }
 
     /// The same with a database.
@@ -244,5 +270,14 @@ impl Board {
     #[must_use]
     pub fn survey(&self) -> Option<Arc<Survey>> {
         self.survey.as_ref().map(|survey| survey.borrow().clone())
+    }
+
+    /// The thresholds in force for the ONUs of a PON; those of a config without any where nothing judges.
+    #[must_use]
+    pub fn rule(&self, olt: &OltId, pon: Option<PonId>) -> ThresholdRule {
+        let pon = pon.map(|pon| pon.to_string());
+        let of =
+            |rules: &watch::Receiver<Arc<Rules>>| *rules.borrow().thresholds.rule_for(olt.as_str(), pon.as_deref());
+        self.rules.as_ref().map(of).unwrap_or_default()
     }
 }

@@ -233,6 +233,7 @@ impl Daemon {
         let now = Timestamp::from(SystemTime::now());
         let mut board = Board::new(now, receivers, push, engine, statuses.clone(), store.clone())
             .with_plant(import.as_ref().map(PlantImport::subscribe))
+            .with_rules(rules.subscribe())
             .with_incidents(incidents);
         if import.is_some() {
             let (publish, survey) = watch::channel(Arc::new(Survey::empty(now)));
