@@ -50,7 +50,7 @@ pub(super) fn time(at: Timestamp) -> Markup {
 
 /// How long ago something was, with its time for whoever points at it.
 pub(super) fn ago(lang: Lang, at: Timestamp, now: Timestamp) -> Markup {
-    html! { time datetime=(at.to_string()) title=(at.to_string()) data-ago { (Text::Ago.with(lang, &[&span(now.since(at))])) } }
+    html! { time datetime=(at.to_string()) title=(at.to_string()) data-ago { (Text::Ago.with(lang, &[&span(Duration::from_secs(now.since(at).as_secs()))])) } }
 }
 
 /// A power with its sign, `−21.37`, without its unit.

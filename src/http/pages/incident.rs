@@ -46,11 +46,7 @@ pub(super) async fn page(
     };
     super::show(shared, visit, move |board, visit, _| {
         let incident = find(board, &id)?;
-        let title = format!(
-            "{} · {}",
-            incident.kind.text().of(visit.lang),
-            place::headline(visit.lang, incident.place.as_ref())
-        );
+        let title = format!("{} · {}", incident.kind.text().of(visit.lang), place::headline_of(visit.lang, &incident));
         let body = Case::new(board, &incident).body(visit, from);
         Ok(layout::page(visit, board, Section::Incidents, &title, &body))
     })
@@ -112,7 +108,7 @@ impl<'a> Case<'a> {
                         span class={ "chip " (format::severity_class(incident.severity)) } { (incident.severity.text().of(lang)) }
                         " " (incident.kind.text().of(lang)) " · " (incident.state.text().of(lang))
                     }
-                    h1 { (place::headline(lang, place)) }
+                    h1 { (place::headline_of(lang, incident)) }
                     @if let Some(stretch) = place.and_then(|place| place::stretch(lang, place)) { p.subtitle { (stretch) } }
                 }
             }

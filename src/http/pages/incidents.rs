@@ -78,7 +78,7 @@ pub(super) fn card(visit: &Visit, incident: &Incident) -> Markup {
                 " " (incident.kind.text().of(lang))
                 @if incident.state != Stage::Open { " · " (incident.state.text().of(lang)) }
             }
-            h3 { a href=(links::incident(incident.id)) { (place::headline(lang, place)) } }
+            h3 { a href=(links::incident(incident.id)) { (place::headline_of(lang, incident)) } }
             @if let Some(stretch) = place.and_then(|place| place::stretch(lang, place)) { p.where { (stretch) } }
             p.facts {
                 strong { (Text::LostOf.with(lang, &[&format::count(incident.lost - incident.recovered.min(incident.lost)), &format::count(incident.monitored.max(incident.lost))])) }

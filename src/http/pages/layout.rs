@@ -140,7 +140,8 @@ fn switches(visit: &Visit) -> Markup {
     };
     html! {
         details.switches {
-            summary aria-label={ (Text::Language.of(lang)) ", " (Text::Theme.of(lang)) } {
+            summary {
+                span.hidden { (Text::Language.of(lang)) ", " (Text::Theme.of(lang)) ": " }
                 (lang.code().to_ascii_uppercase()) " · " (theme.of(lang))
             }
             div.menu {

@@ -252,7 +252,7 @@ fn load(visit: &Visit, report: &OltReport) -> Markup {
                 @if slices > 1 {
                     (format::fact(Text::OpticsRound.of(lang), &html! {
                         (Text::OpticsRoundOf.with(lang, &[&read, &slices])) " "
-                        (bars::parts("", &[("accent", u64::try_from(read).unwrap_or(0)), ("track", u64::try_from(slices.saturating_sub(read)).unwrap_or(0))]))
+                        (bars::parts(Text::OpticsRound.of(lang), &[("accent", u64::try_from(read).unwrap_or(0)), ("track", u64::try_from(slices.saturating_sub(read)).unwrap_or(0))]))
                     }))
                 }
             }

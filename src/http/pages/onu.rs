@@ -35,6 +35,9 @@ const RANGES: [(&str, Text, u64, Option<u64>); 4] = [
     ("1y", Text::Year, 365 * DAY, Some(DAY)),
 ];
 
+/// The shortest span that is drawn: a quarter of an hour.
+const SHORTEST_MS: u64 = 15 * 60 * 1000;
+
 /// Readings that are drawn as such; of more, spans are.
 const MOST_READINGS: usize = 1000;
 
@@ -84,7 +87,7 @@ pub(super) async fn page(
         let push = board.push();
         let owner = push.as_ref().and_then(|push| push.matching.owners.of(&report.olt, &key).cloned());
         let rule = board.rule(&report.olt, line.pon());
-        let range = range.or_else(|| Range::of("7d").ok());
+        let range = range.or_else(|| Range::of("1d").ok());
         let subject = Subject { report: &report, line, owner, push, rule };
         let title = pon::label(&subject.line);
         let body = body(board, visit, &subject, range)?;
@@ -213,7 +216,7 @@ fn optics(board: &Board, lang: Lang, subject: &Subject<'_>) -> Markup {
     let level = |power: &Field<Dbm>, scale: &str, level: Level| {
         html! {
             @match power {
-                Ok(power) => { (bars::level(scale, Some(*power), level)) " " strong { (format::power(*power)) " dBm" } " " (format::level(lang, level)) }
+                Ok(power) => { (bars::level(scale, Some(*power), level)) " " strong { (format::power(*power)) " dBm" } @if level != Level::Unread { " " (format::level(lang, level)) } }
                 Err(why) => span.muted { (unread(lang, *why)) },
             }
         }
@@ -279,6 +282,9 @@ fn history(board: &Board, visit: &Visit, subject: &Subject<'_>, range: Range) ->
         tracing::error!(%error, "history cannot be read");
         Problem::internal()
     })?;
+    // Where nothing is older, nothing older has room.
+    let shortest = Timestamp::from_millis(visit.now.millis().saturating_sub(SHORTEST_MS));
+    let from = marks.first().map_or(from, |first| first.at().min(shortest).max(from));
     let plot = Plot { from, to: visit.now, step, rule: subject.rule, marks: &marks };
     Ok(html! {
         p.ranges {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::format;
 use super::prefs::Lang;
 use super::texts::{Text, element};
-use crate::incident::{NamedElement, Place};
+use crate::incident::{Incident, NamedElement, Place};
 use crate::plant::Coords;
 
 /// An element's name; its kind where it has none.
@@ -13,6 +13,24 @@ pub(super) fn name(lang: Lang, named: &NamedElement) -> String {
     match &named.name {
         Some(name) => name.clone(),
         None => format!("{} {}", element(named.kind).of(lang), Text::Unnamed.of(lang)),
+    }
+}
+
+/// Where an incident lies in one line; where no place is known, whom it hits.
+pub(super) fn headline_of(lang: Lang, incident: &Incident) -> String {
+    match (&incident.place, incident.onus.as_slice(), incident.pons.as_slice(), incident.olts.as_slice()) {
+        (Some(place), ..) => headline(lang, Some(place)),
+        (None, [only], ..) => {
+            let onu = || only.serial.as_ref().map(|serial| format!("{} {serial}", Text::Onu.of(lang)));
+            let code = only.code.as_ref().map(|code| format!("{} {code}", Text::Client.of(lang)));
+            code.or_else(onu).unwrap_or_else(|| headline(lang, None))
+        }
+        (None, _, [port], _) => match port.pon {
+            Some(pon) => format!("{} {} {pon}", Text::Pon.of(lang), port.olt),
+            None => port.olt.to_string(),
+        },
+        (None, _, _, [olt]) => olt.to_string(),
+        _ => headline(lang, None),
     }
 }
 

@@ -13,8 +13,8 @@ use crate::config::ThresholdRule;
 use crate::model::{Dbm, Timestamp, Truth};
 use crate::store::history::{Sample, Seen, SpanAt, Spread};
 
-const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 300.0;
+const WIDTH: f64 = 1200.0;
+const HEIGHT: f64 = 330.0;
 /// Room for the numbers on the left, and around the drawing.
 const LEFT: f64 = 48.0;
 const RIGHT: f64 = 12.0;
@@ -53,6 +53,11 @@ pub(super) struct Mark {
 }
 
 impl Mark {
+    /// When.
+    pub(super) const fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// Of a reading.
     pub(super) fn of_reading((at, sample): (Timestamp, Sample)) -> Self {
         let state = match sample.state {
@@ -200,12 +205,14 @@ const fn state_class(state: Option<Truth>) -> &'static str {
     }
 }
 
-/// Times at which the axis has a line: some eight of them, at whole hours or days.
+/// Times at which the axis has a line: some eight of them, at whole minutes, hours or days.
 fn ticks(plot: &Plot<'_>) -> Vec<Timestamp> {
-    const HOUR: u64 = 3_600_000;
+    const MINUTE: u64 = 60_000;
+    const DAY: u64 = 1440;
     let length = plot.to.millis().saturating_sub(plot.from.millis());
-    let every = [HOUR, 3 * HOUR, 6 * HOUR, 24 * HOUR, 4 * 24 * HOUR, 7 * 24 * HOUR, 30 * 24 * HOUR, 60 * 24 * HOUR];
-    let every = every.into_iter().find(|every| length / every <= 9).unwrap_or(90 * 24 * HOUR);
+    let minutes = [2, 5, 15, 30, 60, 180, 360, DAY, 4 * DAY, 7 * DAY, 30 * DAY, 60 * DAY];
+    let every = minutes.into_iter().map(|minutes| minutes * MINUTE).find(|every| length / every <= 9);
+    let every = every.unwrap_or(90 * DAY * MINUTE);
     let first = plot.from.millis().div_ceil(every) * every;
     (0..)
         .map(|number| first + number * every)

@@ -178,8 +178,8 @@ fn row(lang: Lang, report: &OltReport, sources: &Sources, line: &Line<'_>) -> Ma
             td { @if let Some(name) = reading.and_then(|reading| reading.name.as_deref().ok()) { (name) } @else if let Some(code) = owner.and_then(|owner| owner.code.as_deref()) { (code) } }
             td { (format::or_dash(owner.and_then(|owner| sources.box_name(owner)))) }
             td { (format::truth(lang, line.truth())) }
-            td { (level(lang, "scale-onu", line.rx(), line.level())) }
-            td { (level(lang, "scale-olt", line.olt_rx(), line.olt_level())) }
+            td.bar-cell data-label=(Text::Receives.of(lang)) { (level(lang, "scale-onu", line.rx(), line.level())) }
+            td.bar-cell data-label=(Text::OltReceives.of(lang)) { (level(lang, "scale-olt", line.olt_rx(), line.olt_level())) }
         }
     }
 }
