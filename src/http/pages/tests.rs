@@ -399,7 +399,7 @@ async fn a_wrong_token_is_refused_and_after_some_of_them_the_right_one_is_too_fo
     assert_eq!(program.status().as_u16(), 200, "programs are not hit");
     let fresh = town(Some(TOKEN)).await;
     let long = format!("token={}", "x".repeat(5000));
-    for (kind, body) in [("text/plain", "token=x"), ("application/x-www-form-urlencoded", &long)] {
+    for (kind, body) in [("text/plain", "token=x"), ("application/x-www-form-urlencoded", long.as_str())] {
         let request = plain().post(format!("{}/login", fresh.url)).header("content-type", kind).body(body.to_owned());
         assert_eq!(request.send().await.unwrap().status().as_u16(), 400, "{kind}");
     }
