@@ -20,7 +20,7 @@ use crate::config::ThresholdRule;
 use crate::daemon::{Board, OltReport};
 use crate::model::{Dbm, Field, Level, OnuKey, Timestamp, Unread};
 use crate::ozmap::{Owner, PushSnapshot};
-use crate::plant::{ClientIx, Plant};
+use crate::plant::LaunchSource;
 use crate::store::StoreError;
 use crate::store::history::Reader;
 
@@ -34,6 +34,9 @@ const RANGES: [(&str, Text, u64, Option<u64>); 4] = [
     ("30d", Text::Month, 30 * DAY, Some(HOUR)),
     ("1y", Text::Year, 365 * DAY, Some(DAY)),
 ];
+
+/// Doubts of the documentation that are shown.
+const DOUBTS: usize = 3;
 
 /// The shortest span that is drawn: a quarter of an hour.
 const SHORTEST_MS: u64 = 15 * 60 * 1000;
@@ -243,29 +246,26 @@ fn optics(board: &Board, lang: Lang, subject: &Subject<'_>) -> Markup {
     }
 }
 
-/// What should arrive by the plant's documentation, against what does, and the route against the ranged distance.
+/// What should arrive by the plant's documentation, against what does; the route against the ranged distance; and what is probably
+/// documented wrong.
 fn calculated(board: &Board, lang: Lang, subject: &Subject<'_>) -> Markup {
-    let found = || -> Option<(Arc<Plant>, ClientIx)> {
-        let plant = Arc::clone(&board.plant()?.plant);
-        let client = plant.client(&subject.owner.as_ref()?.client)?;
-        Some((plant, client))
-    };
-    let Some((plant, client)) = found() else { return html! {} };
-    if !plant.pon_reached(client) {
-        return format::fact(Text::RouteLength.of(lang), &html! { span.muted { (Text::NoRoute.of(lang)) } });
-    }
-    let length = plant.node_of(client).and_then(|node| Some(plant.node(node)?.distance()));
-    let measured = subject.line.rx();
+    let (Some(survey), Some(owner)) = (board.survey(), subject.owner.as_ref()) else { return html! {} };
+    let way = survey.way(owner, subject.line.reading);
+    let client = survey.graph().client(&owner.client);
+    let doubts = client.map(|client| survey.doubts_of(client).take(DOUBTS).collect::<Vec<_>>()).unwrap_or_default();
     html! {
-        @if let Some(calculated) = plant.calculated(client) {
-            (format::fact(Text::Calculated.of(lang), &html! {
+        @match way.calculated_dbm {
+            Some(calculated) => (format::fact(Text::Calculated.of(lang), &html! {
                 (Text::CalculatedOf.with(lang, &[&format!("{} dBm", format::power(calculated))]))
-                @if let Some(measured) = measured { " · " (Text::Deviation.with(lang, &[&format!("{:+.1}", measured.get() - calculated.get())])) }
-            }))
-        } @else if let Some(loss) = plant.loss_of(client) {
-            (format::fact(Text::LossOfRoute.of(lang), &html! { (format!("{:.1} dB", loss.get())) }))
+                @if let Some(by) = way.deviation_db { " · " strong { (Text::Deviation.with(lang, &[&format!("{:+.1}", by.get())])) } }
+                @if way.calculated_by == Some(LaunchSource::Estimated) { " " span.muted { (Text::LaunchEstimated.of(lang)) } }
+            })),
+            None => (format::fact(Text::Calculated.of(lang), &html! { span.muted { (Text::NoRoute.of(lang)) } })),
         }
-        (format::fact(Text::RouteLength.of(lang), &format::or_dash(length.map(format::metres))))
+        @if let Some(length) = way.route_length_m { (format::fact(Text::RouteLength.of(lang), &html! { (format::metres(length)) })) }
+        @for doubt in doubts {
+            (format::fact(Text::Doubt.of(lang), &html! { span.weak-text lang="en" { (doubt.reason) } }))
+        }
     }
 }
 

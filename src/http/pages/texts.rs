@@ -243,8 +243,9 @@ texts! {
     CalculatedOf: "{} by the plant's losses", "{} pelas perdas da rede", "{} por las pérdidas de la red";
     Deviation: "{} dB against that", "{} dB em relação a isso", "{} dB respecto a eso";
     RouteLength: "Route in OZmap", "Rota no OZmap", "Ruta en OZmap";
-    NoRoute: "no route to a PON in OZmap", "sem rota até uma PON no OZmap", "sin ruta a una PON en OZmap";
-    LossOfRoute: "Loss of the route", "Perda da rota", "Pérdida de la ruta";
+    NoRoute: "no route to a PON in OZmap, or its launch power is not known", "sem rota até uma PON no OZmap, ou potência de saída desconhecida", "sin ruta a una PON en OZmap, o potencia de salida desconocida";
+    LaunchEstimated: "(launch power estimated from its PON)", "(potência de saída estimada pela PON)", "(potencia de salida estimada por la PON)";
+    Doubt: "Probably documented wrong", "Provavelmente documentado errado", "Probablemente mal documentado";
     Unread: "not read: {}", "não lido: {}", "no leído: {}";
     NoClient: "no client is known for sure", "nenhum cliente conhecido com certeza", "ningún cliente conocido con certeza";
     InIncident: "Part of an incident", "Parte de um incidente", "Parte de un incidente";
