@@ -8,10 +8,12 @@ use tokio::sync::watch;
 use super::feed::Feed;
 use super::incidents::IncidentView;
 use crate::alert;
+use crate::config::ThresholdRule;
 use crate::config::maintenance::UnderWay;
-use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, Timestamp, Truth, Verdict};
+use crate::model::{Dbm, Decibels, Level, OltId, OnuKey, PonId, Timestamp, Truth, Verdict};
 use crate::ozmap::{PlantSnapshot, PushSnapshot, Survey};
 use crate::poll::{Status, View};
+use crate::record::Rules;
 use crate::signal::Reason;
 use crate::snmp::{Engine, EngineStatus};
 use crate::store::Store;
@@ -112,6 +114,7 @@ pub struct Board {
     plant: Option<watch::Receiver<Arc<PlantSnapshot>>>,
     survey: Option<watch::Receiver<Arc<Survey>>>,
     alerts: alert::Statuses,
+    rules: Option<watch::Receiver<Arc<Rules>>>,
 }
 
 impl Board {
@@ -125,7 +128,25 @@ impl Board {
     ) -> Self {
         let feed = Feed::new(started);
         let (olts, alerts) = (Arc::new(olts), alert::Statuses::default());
-        Self { started, olts, push, incidents: None, feed, engine, traps, store, plant: None, survey: None, alerts }
+        Self {
+            started,
+            olts,
+            push,
+            incidents: None,
+            feed,
+            engine,
+            traps,
+            store,
+            plant: None,
+            survey: None,
+            alerts,
+            rules: None,
+        }
+    }
+
+    /// The same with the rules by which is judged.
+    pub(super) fn with_rules(self, rules: watch::Receiver<Arc<Rules>>) -> Self {
+        Self { rules: Some(rules), ..self }
     }
 
     /// The same with the plant.
@@ -186,6 +207,13 @@ impl Board {
         self.plant = Some(watch::channel(Arc::clone(&survey.plant)).1);
         self.survey = Some(watch::channel(Arc::new(survey)).1);
         self
+    }
+
+    /// The same with incidents and a plant that stay so.
+    #[cfg(test)]
+    pub(crate) fn explained(self, incidents: IncidentView, plant: PlantSnapshot) -> Self {
+        let still = |view| watch::channel(Arc::new(view)).1;
+        Self { incidents: Some(still(incidents)), plant: Some(watch::channel(Arc::new(plant)).1), ..self }
     }
 
     /// The same with a database.
@@ -278,5 +306,14 @@ impl Board {
     #[must_use]
     pub fn survey(&self) -> Option<Arc<Survey>> {
         self.survey.as_ref().map(|survey| survey.borrow().clone())
+    }
+
+    /// The thresholds in force for the ONUs of a PON; those of a config without any where nothing judges.
+    #[must_use]
+    pub fn rule(&self, olt: &OltId, pon: Option<PonId>) -> ThresholdRule {
+        let pon = pon.map(|pon| pon.to_string());
+        let of =
+            |rules: &watch::Receiver<Arc<Rules>>| *rules.borrow().thresholds.rule_for(olt.as_str(), pon.as_deref());
+        self.rules.as_ref().map(of).unwrap_or_default()
     }
 }

@@ -281,6 +281,7 @@ impl Daemon {
         let now = Timestamp::from(SystemTime::now());
         let mut board = Board::new(now, receivers, push, engine, statuses.clone(), store.clone())
             .with_plant(import.as_ref().map(PlantImport::subscribe))
+            .with_rules(rules.subscribe())
             .with_incidents(incidents.clone())
             .with_feed(feed)
             .with_alerts(channels.statuses());

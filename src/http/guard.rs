@@ -1,19 +1,23 @@
 //! What every request passes: the token, the bounds, the time-out; and what every answer carries.
 
+use std::time::SystemTime;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Body as _;
 use subtle::ConstantTimeEq;
 
+use super::pages;
 use super::problem::Problem;
 use super::routes::Shared;
+use crate::model::Timestamp;
 
 /// Longest query; the longest that makes sense holds every filter and a cursor.
 const LONGEST_QUERY: usize = 2048;
@@ -27,7 +31,11 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (
         CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+        // Stylesheet, script, icon and what the script asks for are ours; nothing stands inline.
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
     ),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -36,7 +44,11 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
 
 /// Lets a request in or not, bounds its time, and dresses its answer.
 pub(super) async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let mut response = match admit(&shared, &request) {
+    let now = Timestamp::from(SystemTime::now());
+    let person = pages::is_browser(request.method(), request.headers());
+    let mut response = match admit(&shared, &request, now) {
+        Err(problem) if person && problem.status() == StatusCode::UNAUTHORIZED => pages::to_login(request.uri()),
+        Err(problem) if person => pages::problem_page(request.headers(), request.uri(), now, &problem),
         Err(problem) => problem.into_response(),
         Ok(()) => match tokio::time::timeout(shared.limits.answer, next.run(request)).await {
             Ok(response) => response,
@@ -44,15 +56,21 @@ pub(super) async fn guard(State(shared): State<Shared>, request: Request, next: 
         },
     };
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, value);
+        // Only what is the same for everybody says by itself that it may be kept.
+        if name != CACHE_CONTROL || !response.headers().contains_key(CACHE_CONTROL) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }
 
-fn admit(shared: &Shared, request: &Request) -> Result<(), Problem> {
+fn admit(shared: &Shared, request: &Request, now: Timestamp) -> Result<(), Problem> {
+    let path = request.uri().path();
     if let Some(token) = &shared.token
-        && !OPEN.contains(&request.uri().path())
+        && !OPEN.contains(&path)
+        && !pages::is_open(path)
         && !has_token(request.headers(), token.expose())
+        && !shared.desk.admits(request.headers(), now)
     {
         return Err(Problem::unauthorized());
     }

@@ -34,7 +34,8 @@ pub(super) async fn ready(State(shared): State<Shared>) -> Response {
     }
 }
 
-fn missing(shared: &Shared) -> Vec<&'static str> {
+/// What is missing before the schedule runs.
+pub(super) fn missing(shared: &Shared) -> Vec<&'static str> {
     let mut reasons = Vec::new();
     if *shared.shutdown.borrow() || shared.shutdown.has_changed().is_err() {
         reasons.push("the daemon is stopping");
@@ -50,7 +51,8 @@ fn missing(shared: &Shared) -> Vec<&'static str> {
     reasons
 }
 
-fn warnings(shared: &Shared) -> Vec<String> {
+/// What is wrong though the schedule runs.
+pub(super) fn warnings(shared: &Shared) -> Vec<String> {
     let store = shared.board.store().and_then(|store| store.keeper().status().failing);
     let store = store.map(|why| format!("the database cannot be written: {why}"));
     let obstacles = shared.board.push().map(|push| push.obstacles()).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::daemon::{OltReport, Standing};
-use crate::model::{Level, OnuKey, OnuState, PonId, Reading, Truth, Verdict};
+use crate::model::{Dbm, Level, OnuKey, OnuState, PonId, Reading, Truth, Verdict};
 
 /// One ONU. At least one of the two is there: an ONU that is not listed any more is held for a while, and one that has
 /// just been listed may not have been judged.
@@ -30,6 +30,21 @@ impl Line<'_> {
             Some(standing) if !down => standing.level,
             _ => Level::Unread,
         }
+    }
+
+    /// The power that it receives, while it is not down.
+    pub(super) fn rx(&self) -> Option<Dbm> {
+        self.heard()?.rx.ok()
+    }
+
+    /// The power that the OLT receives from it, while it is not down.
+    pub(super) fn olt_rx(&self) -> Option<Dbm> {
+        self.heard()?.olt_rx.ok()
+    }
+
+    /// What was read of it unless it is down: what is last heard of such a one is no level.
+    fn heard(&self) -> Option<&Reading> {
+        self.reading.filter(|reading| reading.state != Ok(OnuState::Down))
     }
 
     /// The class of the power that the OLT receives from it, while it is not down.

@@ -2,10 +2,11 @@
 //!
 //! In: the daemon's [`Board`](crate::daemon::Board) of snapshots, the database, and the `[http]` section. Out: a [`Server`] that answers
 //! `/healthz`, `/readyz`, `/metrics` and `/api/v1/…`. Not its business: deciding anything, changing anything; every page
-//! is made anew from the newest snapshots. The dashboard is not built yet: `/` lists what there is.
+//! is made anew from the newest snapshots. People get the dashboard of `pages`; `/about` lists what there is for programs.
 //!
 //! Who does what:
 //! * `server`, `patience`: sockets, and how long and how much a client may take;
+//! * `pages`: the dashboard, with its login;
 //! * `guard`, `problem`, `routes`: who may see what, errors as `application/problem+json`, which path is which page;
 //! * `events`, `event_stream`: what happens, while it happens;
 //! * `health`, `metrics`, `olts`, `onus`, `onu_one`, `onu_history`, `plant`, `index`: one page each; `api_*`: the shapes of their JSON;
@@ -33,6 +34,7 @@ mod onu_history;
 mod onu_named;
 mod onu_one;
 mod onus;
+mod pages;
 mod parameters;
 mod patience;
 mod plant;

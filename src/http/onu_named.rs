@@ -19,7 +19,7 @@ pub(super) struct Named {
 impl Named {
     /// The PON may stand there with its slashes or with `%2F`; `-` where the family shows none.
     pub(super) fn find(board: &Board, path: &str) -> Result<Self, Problem> {
-        let nowhere = || Problem::not_found("there is no such page; / lists what there is");
+        let nowhere = || Problem::not_found("there is no such page; /about lists what there is");
         let (rest, onu) = path.rsplit_once('/').ok_or_else(nowhere)?;
         let olts = board.olts();
         // A name may hold slashes as well.

@@ -15,13 +15,13 @@ use super::problem::Problem;
 use super::routes::{Shared, json};
 use crate::daemon::{Board, OltReport};
 use crate::model::{Level, OnuState, PonId, Serial, Truth};
-use crate::ozmap::{Owner, Survey};
+use crate::ozmap::{Directory, Owner, Survey};
 
 /// Entries of a page unless told otherwise, and the most that can be asked for.
 const USUAL_LIMIT: usize = 100;
 const MOST: usize = 1000;
 
-const KNOWN: [&str; 9] = ["olt", "pon", "state", "level", "serial", "code", "box", "limit", "cursor"];
+const KNOWN: [&str; 10] = ["olt", "pon", "state", "level", "serial", "code", "box", "q", "limit", "cursor"];
 
 /// A page of ONUs, in the config's order of OLTs.
 #[derive(Debug, Serialize)]
@@ -64,9 +64,15 @@ impl StateFilter {
     }
 }
 
+/// What is known of clients and boxes.
+struct Known<'a> {
+    survey: Option<&'a Survey>,
+    directory: Option<&'a Directory>,
+}
+
 /// What was asked for.
 #[derive(Debug)]
-struct Wanted {
+pub(super) struct Wanted {
     olt: Option<String>,
     pon: Option<PonId>,
     state: Option<StateFilter>,
@@ -75,13 +81,20 @@ struct Wanted {
     code: Option<String>,
     /// The id of a box or building in OZmap, or its name.
     place: Option<String>,
-    limit: usize,
+    /// Text that serial, MAC, name, code or the client's name hold, in lower case.
+    text: Option<String>,
+    pub(super) limit: usize,
     cursor: Option<Cursor>,
 }
 
 impl Wanted {
-    fn read(parameters: &Parameters) -> Result<Self, Problem> {
+    pub(super) fn read(parameters: &Parameters) -> Result<Self, Problem> {
         parameters.only(&KNOWN)?;
+        Self::of(parameters)
+    }
+
+    /// From parameters whose names were looked at.
+    pub(super) fn of(parameters: &Parameters) -> Result<Self, Problem> {
         let limit = parameters.parsed("limit", |text| match text.parse::<usize>() {
             Ok(limit) if (1..=MOST).contains(&limit) => Ok(limit),
             _ => Err(format!("{:?} is no number from 1 to {MOST}", shown(text))),
@@ -94,19 +107,21 @@ impl Wanted {
             serial: parameters.parsed("serial", str::parse)?,
             code: parameters.get("code").map(|code| code.trim().to_owned()),
             place: parameters.get("box").map(|place| place.trim().to_lowercase()),
+            text: parameters.get("q").map(|text| text.trim().to_lowercase()).filter(|text| !text.is_empty()),
             limit: limit.unwrap_or(USUAL_LIMIT),
             cursor: parameters.parsed("cursor", str::parse)?,
         })
     }
 
-    fn fits(&self, line: &Line<'_>, owner: Option<&Owner>, survey: Option<&Survey>) -> bool {
+    fn fits(&self, line: &Line<'_>, owner: Option<&Owner>, known: &Known<'_>) -> bool {
         let serial = || line.reading.and_then(|reading| reading.serial.as_ref().ok());
         self.pon.is_none_or(|pon| line.pon() == Some(pon))
             && self.state.is_none_or(|state| state.fits(line))
             && self.level.is_none_or(|level| line.level() == level)
             && self.serial.as_ref().is_none_or(|wanted| serial() == Some(wanted))
             && self.code.as_ref().is_none_or(|code| owner.and_then(|owner| owner.code.as_deref()) == Some(code))
-            && self.place.as_ref().is_none_or(|wanted| owner.is_some_and(|owner| is_at(owner, wanted, survey)))
+            && self.place.as_ref().is_none_or(|wanted| owner.is_some_and(|owner| is_at(owner, wanted, known.survey)))
+            && self.text.as_ref().is_none_or(|text| mentions(text, line, owner, known.directory))
     }
 
     /// The OLTs that the page may come from, in order.
@@ -129,31 +144,45 @@ impl Wanted {
     }
 
     fn page(&self, board: &Board) -> Result<Page, Problem> {
-        let mut onus: Vec<OnuEntry> = Vec::new();
+        let survey = board.survey();
+        let (onus, next) = self.select(board, |report, unplaced, line, owner| {
+            OnuEntry::new(&report.olt, line, unplaced, owner, survey.as_deref())
+        })?;
+        Ok(Page { onus, next_cursor: next.map(|cursor| cursor.to_string()) })
+    }
+
+    /// What `make` makes of the ONUs that fit, at most `limit` of them, and where to go on.
+    pub(super) fn select<T>(
+        &self,
+        board: &Board,
+        make: impl Fn(&OltReport, Unplaced, &Line<'_>, Option<&Owner>) -> T,
+    ) -> Result<(Vec<T>, Option<Cursor>), Problem> {
+        let mut onus: Vec<T> = Vec::new();
         let mut last: Option<Cursor> = None;
         // Without [ozmap], or before the first matching, no ONU has a client.
         let push = board.push();
         let owners = push.as_ref().map(|push| &push.matching.owners);
         let survey = board.survey();
-        let survey = survey.as_deref();
+        let directory = push.as_ref().and_then(|push| push.directory.as_ref()?.all.as_deref());
+        let known = Known { survey: survey.as_deref(), directory };
         for report in self.olts(board)? {
             let after = self.cursor.as_ref().filter(|cursor| cursor.olt == report.olt).map(|cursor| &cursor.key);
             let unplaced = Unplaced::of(&report.view);
             for line in lines(&report).filter(|line| after.is_none_or(|after| line.key > after)) {
                 let owner = owners.and_then(|owners| owners.of(&report.olt, line.key));
-                if !self.fits(&line, owner, survey) {
+                if !self.fits(&line, owner, &known) {
                     continue;
                 }
                 if onus.len() == self.limit {
-                    return Ok(Page { onus, next_cursor: last.map(|cursor| cursor.to_string()) });
+                    return Ok((onus, last));
                 }
-                onus.push(OnuEntry::new(&report.olt, &line, unplaced, owner, survey));
+                onus.push(make(&report, unplaced, &line, owner));
                 if onus.len() == self.limit {
                     last = Some(Cursor { olt: report.olt.clone(), key: line.key.clone() });
                 }
             }
         }
-        Ok(Page { onus, next_cursor: None })
+        Ok((onus, None))
     }
 }
 
@@ -163,6 +192,18 @@ fn is_at(owner: &Owner, wanted: &str, survey: Option<&Survey>) -> bool {
     let named =
         || survey.and_then(|survey| survey.box_name(&id)).is_some_and(|name| name.trim().to_lowercase() == wanted);
     id.to_string() == wanted || named()
+}
+
+/// Whether an ONU or its client holds a text, which is in lower case.
+fn mentions(text: &str, line: &Line<'_>, owner: Option<&Owner>, directory: Option<&Directory>) -> bool {
+    let holds = |other: &str| other.to_lowercase().contains(text);
+    let reading = line.reading;
+    let client = || directory?.client(owner?.client)?.name;
+    reading.and_then(|reading| reading.serial.as_ref().ok()).is_some_and(|serial| holds(serial.as_str()))
+        || reading.and_then(|reading| reading.name.as_deref().ok()).is_some_and(holds)
+        || owner.and_then(|owner| owner.code.as_deref()).is_some_and(holds)
+        || reading.and_then(|reading| reading.mac.ok()).is_some_and(|mac| holds(&mac.to_string()))
+        || client().is_some_and(holds)
 }
 
 /// A page of ONUs.
@@ -226,7 +267,7 @@ mod tests {
     async fn filters_narrow_and_combine() {
         let other = testing::olt("olt-norte", &[testing::up(8, -20.0), testing::up(9, -30.0)]);
         let server = testing::start(vec![testing::town(), other], Some(testing::push()), None, Limits::USUAL).await;
-        let cases: [(&str, &[u64]); 23] = [
+        let cases: [(&str, &[u64]); 28] = [
             ("", &[1, 2, 3, 4, 5, 6, 8, 9]),
             ("olt=olt-norte", &[8, 9]),
             ("pon=0/1/1", &[4, 5, 6]),
@@ -250,6 +291,11 @@ mod tests {
             ("box=CTO+12", &[3, 4]),
             ("box=cto+12&state=down&code=10004", &[4]),
             ("box=CTO+1", &[]),
+            ("q=00000005", &[5]),
+            ("q=10004+maria", &[4]),
+            ("q=MARIA&olt=olt-norte", &[8, 9]),
+            ("q=nobody", &[]),
+            ("q=", &[1, 2, 3, 4, 5, 6, 8, 9]),
         ];
         for (query, found) in cases {
             assert_eq!(numbers(&server, query).await, found, "{query}");

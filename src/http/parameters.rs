@@ -1,6 +1,7 @@
 //! A query's parameters: few, named, each at most once.
 
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 
 use super::problem::Problem;
@@ -16,14 +17,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        match Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) {
-            Ok(Query(pairs)) => Ok(Self(pairs)),
-            Err(error) => Err(Problem::bad_request(format!("the query cannot be understood: {error}"))),
-        }
+        Self::of_uri(&parts.uri)
     }
 }
 
 impl Parameters {
+    /// From a query, or from a form, which is written like one.
+    pub(super) fn of_query(query: &str) -> Result<Self, Problem> {
+        let uri = Uri::builder().path_and_query(format!("/?{query}")).build();
+        let uri = uri.map_err(|_| Problem::bad_request("the form cannot be understood"))?;
+        Self::of_uri(&uri)
+    }
+
+    fn of_uri(uri: &Uri) -> Result<Self, Problem> {
+        match Query::<Vec<(String, String)>>::try_from_uri(uri) {
+            Ok(Query(pairs)) => Ok(Self(pairs)),
+            Err(error) => Err(Problem::bad_request(format!("the query cannot be understood: {error}"))),
+        }
+    }
+
     /// Refuses parameters that are not `known`, and known ones that are given twice: a filter that is silently
     /// ignored shows more than was asked for.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), Problem> {
@@ -41,6 +53,11 @@ impl Parameters {
             }
         }
         Ok(())
+    }
+
+    /// The same without those that have no value.
+    pub(super) fn without_empty(&self) -> Self {
+        Self(self.0.iter().filter(|(_, value)| !value.trim().is_empty()).cloned().collect())
     }
 
     /// A parameter's value; `None` when it is not given.

@@ -31,6 +31,16 @@ impl Problem {
         Self { status, detail: detail.into(), header: None }
     }
 
+    /// Its status.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What was expected and what was found.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// 400: a parameter is not as it must be.
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)

@@ -1,23 +1,26 @@
 //! Which path is which page, and what all pages share.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 
+use super::pages::{self, Desk};
 use super::parameters::Parameters;
 use super::problem::Problem;
 use super::server::Limits;
 use super::{events, guard, health, incidents, index, metrics, olts, onu_one, onus, plant};
 use crate::config::Secret;
 use crate::daemon::Board;
+use crate::model::Timestamp;
 
 /// What every page may use.
 #[derive(Clone)]
@@ -26,16 +29,19 @@ pub(super) struct Shared {
     pub(super) token: Option<Secret>,
     pub(super) limits: Limits,
     pub(super) shutdown: watch::Receiver<bool>,
+    pub(super) desk: Arc<Desk>,
     workers: Arc<Semaphore>,
     /// Places for those who follow.
     pub(super) followers: Arc<Semaphore>,
 }
 
 pub(super) fn router(board: Board, token: Option<Secret>, limits: Limits, shutdown: watch::Receiver<bool>) -> Router {
+    let desk = Arc::new(Desk::new(token.as_ref()));
     let (workers, followers) = (Semaphore::new(limits.workers), Semaphore::new(limits.followers));
-    let shared = Shared { board, token, limits, shutdown, workers: Arc::new(workers), followers: Arc::new(followers) };
-    Router::new()
-        .route("/", get(index::page))
+    let (workers, followers) = (Arc::new(workers), Arc::new(followers));
+    let shared = Shared { board, token, limits, shutdown, desk, workers, followers };
+    pages::routes()
+        .route("/about", get(index::page))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::page))
@@ -106,8 +112,13 @@ async fn ozmap(State(shared): State<Shared>, parameters: Parameters) -> Response
     }
 }
 
-async fn nowhere() -> Problem {
-    Problem::not_found("there is no such page; / lists what there is")
+async fn nowhere(method: Method, headers: HeaderMap, uri: Uri) -> Response {
+    let problem = Problem::not_found("there is no such page; /about lists what there is");
+    if pages::is_browser(&method, &headers) && !uri.path().starts_with("/api") {
+        pages::problem_page(&headers, &uri, Timestamp::from(SystemTime::now()), &problem)
+    } else {
+        problem.into_response()
+    }
 }
 
 async fn wrong_method() -> Problem {
@@ -116,7 +127,6 @@ async fn wrong_method() -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::Method;
     use serde_json::json;
 
     use super::super::testing::{self, TOKEN};
@@ -194,7 +204,7 @@ mod tests {
         for path in ["/nowhere", "/api", "/api/v1/", "/api/v1/onus/", "/../etc/passwd"] {
             let problem = server.json(path, 404).await;
             let expected = json!({"type": "about:blank", "title": "Not Found", "status": 404,
-                "detail": "there is no such page; / lists what there is"});
+                "detail": "there is no such page; /about lists what there is"});
             assert_eq!(problem, expected, "{path}");
         }
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
@@ -235,12 +245,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_front_page_lists_every_other_and_says_that_there_is_no_dashboard_yet() {
+    async fn the_page_for_programs_lists_every_other() {
         let server = testing::start(Vec::new(), Some(testing::push()), None, Limits::USUAL).await;
-        let response = server.get("/").await;
+        let response = server.get("/about").await;
         assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
         let page = response.text().await.unwrap();
-        assert!(page.contains("The dashboard is not built yet"));
         for path in page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             assert_ne!(server.get(path).await.status().as_u16(), 404, "{path}");
         }

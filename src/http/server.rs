@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::Request;
+use axum::{Extension, Router};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 
 use super::error::HttpError;
 use super::event_stream::Lasting;
+use super::pages::Peer;
 use super::patience::Patient;
 use super::routes;
 use crate::config::{self, Secret};
@@ -127,8 +128,9 @@ async fn answer(listener: TcpListener, router: Router, limits: Limits, mut shutd
             () = stopped(&mut shutdown) => break,
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => note(ended),
             accepted = listener.accept(), if tasks.len() < limits.connections => match accepted {
-                Ok((stream, _)) => {
-                    tasks.spawn(converse(stream, router.clone(), limits, shutdown.clone()));
+                Ok((stream, peer)) => {
+                    let router = router.clone().layer(Extension(Peer(peer.ip())));
+                    tasks.spawn(converse(stream, router, limits, shutdown.clone()));
                 }
                 Err(error) if is_of_one_client(&error) => {}
                 Err(error) => {

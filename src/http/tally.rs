@@ -35,7 +35,7 @@ fn count(counts: &mut [u64], place: usize) {
 }
 
 impl Tally {
-    fn add(&mut self, line: &Line<'_>) {
+    pub(super) fn add(&mut self, line: &Line<'_>) {
         self.total += 1;
         let truth = line.truth();
         count(&mut self.truth, TRUTHS.iter().position(|word| *word == truth.word()).unwrap_or(TRUTHS.len()));
@@ -44,6 +44,29 @@ impl Tally {
         }
         count(&mut self.level, line.level() as usize);
         count(&mut self.verdict, line.verdict() as usize);
+    }
+
+    /// Those that are up.
+    pub(super) const fn up(&self) -> u64 {
+        let [up, _, _] = self.truth;
+        up
+    }
+
+    /// Those that are down.
+    pub(super) const fn down(&self) -> u64 {
+        let [_, down, _] = self.truth;
+        down
+    }
+
+    /// Those of which nothing is known at present.
+    pub(super) const fn stale(&self) -> u64 {
+        let [_, _, stale] = self.truth;
+        stale
+    }
+
+    /// Those of a level.
+    pub(super) fn of_level(&self, level: Level) -> u64 {
+        self.level.get(level as usize).copied().unwrap_or(0)
     }
 
     /// By truth; every word is there.

@@ -362,7 +362,7 @@ pub(super) async fn start_with_store(reports: Vec<OltReport>, store: crate::stor
     start_board(board.with_store(store), reports, None, Limits::USUAL).await
 }
 
-async fn start_board(
+pub(super) async fn start_board(
     board: Board,
     reports: Vec<watch::Sender<Arc<OltReport>>>,
     token: Option<&str>,
