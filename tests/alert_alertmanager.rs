@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alert_support::{PATIENCE, cleared, cut, now, secret, section};
-use oltwatch::alert::{Channels, Feed, Notice};
+use oltwatch::alert::{Bulletin, Channels, Notice};
 use oltwatch::config::alert::AlertChannel;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -102,13 +102,13 @@ async fn amtool_shows_the_alert_its_labels_and_its_end_and_a_restart_loses_nothi
         return;
     }
     let mut real = Real::start().await;
-    let (feed, fed) = watch::channel(Arc::new(Feed::default()));
+    let (feed, fed) = watch::channel(Arc::new(Bulletin::default()));
     let (shutdown, stopped) = watch::channel(false);
     let members = vec![secret(&real.url)];
     let channel = AlertChannel::Alertmanager { members, token: None, every: Duration::from_secs(2), heartbeat: true };
     let channels = Channels::spawn(&[section("am", channel)], &fed, None, &stopped).unwrap();
     let show = |notices: Vec<Notice>| {
-        feed.send_replace(Arc::new(Feed {
+        feed.send_replace(Arc::new(Bulletin {
             at: now(),
             notices: notices.into_iter().map(Arc::new).collect(),
             alive: true,

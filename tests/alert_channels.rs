@@ -12,7 +12,7 @@ use alert_support::{Fault, Recorder, cleared, cut, now, secret, section};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
-use oltwatch::alert::{Ack, Channels, Feed, Notice, Statuses};
+use oltwatch::alert::{Ack, Bulletin, Channels, Notice, Statuses};
 use oltwatch::config::Keep;
 use oltwatch::config::alert::{Alert, AlertChannel, AlertSeverity};
 use oltwatch::store::Store;
@@ -21,14 +21,14 @@ use tokio::sync::watch;
 
 /// Channels that run.
 struct Running {
-    feed: watch::Sender<Arc<Feed>>,
+    feed: watch::Sender<Arc<Bulletin>>,
     shutdown: watch::Sender<bool>,
     channels: Channels,
 }
 
 impl Running {
     fn start(sections: &[Alert], store: Option<&Store>) -> Self {
-        let (feed, fed) = watch::channel(Arc::new(Feed::default()));
+        let (feed, fed) = watch::channel(Arc::new(Bulletin::default()));
         let (shutdown, stopped) = watch::channel(false);
         let rows = store.map(Store::alerts);
         let channels = Channels::spawn(sections, &fed, rows.as_ref(), &stopped).unwrap();
@@ -37,7 +37,7 @@ impl Running {
 
     fn show(&self, notices: &[Notice]) {
         let notices = notices.iter().cloned().map(Arc::new).collect();
-        self.feed.send_replace(Arc::new(Feed { at: now(), notices, alive: true }));
+        self.feed.send_replace(Arc::new(Bulletin { at: now(), notices, alive: true }));
     }
 
     fn statuses(&self) -> Statuses {

@@ -33,6 +33,6 @@ pub use life::{Delivery, Life, Manner, Next, Outcome, Part};
 pub use notice::{Ack, Hit, Notice, Other, Silence, Spot, Stage, Wards};
 pub use own::{Fact, Own};
 pub use standing::{Firing, Standing};
-pub use task::{ChannelStatus, Channels, Feed, Statuses};
+pub use task::{Bulletin, ChannelStatus, Channels, Statuses};
 pub use text::{Text, Writer};
 pub use thread::{Said, Step, Thread};

@@ -1,7 +1,7 @@
 //! One task a channel, so that none delays another.
 //!
 //! ```text
-//!  whoever knows what is wrong ──Feed (watch, the newest of everything)──► every channel's task ──► the channel
+//!  whoever knows what is wrong ──Bulletin (watch, the newest of everything)──► every channel's task ──► the channel
 //!                                                                            │  └─AlertRows, waits─► store
 //!                                                                            └──ChannelStatus (watch)──► metrics, people
 //! ```
@@ -32,12 +32,12 @@ const BREATH: Duration = Duration::from_millis(50);
 /// The least time between two requests to an Alertmanager.
 const PUSH_SPACE: Duration = Duration::from_secs(1);
 /// A feed that is older than this was not kept by anybody.
-const FEED_DEAD: Duration = Duration::from_secs(60);
+const BULLETIN_DEAD: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Everything that is wrong at a moment.
 #[derive(Debug, Clone)]
-pub struct Feed {
+pub struct Bulletin {
     /// When it was made.
     pub at: Timestamp,
     /// What stands, and what was over lately.
@@ -46,7 +46,7 @@ pub struct Feed {
     pub alive: bool,
 }
 
-impl Default for Feed {
+impl Default for Bulletin {
     /// From before anybody has looked.
     fn default() -> Self {
         Self { at: Timestamp::from_millis(0), notices: Vec::new(), alive: false }
@@ -108,7 +108,7 @@ impl Channels {
     /// [`AlertError`] when a section cannot be carried out; nothing runs then.
     pub fn spawn(
         configs: &[Alert],
-        feed: &watch::Receiver<Arc<Feed>>,
+        feed: &watch::Receiver<Arc<Bulletin>>,
         rows: Option<&AlertRows>,
         shutdown: &watch::Receiver<bool>,
     ) -> Result<Self, AlertError> {
@@ -165,7 +165,7 @@ fn now() -> Timestamp {
 struct Desk {
     status: ChannelStatus,
     publish: watch::Sender<Arc<ChannelStatus>>,
-    feed: watch::Receiver<Arc<Feed>>,
+    feed: watch::Receiver<Arc<Bulletin>>,
     shutdown: watch::Receiver<bool>,
     /// In a row.
     failures: u32,
@@ -358,7 +358,7 @@ async fn states(mut desk: Desk, mut member: Alertmanager, mut standing: Standing
         let due = last.as_ref().map_or(at, |(sent, _)| *sent + every);
         let is_due = due <= at || last.as_ref().is_none_or(|(_, old)| *old != notices);
         if feed.at.millis() > 0 && is_due {
-            let alive = feed.alive && at.since(feed.at) < FEED_DEAD;
+            let alive = feed.alive && at.since(feed.at) < BULLETIN_DEAD;
             let sent = member.send(&firing, alive, at).await;
             desk.status.standing = notices.len();
             match sent {
@@ -396,7 +396,7 @@ async fn states(mut desk: Desk, mut member: Alertmanager, mut standing: Standing
 async fn beats(mut desk: Desk, heartbeat: Heartbeat) {
     loop {
         let feed = desk.feed.borrow().clone();
-        if feed.alive && now().since(feed.at) < FEED_DEAD {
+        if feed.alive && now().since(feed.at) < BULLETIN_DEAD {
             match heartbeat.beat().await {
                 Ok(_) => desk.taken("heartbeat"),
                 Err(trouble) => desk.failed(&trouble),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  incident task ──IncidentView (watch)──┐
-//!  judge tasks, Pusher, store ──Board────┼──► AlertDesk ──Feed (watch)──► one task a channel (alert::task)
+//!  judge tasks, Pusher, store ──Board────┼──► AlertDesk ──Bulletin (watch)──► one task a channel (alert::task)
 //!  oltwatch alert ──FILE, every 2 s──────┤
 //!  maintenance ──Calendar (watch)────────┘
 //! ```
@@ -18,7 +18,7 @@ use super::board::{Board, OltReport};
 use super::incidents::IncidentView;
 use super::maintenance::Calendar;
 use crate::alert::marks::{self, Marks};
-use crate::alert::{Fact, Feed, Notice, Own, Silence, Stage, Wards};
+use crate::alert::{Bulletin, Fact, Notice, Own, Silence, Stage, Wards};
 use crate::config::alert::{AlertOn, AlertSeverity};
 use crate::config::maintenance::{Maintenance, under_way};
 use crate::incident::{Incident, IncidentId};
@@ -40,7 +40,7 @@ pub(super) struct AlertDesk {
     pub(super) calendar: Calendar,
     pub(super) wards: Wards,
     pub(super) marks_file: Option<PathBuf>,
-    pub(super) feed: watch::Sender<Arc<Feed>>,
+    pub(super) feed: watch::Sender<Arc<Bulletin>>,
     pub(super) shutdown: watch::Receiver<bool>,
     /// What was told of ourselves before the start.
     pub(super) own: Own,
@@ -75,7 +75,7 @@ impl AlertDesk {
             let now = Timestamp::from(SystemTime::now());
             let view = self.incidents.borrow_and_update().clone();
             let notices = self.notices(&view, &mut known, now);
-            self.feed.send_replace(Arc::new(Feed { at: now, notices, alive: known.alive }));
+            self.feed.send_replace(Arc::new(Bulletin { at: now, notices, alive: known.alive }));
         }
     }
 

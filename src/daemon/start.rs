@@ -182,7 +182,7 @@ impl Daemon {
         };
         let (shutdown, stopped) = watch::channel(false);
         let feed = Feed::new(Timestamp::from(SystemTime::now()));
-        let (told, fed) = watch::channel(Arc::new(alert::Feed::default()));
+        let (told, fed) = watch::channel(Arc::new(alert::Bulletin::default()));
         let channels =
             Channels::spawn(&config.alerts, &fed, store.as_ref().map(|store| store.alerts()).as_ref(), &stopped)?;
         let (wanted, to_mark) = watch::channel(Arc::default());

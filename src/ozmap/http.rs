@@ -371,7 +371,7 @@ fn hint(scheme: &str, chain: &str) -> &'static str {
     match scheme {
         "https" if says("InvalidContentType") => "; it does not speak TLS there: does the url begin with http://?",
         "https" if says("UnknownIssuer") || says("CaUsedAsEndEntity") || says("SelfSigned") => {
-            "; nobody that we trust signed its certificate: ozmap.ca_file names one more to trust"
+            "; nobody that we trust signed its certificate: ca_file names one more to trust"
         }
         "https" if says("NotValidForName") || says("not valid for name") => {
             "; the certificate is another host's: does the url name the host as the certificate does?"
@@ -460,7 +460,7 @@ mod tests {
         let config = Ozmap { url: https_server().await, ..fake.config() };
         let client = |config: &Ozmap| Client::with_timing(config, crate::ozmap::fake::quick());
         let error = client(&config).unwrap().check().await.unwrap_err().to_string();
-        assert!(error.contains("certificate") && error.contains("ozmap.ca_file names one more"), "{error}");
+        assert!(error.contains("certificate") && error.contains("ca_file names one more"), "{error}");
         let trusted = Ozmap { ca_file: Some(file("ca.pem", CERTIFICATE)), ..config.clone() };
         client(&trusted).unwrap().check().await.unwrap();
         client(&Ozmap { insecure: true, ..config.clone() }).unwrap().check().await.unwrap();
