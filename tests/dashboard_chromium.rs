@@ -82,7 +82,7 @@ fn daemon(config: &Path) -> (Kept, String) {
     let kept = Kept(child);
     let url = lines.by_ref().find_map(|line| {
         let line: serde_json::Value = serde_json::from_str(&line.unwrap()).ok()?;
-        let address = line["fields"]["http"].as_str()?.trim_matches('"').to_owned();
+        let address = line["http"].as_str()?.to_owned();
         Some(format!("http://{address}"))
     });
     let url = url.unwrap_or_else(|| panic!("the daemon did not say where its pages are"));

@@ -53,6 +53,7 @@ use session::Sessions;
 use tallies::Tallies;
 use tries::Tries;
 
+use super::parameters::Parameters;
 use super::problem::Problem;
 use super::routes::Shared;
 use crate::config::Secret;
@@ -118,6 +119,13 @@ pub(super) fn to_login(uri: &Uri) -> Response {
 /// A problem as a page.
 pub(super) fn problem_page(headers: &HeaderMap, uri: &Uri, now: Timestamp, problem: &Problem) -> Response {
     layout::problem(&Visit::of(headers, uri, now), problem)
+}
+
+/// From which of its entries on a list is asked for: `from` is its only parameter.
+fn from_of(parameters: &Parameters) -> Result<usize, Problem> {
+    parameters.only(&["from"])?;
+    let from = parameters.parsed("from", |from| from.parse::<usize>().map_err(|_| "a whole number was expected"))?;
+    Ok(from.unwrap_or(0))
 }
 
 /// Makes a page away from the threads that poll; what goes wrong is a page too.

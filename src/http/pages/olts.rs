@@ -46,11 +46,8 @@ pub(super) fn worst_first(lines: &mut [Line]) {
 
 /// The page.
 pub(super) async fn page(State(shared): State<Shared>, visit: Visit, parameters: Parameters) -> Response {
-    let asked = parameters
-        .only(&["from"])
-        .and_then(|()| parameters.parsed("from", |from| from.parse::<usize>().map_err(|_| "a number was expected")));
-    let from = match asked {
-        Ok(from) => from.unwrap_or(0),
+    let from = match super::from_of(&parameters) {
+        Ok(from) => from,
         Err(problem) => return layout::problem(&visit, &problem),
     };
     super::show(shared, visit, move |board, visit, desk| {

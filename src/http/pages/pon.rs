@@ -34,11 +34,8 @@ pub(super) async fn page(
     visit: Visit,
     parameters: Parameters,
 ) -> Response {
-    let asked = parameters
-        .only(&["from"])
-        .and_then(|()| parameters.parsed("from", |from| from.parse::<usize>().map_err(|_| "a number was expected")));
-    let from = match asked {
-        Ok(from) => from.unwrap_or(0),
+    let from = match super::from_of(&parameters) {
+        Ok(from) => from,
         Err(problem) => return layout::problem(&visit, &problem),
     };
     super::show(shared, visit, move |board, visit, _| {
