@@ -19,6 +19,7 @@ mod evidence;
 mod explain;
 mod finding;
 mod gasp;
+mod habit;
 mod hypothesis;
 mod id;
 mod look;
