@@ -6,7 +6,7 @@
 
 use oltwatch::sim::trial::{Circumstances, Played, Scene, Score, Town, play};
 
-const WORLDS: u64 = 5;
+const WORLDS: usize = 4;
 const AROUND: Circumstances = Circumstances { gasp: 0.85, known: true, errors: 0.0, missing: 0.02, chains: None };
 
 struct World {
@@ -18,16 +18,19 @@ struct World {
 /// The scene in some worlds of one town.
 fn worlds(scene: Scene) -> Vec<World> {
     let mut options = scene.plant(&AROUND, 7);
-    options.clients = 700;
-    options.pons_per_olt = 8;
+    options.clients = if scene == Scene::Bend { 300 } else { 500 };
+    options.pons_per_olt = 4;
+    options.pons_per_slot = 2;
+    options.pons_per_feeder = 6;
     let town = Town::new(&options).unwrap();
     let world = |seed| {
         let played = play(&town, scene, &AROUND, seed)?;
         let score = Score::of(&town, scene, &played);
         Some(World { seed, played, score })
     };
-    let worlds: Vec<World> = (100..100 + WORLDS).filter_map(world).collect();
-    assert!(worlds.len() as u64 == WORLDS, "{scene:?}: the town has no place for it");
+    // Not every draw finds its place in so small a town.
+    let worlds: Vec<World> = (100..200).filter_map(world).take(WORLDS).collect();
+    assert!(worlds.len() == WORLDS, "{scene:?}: the town has no place for it");
     worlds
 }
 
@@ -50,7 +53,7 @@ fn holds(scene: Scene, but: usize, what: &str, holds: impl Fn(&Score) -> bool) {
     );
 }
 
-/// One incident of the right kind, at the right cable, and no other; in one world of five it may be less sure.
+/// One incident of the right kind, at the right cable, and no other; in one world of four it may be less sure.
 fn is_located(scene: Scene) {
     let is_right = |score: &Score| {
         let located = score.located.iter().all(|located| located.first);
