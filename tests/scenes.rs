@@ -6,7 +6,7 @@
 
 use oltwatch::sim::trial::{Circumstances, Played, Scene, Score, Town, play};
 
-const WORLDS: usize = 4;
+const WORLDS: usize = 5;
 const AROUND: Circumstances = Circumstances { gasp: 0.85, known: true, errors: 0.0, missing: 0.02, chains: None };
 
 struct World {
@@ -18,10 +18,8 @@ struct World {
 /// The scene in some worlds of one town.
 fn worlds(scene: Scene) -> Vec<World> {
     let mut options = scene.plant(&AROUND, 7);
-    options.clients = if scene == Scene::Bend { 300 } else { 500 };
-    options.pons_per_olt = 4;
-    options.pons_per_slot = 2;
-    options.pons_per_feeder = 6;
+    options.clients = 700;
+    options.pons_per_olt = 8;
     let town = Town::new(&options).unwrap();
     let world = |seed| {
         let played = play(&town, scene, &AROUND, seed)?;
@@ -53,7 +51,7 @@ fn holds(scene: Scene, but: usize, what: &str, holds: impl Fn(&Score) -> bool) {
     );
 }
 
-/// One incident of the right kind, at the right cable, and no other; in one world of four it may be less sure.
+/// One incident of the right kind, at the right cable, and no other; in one world of five it may be less sure.
 fn is_located(scene: Scene) {
     let is_right = |score: &Score| {
         let located = score.located.iter().all(|located| located.first);
