@@ -117,6 +117,7 @@ fn incident(number: u64, state: State) -> Incident {
         recovered: u32::from(state != State::Open),
         parent: None,
         evidence: "2 of 2 clients behind CTO 12 lost light, none gasped".to_owned(),
+        closing: None,
         onus: vec![member(3, state != State::Open), member(4, state == State::Cleared)],
     }
 }
