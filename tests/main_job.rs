@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -215,4 +216,59 @@ async fn a_dry_run_changes_nothing_and_says_what_it_would_change() {
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(ozmap.writes(), 0);
     assert_eq!(ozmap.status_of(&lost), Some(0));
+}
+
+/// The demo, which does not outlive its test.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_demo_tells_of_a_cut_an_outage_and_an_unreachable_olt_and_saw_each_rightly() {
+    let child = Command::new(env!("CARGO_BIN_EXE_oltwatch"))
+        .args(["demo", "--seconds", "240", "--listen", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut demo = Demo(child);
+    let mut told = String::new();
+    for line in BufReader::new(demo.0.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        let is_end = line.contains("The story is told") || line.contains("The demo failed");
+        told.push_str(&line);
+        told.push('\n');
+        if is_end {
+            break;
+        }
+    }
+    let mut rest = told.as_str();
+    for part in [
+        "120 of 120 ONUs were read",
+        "! A digger is at work: a cable is cut: CABO",
+        "oltwatch: light is cut at CABO",
+        "✓ Found after",
+        "turned red in OZmap",
+        "green again",
+        "! A transformer burns",
+        "oltwatch: no mains power at",
+        "✓ Nothing is written to OZmap",
+        "stops answering",
+        "oltwatch: an OLT does not answer",
+        "stale, which is not down",
+        "✓ Three faults, each called what it was",
+        "The story is told",
+    ] {
+        let (_, after) = rest.split_once(part).unwrap_or_else(|| panic!("{part:?} in its place: {told}"));
+        rest = after;
+    }
+    let status = Command::new("kill").arg(demo.0.id().to_string()).status().unwrap();
+    assert!(status.success());
+    assert!(demo.0.wait().unwrap().success(), "told and seen, it ends well: {told}");
 }

@@ -133,6 +133,7 @@ async fn a_cut_is_marked_where_it_is_with_whom_it_hits_and_solved_after_the_repa
     let row = town.ground().plant().cables.get(cable).unwrap().clone();
     let codes = town.codes_behind(cable);
     let action = Action::Cut { cable, metre: row.length / 2.0, pieces: Pieces::ONE };
+    town.after_sweep(&town.olt_of(cable)).await;
     town.strike(action).await;
     let marks = || async { shown(town.live.lock().await.ozmap()) };
     let deadline = Instant::now() + live_support::PATIENCE;

@@ -3,6 +3,7 @@
 // Each binary uses its own part of this module, and a helper of tests may fail as loudly as a test.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Looks at each ONU's losses of power that the daemon learned from before.
 const LEARNED: u32 = 10;
+/// In this time everybody whom a fault hits is down, in milliseconds.
+const SPREAD_MS: u64 = 5000;
 /// A repair begins so long after its fault; the tests skip what is left of it.
 const REPAIR_AFTER: Duration = Duration::from_secs(3600);
 /// After it, ONUs start again and are ranged.
@@ -81,7 +84,9 @@ impl Town {
     pub async fn with(options: PlantOptions, state_every: Duration, keys: &str) -> Self {
         let library = Library::load(None).unwrap();
         let ground = Arc::new(Ground::new(Plant::generate(&options).unwrap()));
-        let world = World::new(Arc::clone(&ground), WorldOptions::new(options.seed, now()), &[]);
+        // OLTs that never take light for power, so that each fault has one truth.
+        let life = WorldOptions { wrong_causes: 0.0, ..WorldOptions::new(options.seed, now()) };
+        let world = World::new(Arc::clone(&ground), life, &[]);
         let secrets = LiveOptions::new(Secret::new("public".to_owned()), Secret::new(TOKEN.to_owned()));
         let live = LiveWorld::start(world, &options.families, &library, secrets).await.unwrap();
         let config =
@@ -115,25 +120,30 @@ impl Town {
         &self.ground
     }
 
-    /// The cable of that kind with the most clients behind it while others on their PON have another way: a PON that is dark as a
-    /// whole may as well be its port.
+    /// The cable of that kind with the most clients behind it, all on one PON of which others have another way: a PON that is dark
+    /// as a whole may as well be its port.
     pub fn cable(&self, kind: CableKind) -> CableIx {
         let plant = self.ground.plant();
         let on_pon = |cable| {
             let client = self.ground.behind(cable).first().and_then(|(client, _)| plant.clients.get(*client));
             client.map_or(0, |client| self.ground.on_pon(client.pon).len())
         };
-        let fits = |cable| self.ground.behind(cable).len() < on_pon(cable);
+        let pons = |cable| {
+            let behind = self.ground.behind(cable).iter();
+            behind.filter_map(|(client, _)| Some(plant.clients.get(*client)?.pon)).collect::<BTreeSet<_>>().len()
+        };
+        let fits = |cable| pons(cable) == 1 && self.ground.behind(cable).len() < on_pon(cable);
         let cables = plant.cables.iter().filter(|(ix, cable)| cable.kind == kind && fits(*ix));
         cables.max_by_key(|(ix, _)| self.ground.behind(*ix).len()).unwrap().0
     }
 
-    /// Lets it go wrong now, until [`Town::repair`].
+    /// Lets it go wrong now, until [`Town::repair`]; everybody whom it hits is down at once: the world's time skips what they take.
     pub async fn strike(&self, action: Action) -> Instant {
         let mut live = self.live.lock().await;
         let at = world_time(&self.ahead);
         live.add(&Fault { action, at, until: Some(at + REPAIR_AFTER) });
-        live.advance(at, false);
+        self.ahead.fetch_add(SPREAD_MS, Ordering::Relaxed);
+        live.advance(world_time(&self.ahead), false);
         Instant::now()
     }
 
@@ -161,6 +171,13 @@ impl Town {
         };
         let before = last();
         self.until("a sweep", || last() > before).await;
+    }
+
+    /// The OLT of everybody behind a cable.
+    pub fn olt_of(&self, cable: CableIx) -> String {
+        let plant = self.ground.plant();
+        let client = plant.clients.get(self.ground.behind(cable)[0].0).unwrap();
+        plant.olts.get(plant.olt_of(client).unwrap()).unwrap().name.to_string()
     }
 
     /// How many requests came that would change something.

@@ -22,12 +22,16 @@ const TOKEN: &str = "demo-token";
 const ONUS_PER_PON: u32 = 24;
 /// Below this many ONUs an OLT has small PONs.
 const SMALL: u32 = 48;
+/// Clients on a small PON.
+const FEW_PER_PON: u32 = 12;
 /// How often sizes are tried until the plant has as many OLTs as are wanted.
 const TRIES: usize = 20;
 /// Losses of power of each ONU that oltwatch has seen before the story.
 const LEARNED: u32 = 10;
 /// Fewest clients behind the cable that is cut, and in the outage: a group.
 const GROUP: usize = 4;
+/// Most houses in the outage.
+const MOST_HOUSES: usize = 40;
 /// Radii of outages that are tried, in metres.
 const RADII: [f32; 7] = [150.0, 250.0, 400.0, 600.0, 900.0, 1300.0, 2000.0];
 /// Until when a repair of the world takes, counted from the fault; the story skips what is left of it.
@@ -52,7 +56,9 @@ impl Town {
         let options = options(args);
         let plant = sized(args, options.clone())?;
         let ground = Arc::new(Ground::new(plant));
-        let world = World::new(Arc::clone(&ground), WorldOptions::new(args.seed, now()), &[]);
+        // Its OLTs never take light for power.
+        let life = WorldOptions { wrong_causes: 0.0, ..WorldOptions::new(args.seed, now()) };
+        let world = World::new(Arc::clone(&ground), life, &[]);
         let secrets = LiveOptions::new(Secret::new(COMMUNITY.to_owned()), Secret::new(TOKEN.to_owned()));
         let live = LiveWorld::start(world, &options.families, library, secrets).await.map_err(setup)?;
         Ok(Self { live, ground, ahead: Duration::ZERO })
@@ -106,10 +112,10 @@ impl Town {
         most.map(|(ix, _)| ix).ok_or_else(|| setup("this network has no cable whose cut would be a group: more --onus"))
     }
 
-    /// An area with about a quarter of all houses.
+    /// An area with about a quarter of all houses, and not too many.
     pub(super) fn area(&self) -> Result<Action, DemoError> {
         let clients = &self.plant().clients;
-        let wanted = (clients.len() / 4).clamp(GROUP, 200);
+        let wanted = (clients.len() / 4).clamp(GROUP, MOST_HOUSES);
         let hit = |centre: Point, radius: f32| {
             clients.rows().filter(|client| client.house.distance(centre) <= radius).count()
         };
@@ -170,9 +176,10 @@ impl Town {
 }
 
 fn options(args: &DemoArgs) -> PlantOptions {
-    let split = if args.onus < SMALL { (2, 8) } else { (4, 8) };
+    // 32 ways in both: fewer would be too much light.
+    let split = if args.onus < SMALL { (2, 16) } else { (4, 8) };
     let ports = u32::from(split.0) * u32::from(split.1);
-    let pons = args.onus.div_ceil(ONUS_PER_PON.min(ports * 3 / 4)).max(1);
+    let pons = args.onus.div_ceil(if args.onus < SMALL { FEW_PER_PON } else { ONUS_PER_PON }).max(1);
     PlantOptions {
         splits: vec![split],
         fill: f64::from(args.onus) / f64::from(pons * ports),
