@@ -30,7 +30,7 @@ pub(super) struct Finding {
     pub counts: Counts,
     /// Logarithm of its odds against "each by itself".
     pub odds: f64,
-    /// Ports of which somebody was not read since.
+    /// Ports of which many were not read since.
     pub pending: BTreeSet<(u32, Option<PonId>)>,
     pub ports: BTreeSet<(u32, Option<PonId>)>,
     /// The first and the last look in which its losses were seen.
@@ -62,6 +62,8 @@ const MOST_ALTERNATIVES: usize = 5;
 const LEAST_CHANCE: f64 = 0.005;
 /// What of the chance of a cut its stretch has to cover.
 const COVERED: f64 = 0.95;
+/// Of one who was not read since, so many on the same port must have been, or it is waited for.
+const MOST_UNREAD: usize = 2;
 /// A candidate whose value is surely below the fault's by that is left out.
 const HOPELESS: f64 = 100.0;
 /// Losses that "lost light is told as lost power" is as sure as.
@@ -388,15 +390,22 @@ fn describe(
     let mut named = BTreeSet::new();
     for port in ports.iter().filter_map(|port| case.terrain.ports.get(*port as usize)) {
         named.insert((port.olt, port.pon));
+        let (mut unread, mut read) = (0, 0);
         for row in &port.rows {
             match case.evidence.said_of(*row) {
+                Said::Nothing => continue,
                 Said::Pending => {
-                    pending.insert((port.olt, port.pon));
+                    unread += 1;
+                    continue;
                 }
                 Said::Up { .. } => counts.elsewhere += u32::from(!behind.contains(row)),
-                said if said.is_lost() => counts.strays += u32::from(!solution.is_explained(*row)),
-                _ => {}
+                _ => counts.strays += u32::from(!solution.is_explained(*row)),
             }
+            read += 1;
+        }
+        // A few who were not read do not change what all others show: the odds reckon without them.
+        if unread * MOST_UNREAD > read {
+            pending.insert((port.olt, port.pon));
         }
     }
     Finding {

@@ -1,4 +1,4 @@
-//! Faults where the documentation errs, and outages that do not end at a box.
+//! Faults where the documentation errs or readings are missing, and outages that do not end at a box.
 
 use super::*;
 
@@ -93,4 +93,21 @@ fn neighbours_with_power_speak_against_an_outage() {
     let cut: f64 = incident.alternatives.iter().filter(|one| one.kind == Kind::Cut).map(|one| one.odds).sum();
     let cut = if incident.kind == Kind::Cut { incident.confidence } else { cut };
     assert!(cut > power, "{incident:#?}");
+}
+
+#[test]
+fn a_few_who_could_not_be_read_do_not_hold_back_what_is_clear() {
+    let opened = |unread: u32| {
+        let mut tracker = tracker();
+        let mut seen = look(120, branch_cut);
+        for sighting in seen.onus.iter_mut().filter(|one| (1..=unread).any(|port| one.key == key(client(1, 1, port)))) {
+            sighting.seen = Seen::Unsaid;
+        }
+        tracker.take(&seen);
+        let outcome = tracker.advance(second(120));
+        (outcome.changes.len(), outcome.wanted.len())
+    };
+    assert_eq!(opened(2), (1, 0));
+    // Of a third of the port nothing is known: that is asked for first.
+    assert_eq!(opened(6), (0, 1));
 }
