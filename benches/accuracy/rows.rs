@@ -9,8 +9,12 @@ pub struct Row {
     pub scene: Scene,
     pub around: Circumstances,
     pub worlds: u32,
+    /// Tells its worlds from those of other rows, whichever of them are played.
+    pub number: u64,
 }
 
+/// Rows of one scene have numbers below this.
+const MOST_ROWS: u64 = 100;
 /// Worlds of each row in a small run.
 const SMOKE: u32 = 2;
 /// Worlds of a bend, which take days of levels each: one for so many of the others.
@@ -53,7 +57,8 @@ pub fn rows(arguments: &Arguments) -> Vec<Row> {
         .filter(is_wanted)
         .flat_map(|scene| {
             let all = circumstances(scene, arguments.smoke);
-            all.into_iter().map(move |around| Row { scene, around, worlds: SMOKE })
+            let number = |place: u64| scene as u64 * MOST_ROWS + place;
+            (0..).zip(all).map(move |(place, around)| Row { scene, around, worlds: SMOKE, number: number(place) })
         })
         .collect();
     if arguments.smoke && arguments.worlds.is_none() {

@@ -130,7 +130,7 @@ pub fn play_all(rows: &[Row], threads: usize, arguments: &Arguments) -> Vec<Sums
 
 fn play_job(row: &Row, job: &Job, arguments: &Arguments) -> Sums {
     let mut sums = Sums::default();
-    let seed = |world: u32| arguments.seed * 1_000_003 + u64::from(world);
+    let seed = |world: u32| (arguments.seed * 10_007 + row.number) * 1_000_003 + u64::from(world);
     let town = Town::new(&row.scene.plant(&row.around, seed(job.first))).expect("options within their range");
     for world in job.first..job.first + job.worlds {
         let Some(played) = play(&town, row.scene, &row.around, seed(world)) else { continue };

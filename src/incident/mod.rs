@@ -21,6 +21,7 @@ mod explain;
 mod explanation;
 mod finding;
 mod gasp;
+mod habit;
 mod hypothesis;
 mod id;
 mod kept;

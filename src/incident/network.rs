@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::gasp::Gasps;
+use super::habit::{Absences, Habit};
 use super::kept::KeptMember;
 use super::look::{Look, News, Owner, PonSighting, Seen, Sighting};
 use super::snapshot::Member;
@@ -46,6 +48,8 @@ pub(super) struct Onu {
     pub is_flapping: bool,
     pub is_maintained: bool,
     pub is_gone: bool,
+    /// How often it goes down alone.
+    pub habit: Habit,
 }
 
 /// A port, as far as its laser is concerned.
@@ -77,12 +81,15 @@ pub(super) struct Network {
     pub olts: Vec<Olt>,
     numbers: HashMap<OltId, u32>,
     pub gasps: Gasps,
+    pub absences: Absences,
     /// Whether somebody came, went, or has another place: the terrain is to be laid out anew.
     pub is_changed: bool,
 }
 
 /// The longest loss that teaches how an ONU gasps.
-const SHORT_MS: u64 = 3_600_000;
+const SHORT: Duration = Duration::from_secs(3600);
+/// Levels below this, in thousandths of a dBm, fail by themselves.
+const NEARLY_LOST: i32 = -27_500;
 /// A launch power below this is none.
 const DARK: i32 = -10_000;
 
@@ -274,13 +281,21 @@ impl Network {
         }
     }
 
-    /// Learns how an ONU gasps from a loss that is over, when it was short and lone.
+    /// Learns from a lone loss that is over: how often this ONU has one, how long homes are without power, and, when it was short, how
+    /// it gasps.
     pub fn learn(&mut self, spot: Spot) {
-        let Some(olt) = self.olts.get(spot.olt as usize) else { return };
-        let Some(onu) = olt.onus.get(spot.onu as usize) else { return };
-        let (Some(lost), Some(up)) = (onu.lost_at, onu.up_at) else { return };
-        let is_short = up > lost && up.millis() - lost.millis() <= SHORT_MS;
-        if is_short && matches!(onu.cause, Cause::Power | Cause::Optical) {
+        let Some(olt) = self.olts.get_mut(spot.olt as usize) else { return };
+        let Some(onu) = olt.onus.get_mut(spot.onu as usize) else { return };
+        let (Some(lost), Some(up)) = (onu.lost_at, onu.up_at.filter(|up| Some(*up) > onu.lost_at)) else { return };
+        if !matches!(onu.cause, Cause::Power | Cause::Optical | Cause::Unknown) {
+            return;
+        }
+        onu.habit.learn();
+        let lasted = up.since(lost);
+        if onu.cause == Cause::Power {
+            self.absences.learn(lasted.as_secs_f64() / 60.0);
+        }
+        if lasted <= SHORT && onu.cause != Cause::Unknown {
             self.gasps.learn(&olt.id, onu.serial.as_ref(), onu.cause == Cause::Power);
         }
     }
@@ -311,6 +326,7 @@ impl Olt {
             is_flapping: false,
             is_maintained: false,
             is_gone: false,
+            habit: Habit::default(),
         });
         place
     }
@@ -336,6 +352,11 @@ impl Olt {
 }
 
 impl Onu {
+    /// Whether its light was so low that it may fail by itself.
+    pub fn is_nearly_lost(&self) -> bool {
+        self.rx.is_some_and(|rx| rx < NEARLY_LOST)
+    }
+
     /// Whether a state was said.
     fn take(&mut self, sighting: &Sighting, at: Timestamp, in_grace: bool) -> bool {
         self.is_gone = false;
@@ -349,6 +370,7 @@ impl Onu {
             Seen::Up => {
                 self.is_up = true;
                 self.up_at = self.up_at.max(Some(at));
+                self.habit.see(at);
                 self.ups = self.ups.saturating_add(1);
                 self.downs = 0;
                 self.rx = sighting.rx.map(crate::model::Dbm::thousandths).or(self.rx);

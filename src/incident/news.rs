@@ -30,8 +30,8 @@ pub fn news_of(told: &[Transition], judge: &Judge) -> Vec<(News, Timestamp)> {
                 | Change::Decline { part, side: Side::Onu, pon, lost, .. },
                 key,
             ) => {
-                for key in concerned(judge, *part, *pon, key.as_ref()) {
-                    say(News::Fell(key, Some(lost.thousandths())));
+                for (key, fell) in fallen(judge, *part, *pon, (key.as_ref(), lost.thousandths())) {
+                    say(News::Fell(key, Some(fell)));
                 }
             }
             (Change::Recovered { part, side: Side::Onu, pon, .. }, key) => {
@@ -79,6 +79,21 @@ pub fn look_of_recalled(judge: &Judge, read_at: Timestamp) -> Look {
     };
     let onus = judge.held().filter(was_up).map(sighting).collect();
     Look { olt: judge.olt().clone(), started: read_at, elapsed: std::time::Duration::ZERO, onus, pons: Vec::new() }
+}
+
+/// Whose levels fell, and by how much, in thousandths of a dB. What most ONUs of a PON did together is told of the PON: who did not take part
+/// in it is seen by how far it lies above where it would be then.
+fn fallen(judge: &Judge, part: Part, pon: Option<PonId>, (key, lost): (Option<&OnuKey>, i32)) -> Vec<(OnuKey, i32)> {
+    if part == Part::Own {
+        return key.map(|key| (key.clone(), lost)).into_iter().collect();
+    }
+    let fell = |held: &Held| {
+        let above =
+            judge.usual(held, Side::Onu).zip(held.rx().ok()).map_or(0, |(usual, rx)| (rx - usual).thousandths());
+        lost.saturating_sub(above.max(0))
+    };
+    let on_pon = judge.held().filter(|(_, held)| held.pon() == pon);
+    on_pon.map(|(key, held)| (key.clone(), fell(held))).filter(|(_, fell)| fell.saturating_mul(2) >= lost).collect()
 }
 
 /// Whose levels moved: an ONU's own, or those of all on a PON.

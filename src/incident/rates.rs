@@ -7,6 +7,8 @@
 pub(super) const HOME_POWER: f64 = 7e-4;
 /// A drop or ONU that fails by itself, in a minute: once in a year.
 pub(super) const DROP: f64 = 2e-6;
+/// How much likelier that is of an ONU whose light was at its limit, or had fallen.
+pub(super) const WEAK_FAILS: f64 = 50.0;
 /// A cable that is cut, in a minute and kilometre: once in five years for ten kilometres.
 pub(super) const CABLE_KM: f64 = 4e-8;
 /// Least length that a cable is reckoned with: ends are handled more often than what hangs between.

@@ -65,21 +65,47 @@ pub(super) fn of_levels(finding: &Finding, median: f64) -> String {
 }
 
 /// For what is left of a fault that is over.
-pub(super) fn of_rest(left: u32, of: u32) -> String {
+pub(super) fn of_rest(left: usize, of: usize, is_outage: bool) -> String {
     let verb = if left == 1 { "is" } else { "are" };
-    format!("{left} of {} {verb} still dark after the others came back: probably a second fault", clients(of))
+    let of = clients(u32::try_from(of).unwrap_or(u32::MAX));
+    if is_outage {
+        return format!("{left} of {of} {verb} still down after the others have power again");
+    }
+    format!("{left} of {of} {verb} still dark after the others came back: probably a second fault")
+}
+
+/// What is known of a lone loss.
+pub(super) struct Lone {
+    /// Looks that read it as down.
+    pub looks: u8,
+    /// How long it lasts.
+    pub minutes: u64,
+    /// Of the same box, how many are up.
+    pub siblings: usize,
+    /// How often it went down alone before, in how many days.
+    pub before: (u16, u64),
+    /// Whether the OLT says that light was lost.
+    pub is_known_why: bool,
 }
 
 /// For one client.
-pub(super) fn of_drop(place: Option<&Place>, looks: u8, siblings: usize) -> String {
+pub(super) fn of_drop(place: Option<&Place>, lone: &Lone) -> String {
     let at = place.map_or_else(String::new, |place| format!(" at {}", name(&place.element)));
-    if siblings == 0 {
-        format!("1 client lost light{at}, read so {looks} times; no other of its box is down")
+    let what = if lone.is_known_why { "lost light" } else { "is down, and the OLT does not say why," };
+    let how = if lone.minutes < 10 {
+        format!("read so {} times", lone.looks)
     } else {
-        format!(
-            "1 client lost light{at}, read so {looks} times; {} of the same box {} up",
-            clients(u32::try_from(siblings).unwrap_or(u32::MAX)),
-            if siblings == 1 { "is" } else { "are" }
-        )
-    }
+        format!("for {} min by now", lone.minutes)
+    };
+    let siblings = match lone.siblings {
+        0 => "no other of its box is up".to_owned(),
+        1 => "1 of the same box is up".to_owned(),
+        more => format!("{more} of the same box are up"),
+    };
+    let before = match lone.before {
+        (_, 0) => String::new(),
+        (0, days) => format!("; it never went down alone in {days} days"),
+        (times, days) => format!("; it went down alone {times} times in {days} days"),
+    };
+    format!("1 client {what}{at}, {how}; {siblings}{before}")
 }

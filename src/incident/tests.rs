@@ -203,17 +203,71 @@ fn homes_that_gasp_are_an_outage_across_pons_and_no_cut() {
     assert_eq!((incident.kind, incident.lost, incident.severity), (Kind::Power, 14, Severity::Warning));
 }
 
+fn lone(pon: u32, branch: u32, port: u32) -> Option<Cause> {
+    ((pon, branch, port) == (2, 1, 3)).then_some(Cause::Optical)
+}
+
+const DAY: u64 = 86_400;
+
 #[test]
-fn a_lone_loss_is_a_drop_fault_when_it_was_read_twice_and_never_a_group() {
+fn a_lone_loss_of_one_that_is_never_away_is_a_drop_fault_when_it_was_read_twice_and_never_a_group() {
     let mut tracker = tracker();
-    let lone = |pon, branch, port| ((pon, branch, port) == (2, 1, 3)).then_some(Cause::Optical);
-    assert_eq!(step(&mut tracker, 120, lone), []);
-    let told = step(&mut tracker, 180, lone);
+    for day in 1..=40 {
+        step(&mut tracker, day * DAY, |_, _, _| None);
+    }
+    let at = 40 * DAY;
+    assert_eq!(step(&mut tracker, at + 60, lone), []);
+    let told = step(&mut tracker, at + 120, lone);
     let [(Step::Opened, incident)] = told.as_slice() else { panic!("{told:?}") };
-    assert_eq!((incident.kind, incident.lost), (Kind::Drop, 1));
-    assert!(incident.evidence.contains("7 clients of the same box are up"), "{}", incident.evidence);
-    assert_eq!(step(&mut tracker, 240, |_, _, _| None)[0].0, Step::Changed);
-    assert_eq!(step(&mut tracker, 300, |_, _, _| None)[0].0, Step::Cleared);
+    assert_eq!((incident.kind, incident.lost, incident.severity), (Kind::Drop, 1, Severity::Warning));
+    assert!(
+        incident.evidence.ends_with("7 of the same box are up; it never went down alone in 40 days"),
+        "{}",
+        incident.evidence
+    );
+    assert_eq!(step(&mut tracker, at + 180, lone), [], "nothing new is known");
+    // Hardly any plug is pulled for so long.
+    let told = step(&mut tracker, at + 8 * 3600, lone);
+    let [(Step::Changed, surer)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((surer.id, surer.severity), (incident.id, Severity::Minor));
+    assert_eq!(step(&mut tracker, at + 9 * 3600, |_, _, _| None)[0].0, Step::Changed);
+    assert_eq!(step(&mut tracker, at + 9 * 3600 + 60, |_, _, _| None)[0].0, Step::Cleared);
+}
+
+#[test]
+fn a_plug_that_is_pulled_every_day_is_no_drop_fault_until_it_is_out_for_unusually_long() {
+    let mut tracker = tracker();
+    for day in 1..=40 {
+        step(&mut tracker, day * DAY, lone);
+        assert_eq!(step(&mut tracker, day * DAY + 60, lone), [], "day {day}");
+        assert_eq!(step(&mut tracker, day * DAY + 3600, lone), [], "day {day}");
+        step(&mut tracker, day * DAY + 7200, |_, _, _| None);
+    }
+    let at = 41 * DAY;
+    for hour in 0..3 {
+        assert_eq!(step(&mut tracker, at + hour * 3600, lone), [], "hour {hour}");
+    }
+    let told = (3..300).find_map(|hour| step(&mut tracker, at + hour * 3600, lone).pop());
+    let (_, incident) = told.expect("nobody is away for eleven days");
+    assert_eq!(incident.kind, Kind::Drop);
+    assert!(incident.evidence.contains("it went down alone 40 times in 5"), "{}", incident.evidence);
+}
+
+#[test]
+fn a_loss_without_a_cause_or_for_want_of_power_is_no_drop_fault_after_two_looks() {
+    let mut tracker = tracker();
+    for day in 1..=40 {
+        step(&mut tracker, day * DAY, |_, _, _| None);
+    }
+    let at = 40 * DAY;
+    let because = |cause: Cause| move |pon, branch, port| lone(pon, branch, port).map(|_| cause);
+    for minute in 1..10 {
+        assert_eq!(step(&mut tracker, at + minute * 60, because(Cause::Unknown)), [], "minute {minute}");
+    }
+    step(&mut tracker, at + 3600, |_, _, _| None);
+    for hour in 2..200 {
+        assert_eq!(step(&mut tracker, at + hour * 3600, because(Cause::Power)), [], "hour {hour}");
+    }
 }
 
 #[test]
@@ -352,6 +406,41 @@ fn levels_that_fell_together_are_a_degradation() {
         tracker.tell(&olt(), &News::Fell(key(client(2, 1, port)), None), second(500));
     }
     assert_eq!(tracker.advance(second(500)).changes[0].step, Step::Cleared);
+}
+
+#[test]
+fn who_is_left_of_an_outage_is_still_without_power_and_two_left_of_a_cut_are_two_drops() {
+    for (cause, kind) in [(Cause::Power, Kind::Power), (Cause::Optical, Kind::Drop)] {
+        let mut tracker = tracker();
+        let id = step(&mut tracker, 120, |_, _, _| Some(cause))[0].1.id;
+        let rest = |pon, branch, port| ((pon, branch) == (1, 2) && port > 6).then_some(cause);
+        step(&mut tracker, 1000, rest);
+        let told = step(&mut tracker, 1060, rest);
+        let left: Vec<_> = told.iter().filter(|(step, one)| *step == Step::Opened && one.parent == Some(id)).collect();
+        let members: u32 = left.iter().map(|(_, one)| one.lost).sum();
+        assert!(left.iter().all(|(_, one)| one.kind == kind), "{left:#?}");
+        assert_eq!((left.len(), members), (if kind == Kind::Drop { 2 } else { 1 }, 2), "{left:#?}");
+    }
+}
+
+#[test]
+fn a_degradation_that_grows_takes_the_smaller_ones_in() {
+    let mut tracker = tracker();
+    let mut optics = look(120, |_, _, _| None);
+    for sighting in &mut optics.onus {
+        sighting.rx = Dbm::new(-20.0).ok();
+    }
+    tracker.take(&optics);
+    let mut opened = Vec::new();
+    for (at, pon) in [(130, 1), (190, 2)] {
+        for (branch, port) in [1, 2].into_iter().flat_map(|branch| (1..=8).map(move |port| (branch, port))) {
+            tracker.tell(&olt(), &News::Fell(key(client(pon, branch, port)), Some(4000)), second(at));
+        }
+        opened.extend(tracker.advance(second(at)).changes);
+    }
+    let open: Vec<_> = tracker.incidents().collect();
+    assert_eq!((open.len(), open[0].kind, open[0].lost), (1, Kind::Degradation, 32), "{opened:#?}");
+    assert_eq!(open[0].place.as_ref().unwrap().element.id, Some(id(500)));
 }
 
 mod restart;

@@ -16,13 +16,14 @@ use super::gasp::{Gasps, Reliability};
 use super::id::IncidentId;
 use super::look::{Look, News, Owner};
 use super::network::{Network, Spot};
-use super::place::{self, NamedElement, Place};
+use super::place::{NamedElement, Place};
 use super::sentence;
 use super::snapshot::{Incident, Kind, Member, Port, Severity, State};
 use super::terrain::Terrain;
 use crate::model::{Cause, OltId, OnuKey, PonId, Serial, Timestamp};
-use crate::plant::{NodeIx, Plant};
+use crate::plant::Plant;
 
+mod drops;
 mod recall;
 
 use recall::Recalled;
@@ -84,8 +85,6 @@ pub struct Outcome {
 const GROUP: usize = 3;
 /// Logarithm of the odds against "each by itself" from which one speaks: 100 to 1.
 const SPEAKS: f64 = 4.6;
-/// Looks in a row that make a lone loss a drop fault.
-const DROP_LOOKS: u8 = 2;
 /// Looks in a row that prove that an ONU is back.
 const PROOFS: u8 = 2;
 
@@ -111,6 +110,8 @@ pub struct Tracker {
     open: BTreeMap<IncidentId, Open>,
     /// The group or drop incident of each ONU.
     member_of: HashMap<Spot, IncidentId>,
+    /// ONUs that lost light, or nobody knows what: who of them is in no group may have a broken drop.
+    lone: BTreeSet<Spot>,
     number: u64,
     /// Whether something was seen since losses were last explained.
     is_fresh: bool,
@@ -174,11 +175,14 @@ impl Tracker {
     pub fn take(&mut self, look: &Look) {
         for spot in self.network.take(look) {
             let Some(onu) = self.network.onu(spot) else { continue };
-            if onu.is_up && onu.ups == 1 && onu.lost_at.is_some() && !self.member_of.contains_key(&spot) {
+            if onu.is_up && onu.ups == 1 && onu.lost_at.is_some() && !self.is_of_group(spot) {
                 self.network.learn(spot);
             }
-            if !onu_is_up(&self.network, spot) {
+            if let Some(onu) = self.network.onu(spot).filter(|onu| !onu.is_up) {
                 self.until = self.until.max(Some(look.started + self.settings.horizon));
+                if onu.lost_at.is_some() && matches!(onu.cause, Cause::Optical | Cause::Unknown) {
+                    self.lone.insert(spot);
+                }
             }
         }
         self.is_fresh = true;
@@ -188,6 +192,12 @@ impl Tracker {
     pub fn tell(&mut self, olt: &OltId, news: &News, at: Timestamp) {
         self.levels_moved |= matches!(news, News::Fell(..));
         self.network.tell(olt, news, at);
+    }
+
+    /// Whether an incident explains an ONU's loss together with others'.
+    fn is_of_group(&self, spot: Spot) -> bool {
+        let incident = self.member_of.get(&spot).and_then(|id| self.open.get(id)).map(|open| &open.incident);
+        incident.is_some_and(|incident| incident.kind != Kind::Drop || incident.parent.is_some())
     }
 
     /// The incidents that are not cleared, oldest first.
@@ -208,17 +218,15 @@ impl Tracker {
         self.come_back();
         self.olts(now);
         if std::mem::take(&mut self.is_fresh) || self.until.is_some() {
-            let is_needed = self.until.is_some_and(|until| until >= now) || !self.open.is_empty();
+            let is_gathering = self.until.is_some_and(|until| until >= now);
+            let is_needed = is_gathering || !self.open.is_empty() || !self.lone.is_empty();
             if is_needed && (std::mem::take(&mut self.network.is_changed) || self.terrain.rows.is_empty()) {
                 self.terrain = Terrain::new(&self.network, &self.plant);
             }
             self.grow(now);
-            if self.until.is_some_and(|until| until >= now) {
-                let undecided = self.explain(now, &mut outcome);
-                self.drops(now, &undecided);
-            } else {
-                self.until = None;
-            }
+            let undecided = if is_gathering { self.explain(now, &mut outcome) } else { BTreeSet::new() };
+            self.until = self.until.filter(|_| is_gathering);
+            self.drops(now, &undecided);
             self.recover(now);
         }
         if std::mem::take(&mut self.levels_moved) {
@@ -430,56 +438,6 @@ impl Tracker {
         incident.alternatives = finding.alternatives;
     }
 
-    /// Lone losses of light that stay are drop faults.
-    fn drops(&mut self, now: Timestamp, undecided: &BTreeSet<Spot>) {
-        let from = self.from(now);
-        let mut found: Vec<(Spot, Timestamp)> = Vec::new();
-        for row in &self.terrain.rows {
-            let Some(onu) = self.network.onu(row.spot) else { continue };
-            let is_blind = self.network.is_blind(row.spot.olt);
-            if !onu.is_up
-                && !is_blind
-                && onu.cause == Cause::Optical
-                && onu.downs >= DROP_LOOKS
-                && !(onu.is_flapping || onu.is_maintained || onu.is_gone)
-                && let Some(lost) = onu.lost_at.filter(|lost| *lost >= from)
-                && !self.member_of.contains_key(&row.spot)
-                && !undecided.contains(&row.spot)
-            {
-                found.push((row.spot, lost));
-            }
-        }
-        for (spot, lost) in found {
-            let Some(row) = self.terrain.row_of(spot).and_then(|row| self.terrain.rows.get(row as usize)) else {
-                continue;
-            };
-            let siblings = row.place.map_or(&[] as &[u32], |place| self.terrain.at_place(place)).iter();
-            let spots = siblings.filter_map(|row| self.terrain.rows.get(*row as usize)).map(|row| row.spot);
-            let up = spots.filter(|other| *other != spot && onu_is_up(&self.network, *other)).count();
-            let plant = &self.terrain.plant;
-            let node = NodeIx::from_number(row.node);
-            let drop = row.is_placed.then(|| place::spoken(plant, node)).flatten();
-            let place = drop.and_then(|element| place::stretch(plant, element, &[node]));
-            let at = row.place.and_then(|at| place::named(plant, at));
-            let place = place.map(|place| Place { from: at.clone(), ..place }).or_else(|| {
-                at.map(|element| Place { element, from: None, to: None, metres_from_olt: None, coords: None })
-            });
-            let looks = self.network.onu(spot).map_or(0, |onu| onu.downs);
-            let evidence = sentence::of_drop(place.as_ref(), looks, up);
-            let id = self.id(lost);
-            let incident = Incident {
-                place,
-                confidence: 0.9,
-                monitored: 1,
-                evidence,
-                severity: Severity::Minor,
-                ..blank(id, Kind::Drop, lost)
-            };
-            let members = BTreeSet::from([spot]);
-            self.insert(Open { incident, behind: BTreeSet::new(), members, told: None, recalled: None });
-        }
-    }
-
     /// Counts who is back; clears what is over, and makes a child of what is left.
     fn recover(&mut self, now: Timestamp) {
         let mut children: Vec<(IncidentId, BTreeSet<Spot>, usize)> = Vec::new();
@@ -508,26 +466,40 @@ impl Tracker {
             }
         }
         for (parent, left, of) in children {
-            let since = left.iter().filter_map(|spot| self.network.onu(*spot)?.lost_at).min().unwrap_or(now);
+            self.leave(parent, left, of, now);
+        }
+    }
+
+    /// Makes incidents of their own of those who are left of a fault that is over: of an outage's, who is still without power; of others', a
+    /// second fault, and of fewer than a group one each.
+    fn leave(&mut self, parent: IncidentId, left: BTreeSet<Spot>, of: usize, now: Timestamp) {
+        let Some(open) = self.open.get_mut(&parent) else { return };
+        open.members.retain(|spot| !left.contains(spot));
+        // What it hit stays what it hit.
+        open.incident.lost = u32::try_from(of).unwrap_or(u32::MAX);
+        let (place, is_outage) = (open.incident.place.clone(), open.incident.kind == Kind::Power);
+        let evidence = sentence::of_rest(left.len(), of, is_outage);
+        let is_group = is_outage || left.len() >= GROUP;
+        let kind = match (is_outage, is_group) {
+            (true, _) => Kind::Power,
+            (false, true) => Kind::Undetermined,
+            (false, false) => Kind::Drop,
+        };
+        let parts: Vec<BTreeSet<Spot>> =
+            if is_group { vec![left] } else { left.into_iter().map(|spot| BTreeSet::from([spot])).collect() };
+        for members in parts {
+            let since = members.iter().filter_map(|spot| self.network.onu(*spot)?.lost_at).min().unwrap_or(now);
             let id = self.id(now);
-            let kind = if left.len() == 1 { Kind::Drop } else { Kind::Undetermined };
-            let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
-            let place = self.open.get(&parent).and_then(|open| open.incident.place.clone());
             let incident = Incident {
                 parent: Some(parent),
-                place,
+                place: place.clone(),
                 confidence: 0.5,
-                monitored: count,
+                monitored: u32::try_from(members.len()).unwrap_or(u32::MAX),
                 severity: Severity::Minor,
-                evidence: sentence::of_rest(count, u32::try_from(of).unwrap_or(u32::MAX)),
+                evidence: evidence.clone(),
                 ..blank(id, kind, since)
             };
-            if let Some(open) = self.open.get_mut(&parent) {
-                open.members.retain(|spot| !left.contains(spot));
-                // What it hit stays what it hit.
-                open.incident.lost = u32::try_from(of).unwrap_or(u32::MAX);
-            }
-            self.insert(Open { incident, behind: BTreeSet::new(), members: left, told: None, recalled: None });
+            self.insert(Open { incident, behind: BTreeSet::new(), members, told: None, recalled: None });
         }
     }
 
@@ -573,11 +545,16 @@ impl Tracker {
             open.incident.confidence = finding.confidence;
             open.incident.alternatives = finding.alternatives;
         }
+        let told: Vec<(IncidentId, BTreeSet<Spot>)> =
+            kept.iter().filter_map(|id| Some((*id, self.open.get(id)?.members.clone()))).collect();
         for (id, open) in &mut self.open {
             if open.incident.kind == Kind::Degradation && !kept.contains(id) && open.recalled.is_none() {
                 open.incident.state = State::Cleared;
                 open.incident.cleared_at = Some(now);
-                open.incident.recovered = open.incident.lost;
+                // One that became part of a larger one did not recover.
+                let into = told.iter().find(|(_, members)| !members.is_disjoint(&open.members)).map(|(into, _)| *into);
+                open.incident.parent = open.incident.parent.or(into);
+                open.incident.recovered = if into.is_none() { open.incident.lost } else { 0 };
             }
         }
     }
@@ -694,6 +671,8 @@ fn complete(network: &Network, plant: &Plant, open: &mut Open) {
         Kind::Cut | Kind::Undetermined => Severity::Major,
         Kind::Equipment | Kind::OltUnreachable => Severity::Critical,
         Kind::Power => Severity::Warning,
+        // No more than a suspicion.
+        Kind::Drop if incident.parent.is_none() && incident.confidence < drops::SURE => Severity::Warning,
         Kind::Drop | Kind::Degradation | Kind::DataQuality => Severity::Minor,
     };
 }

@@ -283,7 +283,8 @@ fn shift(comparison: &mut Comparison) -> Option<Reason> {
         comparison.deltas.iter().map(|delta| i32::try_from(delta.abs_diff(median)).unwrap_or(i32::MAX)).collect();
     // 1.4826 makes the median absolute deviation comparable to a standard deviation.
     let spread = i64::from(self::median(&mut deviations)?) * 14_826 / 10_000;
-    (spread < SPREAD_LIMIT).then(|| Reason::AllShifted {
+    // Bends and dirt take light, by as much as each gets. Nothing gives most of an OLT more: a factor does, and scatters.
+    (spread < SPREAD_LIMIT || median > SHIFT_LIMIT).then(|| Reason::AllShifted {
         median: Decibels::from_thousandths(median),
         spread: Decibels::from_thousandths(i32::try_from(spread).unwrap_or(i32::MAX)),
         of: count(compared),
@@ -341,6 +342,9 @@ mod tests {
         assert!(!trips(moved(vec![-6_000; 8])));
         assert!(!trips(moved(vec![7_000; 7])));
         assert!(!trips(moved(vec![-9_000, -8_000, -7_000, -6_500, -10_000, -7_400, -8_600, -9_900])));
+        let by_a_factor: Vec<i32> = (0..16).map(|onu| (16_000 + onu * 600) * 9 / 10).collect();
+        assert!(trips(moved(by_a_factor.clone())), "shown tenfold: nothing gives light");
+        assert!(!trips(moved(by_a_factor.iter().map(|delta| -delta).collect())), "much may take it");
         let mut one_pon_of_many = moved(vec![-9_000; 16]);
         one_pon_of_many.based = 128;
         assert!(!trips(one_pon_of_many), "a feeder of one PON can lose this much");

@@ -142,7 +142,12 @@ impl Scene {
             Self::Distribution => cast.add(Sort::CutDistribution, begins, None)?,
             Self::Chain => cast.add(Sort::CutChain, begins, None)?,
             Self::TwoCuts => cast.two_cuts(begins)?,
-            Self::Drop => cast.add(Sort::Drop, begins, None)?,
+            Self::Drop => {
+                // Nobody knows yet how often these ONUs are unplugged: that it is no plug is seen by how long it lasts.
+                cast.add(Sort::Drop, begins, None)?;
+                script.every = [5 * MINUTE, HOUR];
+                script.length = 14 * HOUR;
+            }
             Self::Outage => cast.add(Sort::Power, begins, None)?,
             Self::MendedOutage => {
                 cast.mended_outage(begins)?;

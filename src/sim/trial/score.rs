@@ -111,7 +111,8 @@ impl Score {
             score.cut_called |= ever(Kind::Cut) && !is_cut;
             score.plant_called |= (ever(Kind::Cut) && !is_cut) || (ever(Kind::Degradation) && !is_bent);
         }
-        score.drops_of_nothing = said.lone.iter().filter(|told| !is_drop(town, played, told)).fold(0, |sum, _| sum + 1);
+        score.drops_of_nothing =
+            u32::try_from(said.lone.iter().filter(|told| !is_drop(town, played, told)).count()).unwrap_or(u32::MAX);
         score
     }
 
@@ -136,7 +137,9 @@ impl Score {
             Due::Nothing => of_it.is_empty(),
         };
         self.kind &= is_right;
-        self.one &= of_it.len() == usize::from(matches!(due, Due::Group(_)));
+        // What is left of a fault that is over has an incident of its own, by design.
+        let whole = of_it.iter().filter(|told| told.last.parent.is_none()).count();
+        self.one &= whole == usize::from(matches!(due, Due::Group(_)));
         self.missed |= first.is_none() && !matches!(due, Due::Nothing);
         self.delays.extend(first.map(|told| told.at.since(truth.from)));
         if let (Spot::Cable { cable, metres, .. }, true) = (truth.spot, matches!(due, Due::Group(_))) {
