@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::hypothesis::Fault;
 use super::network::{Network, Onu, Spot};
-use super::rates::{DROP, HOME_POWER, LATE_UP, REACHED, SAME_LOOK_UP, SUREST_GASPS, WRONG_GASP};
+use super::rates::{DROP, HOME_POWER, JAMMED, LATE_UP, REACHED, SAME_LOOK_UP, SUREST_GASPS, WRONG_GASP};
 use super::terrain::{Row, Terrain};
 use crate::model::{Cause, Timestamp};
 use crate::plant::ElementIx;
@@ -58,6 +58,8 @@ pub(super) struct Evidence {
     counted: HashMap<u32, u32>,
     /// Minutes that losses were gathered over.
     pub minutes: f64,
+    /// Whether it is about levels, not losses.
+    pub is_of_levels: bool,
 }
 
 /// Losses of one fault are seen within this, in milliseconds: by the next look, or the one after for who could not be read.
@@ -86,6 +88,7 @@ impl Evidence {
             last: None,
             counted: HashMap::new(),
             minutes,
+            is_of_levels: false,
         }
     }
 
@@ -123,7 +126,7 @@ impl Evidence {
         const MISSED: f64 = 0.1;
         /// Logarithm of "never".
         const NEVER: f64 = -20.0;
-        let mut evidence = Self::new(24.0 * 60.0);
+        let mut evidence = Self { is_of_levels: true, ..Self::new(24.0 * 60.0) };
         for row in &terrain.rows {
             let said = match network.onu(row.spot) {
                 Some(onu) if !counts(onu) || !onu.is_up || onu.rx.is_none() => Said::Nothing,
@@ -177,7 +180,11 @@ impl Evidence {
 
     /// What those of a run who are up say against a fault.
     pub fn up(&self, run: &Range<u32>, fault: Fault) -> f64 {
-        difference(if fault == Fault::Power { &self.power_up } else { &self.cut_up }, run)
+        match fault {
+            Fault::Power => difference(&self.power_up, run),
+            Fault::Rogue => 0.0,
+            Fault::Cut | Fault::Equipment => difference(&self.cut_up, run),
+        }
     }
 
     pub fn lost(&self, run: &Range<u32>) -> u32 {
@@ -197,7 +204,13 @@ impl Evidence {
     /// What a row says for a fault that it surely hangs behind: the logarithm of how much likelier that makes it than "by itself".
     pub fn own_of(&self, row: u32, fault: Fault) -> f64 {
         let [cut, power] = self.own.get(row as usize).copied().unwrap_or_default();
-        if fault == Fault::Power { power } else { cut }
+        match (fault, self.said_of(row)) {
+            (Fault::Power, _) => power,
+            // Whoever is drowned has lost light like one behind a cut; who is not says little.
+            (Fault::Rogue, Said::Up { .. }) => (1.0 - JAMMED).ln(),
+            (Fault::Rogue, said) if said.is_lost() => cut + JAMMED.ln(),
+            _ => cut,
+        }
     }
 
     /// Whether a row has no place on a port of which most have one.

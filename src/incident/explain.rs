@@ -238,6 +238,11 @@ impl<'a> Case<'a> {
         for fault in [Fault::Cut, Fault::Power] {
             found.push(Hypothesis { fault, at: Where::SomeOf(number), prior, runs: runs(lost.clone()) });
         }
+        if !self.evidence.is_of_levels {
+            let runs = runs(port.rows.clone());
+            let prior = self.priors().rogue(port);
+            found.push(Hypothesis { fault: Fault::Rogue, at: Where::SomeOf(number), prior, runs });
+        }
         if port.placed * 2 < all {
             found.extend(self.beyond(number));
         }

@@ -33,6 +33,8 @@ pub(super) struct Finding {
     /// Ports of which somebody was not read since.
     pub pending: BTreeSet<(u32, Option<PonId>)>,
     pub ports: BTreeSet<(u32, Option<PonId>)>,
+    /// Whether only their port has those in common whom it explains.
+    pub is_scattered: bool,
     /// The first and the last look in which its losses were seen.
     pub seen: Option<[Timestamp; 2]>,
 }
@@ -91,20 +93,19 @@ fn finding(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis
         return None;
     }
     let (weighed, best_odds) = weigh(case, solution, number, fault, &lost);
-    let chance_of =
-        |kind: Fault| weighed.iter().filter(|one| one.fault.fault == kind).map(|one| one.chance).sum::<f64>();
-    let kinds = [Fault::Cut, Fault::Power, Fault::Equipment].map(|kind| (chance_of(kind), kind));
-    let (sure, said) = kinds.into_iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
+    let is_of = |one: &&Weighed, kind: Kind| Kind::from(one.fault.fault) == kind;
+    let chance_of = |kind: Kind| weighed.iter().filter(|one| is_of(one, kind)).map(|one| one.chance).sum::<f64>();
+    let kinds = [Kind::Cut, Kind::Power, Kind::Equipment].map(|kind| (chance_of(kind), kind));
+    let (sure, likeliest) = kinds.into_iter().max_by(|one, other| one.0.total_cmp(&other.0))?;
+    let best =
+        weighed.iter().filter(|one| is_of(one, likeliest)).max_by(|one, other| one.chance.total_cmp(&other.chance))?;
+    let said = best.fault.fault;
     // An outage is far commoner than a cut. That alone does not make one of losses that speak as well for a cut.
     let speaks_for = |kind: Fault| {
         weighed.iter().filter(|one| one.fault.fault == kind).map(|one| one.likelihood).fold(f64::NEG_INFINITY, f64::max)
     };
     let is_guessed = said == Fault::Power && speaks_for(Fault::Power) < speaks_for(Fault::Cut) + SPEAKS_FOR_POWER;
     let kind = if sure < CLEAR || is_guessed { Kind::Undetermined } else { Kind::from(said) };
-    let best = weighed
-        .iter()
-        .filter(|one| one.fault.fault == said)
-        .max_by(|one, other| one.chance.total_cmp(&other.chance))?;
     let (place, covered, confidence) = locate(case, &weighed, best, sure);
     let mut alternatives = Vec::new();
     for one in weighed.iter().filter(|one| one.chance >= LEAST_CHANCE) {
@@ -236,7 +237,7 @@ fn say(case: &Case<'_>, solution: &Solution, number: u32, candidate: &Hypothesis
     for (counts, (gasped, silent, one_by_one)) in outcomes {
         speech.value += match candidate.fault {
             Fault::Power => ln_chance(gasped, silent, counts.map(f64::from_bits)) - one_by_one,
-            Fault::Cut | Fault::Equipment => {
+            Fault::Cut | Fault::Equipment | Fault::Rogue => {
                 let wrong = [WRONG_GASP * WRONG_GASP_LOSSES, (1.0 - WRONG_GASP) * WRONG_GASP_LOSSES];
                 let alone = f64::from(gasped) * WRONG_GASP.ln() + f64::from(silent) * (1.0 - WRONG_GASP).ln();
                 ln_chance(gasped, silent, wrong) - alone
@@ -410,6 +411,7 @@ fn describe(
         odds,
         pending,
         ports: named,
+        is_scattered: fault.fault == Fault::Rogue,
         seen,
     }
 }

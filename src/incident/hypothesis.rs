@@ -5,10 +5,11 @@ use std::ops::Range;
 use super::evidence::Evidence;
 use super::network::Network;
 use super::rates::{
-    BOX, CABLE_KM, CARD, DARK_LASER, DROP, FIBRE_SHARE, LEAST_KM, OUTAGE, PORT, SHINING_LASER, SOME_BRANCH,
+    BOX, CABLE_KM, CARD, DARK_LASER, DROP, FIBRE_SHARE, FOUND_ROGUE, LEAST_KM, OUTAGE, PORT, ROGUE, SHINING_LASER,
+    SOME_BRANCH,
 };
 use super::terrain::{PortRows, Terrain};
-use crate::model::PonId;
+use crate::model::{Cause, PonId};
 use crate::plant::{ElementIx, ElementKind, NodeIx};
 
 /// What happened.
@@ -17,6 +18,8 @@ pub(super) enum Fault {
     Cut,
     Power,
     Equipment,
+    /// An ONU that sends out of turn drowns others of its port, whichever.
+    Rogue,
 }
 
 /// Where.
@@ -57,6 +60,7 @@ impl Hypothesis {
         match self.fault {
             Fault::Cut | Fault::Equipment => evidence.cut(run),
             Fault::Power => evidence.power(run),
+            Fault::Rogue => run.clone().map(|row| evidence.own_of(row, Fault::Rogue)).sum(),
         }
     }
 
@@ -151,6 +155,13 @@ impl Priors<'_> {
 
     pub fn card(&self, olt: u32, is_on: impl Fn(&PonId) -> bool) -> f64 {
         self.ln(CARD) + self.lasers_of(|port| port.olt == olt && port.pon.as_ref().is_some_and(&is_on))
+    }
+
+    /// An ONU of a port that sends out of turn: likelier where the OLT silences one for it.
+    pub fn rogue(&self, port: &PortRows) -> f64 {
+        let onus = port.rows.iter().filter_map(|row| self.network.onu(self.terrain.rows.get(*row as usize)?.spot));
+        let is_found = onus.into_iter().any(|onu| !onu.is_up && onu.cause == Cause::Rogue);
+        self.ln(ROGUE) + if is_found { FOUND_ROGUE.ln() } else { 0.0 }
     }
 
     pub fn outage(&self) -> f64 {

@@ -19,6 +19,12 @@ pub(super) const FIBRE_SHARE: f64 = 0.02;
 pub(super) const BOX: f64 = 1e-9;
 /// A port or transceiver of an OLT: once in some twenty years.
 pub(super) const PORT: f64 = 1e-7;
+/// An ONU of a port that sends out of turn: as rare as a port that fails.
+pub(super) const ROGUE: f64 = 1e-7;
+/// How much likelier that is when the OLT has silenced one of the port for it.
+pub(super) const FOUND_ROGUE: f64 = 1000.0;
+/// Share of a port's ONUs that a rogue one drowns: those that it meets in time; nothing is known of it, so half.
+pub(super) const JAMMED: f64 = 0.5;
 /// A card.
 pub(super) const CARD: f64 = 5e-8;
 /// How much likelier a failed port or card makes a laser that went dark: a port that works has hardly one.

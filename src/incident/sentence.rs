@@ -50,6 +50,9 @@ pub(super) fn of_losses(finding: &Finding) -> String {
     if strays > 0 {
         told.push(format!("; {strays} more lost light there, but are documented elsewhere"));
     }
+    if finding.is_scattered {
+        told.push("; they have nothing in common but their port, as when an ONU sends out of turn".to_owned());
+    }
     format!("{lost} of {} {} {what} {when}, {}", clients(monitored), where_of(finding.place.as_ref()), told.concat())
 }
 

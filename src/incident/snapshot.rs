@@ -37,7 +37,7 @@ impl From<Fault> for Kind {
         match fault {
             Fault::Cut => Self::Cut,
             Fault::Power => Self::Power,
-            Fault::Equipment => Self::Equipment,
+            Fault::Equipment | Fault::Rogue => Self::Equipment,
         }
     }
 }

@@ -443,4 +443,22 @@ fn a_degradation_that_grows_takes_the_smaller_ones_in() {
     assert_eq!(open[0].place.as_ref().unwrap().element.id, Some(id(500)));
 }
 
+#[test]
+fn onus_that_an_errant_one_drowns_are_equipment_and_no_cut() {
+    let mut tracker = tracker();
+    // In every box of the port some, in no order; the OLT then silences the one that did it.
+    let drowned = |pon, branch, port| {
+        let is_hit = pon == 1 && (port * 5 + branch * 3) % 8 < 5 && port != 4;
+        is_hit.then_some(Cause::Optical).or(((pon, branch, port) == (1, 1, 4)).then_some(Cause::Rogue))
+    };
+    let mut told = Vec::new();
+    for at in [120, 125, 132] {
+        told.extend(step(&mut tracker, at, drowned));
+    }
+    let (_, incident) = told.first().unwrap();
+    assert_eq!((incident.kind, told.iter().filter(|(step, _)| *step == Step::Opened).count()), (Kind::Equipment, 1));
+    assert_eq!(incident.place.as_ref().unwrap().element.kind, "pon");
+    assert!(incident.evidence.ends_with("as when an ONU sends out of turn"), "{}", incident.evidence);
+}
+
 mod restart;
