@@ -6,7 +6,7 @@
 
 use oltwatch::sim::trial::{Circumstances, Played, Scene, Score, Town, play};
 
-const WORLDS: u64 = 5;
+const WORLDS: usize = 5;
 const AROUND: Circumstances = Circumstances { gasp: 0.85, known: true, errors: 0.0, missing: 0.02, chains: None };
 
 struct World {
@@ -26,8 +26,9 @@ fn worlds(scene: Scene) -> Vec<World> {
         let score = Score::of(&town, scene, &played);
         Some(World { seed, played, score })
     };
-    let worlds: Vec<World> = (100..100 + WORLDS).filter_map(world).collect();
-    assert!(worlds.len() as u64 == WORLDS, "{scene:?}: the town has no place for it");
+    // Not every draw finds its place in so small a town.
+    let worlds: Vec<World> = (100..200).filter_map(world).take(WORLDS).collect();
+    assert!(worlds.len() == WORLDS, "{scene:?}: the town has no place for it");
     worlds
 }
 

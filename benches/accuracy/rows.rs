@@ -57,7 +57,7 @@ pub fn rows(arguments: &Arguments) -> Vec<Row> {
         .filter(is_wanted)
         .flat_map(|scene| {
             let all = circumstances(scene, arguments.smoke);
-            let number = |place: u64| scene as u64 * MOST_ROWS + place;
+            let number = move |place: u64| scene as u64 * MOST_ROWS + place;
             (0..).zip(all).map(move |(place, around)| Row { scene, around, worlds: SMOKE, number: number(place) })
         })
         .collect();

@@ -159,8 +159,8 @@ impl Priors<'_> {
 
     /// An ONU of a port that sends out of turn: likelier where the OLT silences one for it.
     pub fn rogue(&self, port: &PortRows) -> f64 {
-        let onus = port.rows.iter().filter_map(|row| self.network.onu(self.terrain.rows.get(*row as usize)?.spot));
-        let is_found = onus.into_iter().any(|onu| !onu.is_up && onu.cause == Cause::Rogue);
+        let mut onus = port.rows.iter().filter_map(|row| self.network.onu(self.terrain.rows.get(*row as usize)?.spot));
+        let is_found = onus.any(|onu| !onu.is_up && onu.cause == Cause::Rogue);
         self.ln(ROGUE) + if is_found { FOUND_ROGUE.ln() } else { 0.0 }
     }
 

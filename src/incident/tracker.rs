@@ -179,7 +179,7 @@ impl Tracker {
                 self.network.learn(spot);
             }
             if let Some(onu) = self.network.onu(spot).filter(|onu| !onu.is_up) {
-                self.until = self.until.max(Some(look.started + self.settings.horizon));
+                self.until = self.until.max(onu.lost_at.map(|lost| lost + self.settings.horizon));
                 if onu.lost_at.is_some() && matches!(onu.cause, Cause::Optical | Cause::Unknown) {
                     self.lone.insert(spot);
                 }

@@ -27,7 +27,7 @@ impl Tracker {
         let found: Vec<(Spot, f64)> = self
             .lone
             .iter()
-            .filter(|spot| !undecided.contains(spot))
+            .filter(|spot| !undecided.contains(*spot))
             .filter_map(|spot| Some((*spot, self.suspicion(*spot, now)?)))
             .filter(|(spot, chance)| *chance >= self.least_chance(*spot))
             .collect();
