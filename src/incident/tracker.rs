@@ -24,7 +24,6 @@ use crate::model::{Cause, OltId, OnuKey, PonId, Serial, Timestamp};
 use crate::plant::Plant;
 
 mod drops;
-
 mod recall;
 
 use recall::Recalled;

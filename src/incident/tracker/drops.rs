@@ -53,6 +53,7 @@ impl Tracker {
         let Some(open) = self.member_of.get(&spot).and_then(|id| self.open.get(id)) else { return SUSPECTED };
         let is_suspected = open.incident.kind == Kind::Drop
             && open.incident.parent.is_none()
+            && open.recalled.is_none()
             && open.incident.state == State::Open
             && open.incident.confidence < SURE;
         if is_suspected { SURE } else { f64::INFINITY }
