@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod running;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,75 +12,10 @@ use oltwatch::mib::Library;
 use oltwatch::model::{Cause, Dbm};
 use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions, SimulatedOlt};
 use oltwatch::sim::ozmap::{OzmapOptions, Population, SeedClient, SimulatedOzmap};
-use serde_json::Value;
+use running::{COMMUNITY, PATIENCE, Running, TOKEN, json};
 
-const TOKEN: &str = "token-of-the-restart";
-const COMMUNITY: &str = "community-of-the-restart";
-
-/// How long something may take that should take a second or two: machines are slow at times.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Some state intervals, in which nothing should happen.
 const A_WHILE: Duration = Duration::from_secs(3);
-
-/// `oltwatch run`, which does not outlive its test.
-struct Running {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Running {
-    fn start(folder: &Path, log: &str) -> Self {
-        let log = folder.join(log);
-        let child = Command::new(env!("CARGO_BIN_EXE_oltwatch"))
-            .args(["run", "-c"])
-            .arg(folder.join("oltwatch.toml"))
-            .env("OZMAP_TOKEN", TOKEN)
-            .env("OLT_COMMUNITY", COMMUNITY)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, log }
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// SIGKILL: nothing is written any more.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !condition().await {
-            assert!(Instant::now() < deadline, "{what} did not happen; log:\n{}", self.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Where its pages are, once it says so.
-    async fn url(&self) -> String {
-        self.until("the pages", async || self.log().contains("oltwatch runs")).await;
-        let log = self.log();
-        let address = log.split("http=\"").nth(1).and_then(|rest| rest.split('"').next());
-        format!("http://{}", address.unwrap_or_else(|| panic!("no address in {log}")))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-async fn json(client: &reqwest::Client, url: &str) -> Value {
-    client.get(url).send().await.unwrap().json().await.unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_flips_nothing_and_shows_at_once_what_was_held() {
@@ -106,8 +41,7 @@ async fn a_restart_flips_nothing_and_shows_at_once_what_was_held() {
         olt.address()
     );
     std::fs::write(folder.path().join("oltwatch.toml"), text).unwrap();
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = running::client();
 
     let first = Running::start(folder.path(), "first.log");
     first.until("matching", async || first.log().contains("oltwatch runs") && ozmap.requests().len() > 3).await;

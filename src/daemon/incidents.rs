@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  judge tasks ──Word──(256, waits)──► incident task ──IncidentView (watch, newest)──► Board ──► http
+//!  Archive: what was kept ───────────►     │  └──what is to be kept (newest of each)──► Archive ──► store
 //!  Pusher ──PushSnapshot: whose──────►     │  │
 //!  importer ──Plant (watch)──────────►     │  └──Explanations (watch, newest per OLT)──► judge tasks
 //!                                          └──Hint, within the OLT's budget──► PollTask
@@ -13,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 
+use super::archive::Archive;
 use super::door::Door;
 use crate::incident::{Change, Incident, Kind, Look, News, Owner, Settings, State, Step, Tracker, Wanted};
 use crate::model::{OltId, OnuKey, Timestamp};
@@ -25,7 +27,7 @@ pub(super) const WORDS: usize = 256;
 /// How often what was heard is thought over.
 const THINK_EVERY: Duration = Duration::from_millis(500);
 /// Incidents that are over and still shown.
-const REMEMBERED: usize = 500;
+const REMEMBERED: u32 = 500;
 /// The least chance by which a cut decides what clients show: below it, each loss has to count by itself.
 const SURE_OF_CUT: f64 = 0.9;
 /// The same for an outage, which makes nobody red.
@@ -38,6 +40,8 @@ pub(super) enum Word {
     Look(Look),
     /// What became of an OLT, or of one of its ONUs.
     News(OltId, News, Timestamp),
+    /// Who was up in the last look before a restart.
+    Before(Look),
 }
 
 /// What is explained of one OLT's losses, sorted by key: how, and by which incident.
@@ -69,38 +73,76 @@ pub(super) struct IncidentTask {
     pub(super) door: Door,
     pub(super) explained: BTreeMap<OltId, watch::Sender<Arc<Explanations>>>,
     pub(super) publish: watch::Sender<Arc<IncidentView>>,
-    pub(super) settings: Settings,
+    pub(super) desk: Desk,
 }
 
 /// What it owns.
-struct Desk {
+pub(super) struct Desk {
     tracker: Tracker,
     view: IncidentView,
     owners: Arc<Owners>,
+    /// What outlives the process; `None` without a store.
+    archive: Option<Archive>,
+}
+
+impl Desk {
+    /// Begins with what was kept, if anything was. Reads the store, which blocks.
+    pub(super) fn new(settings: Settings, mut archive: Option<Archive>, now: Timestamp) -> Self {
+        let mut tracker = Tracker::new(settings);
+        let cleared =
+            archive.as_mut().map_or_else(VecDeque::new, |archive| archive.recall(&mut tracker, REMEMBERED, now));
+        let open = tracker.incidents().map(|incident| Arc::new(incident.clone())).collect();
+        Self { tracker, view: IncidentView { open, cleared, opened: 0 }, owners: Arc::default(), archive }
+    }
+
+    /// What it shows.
+    pub(super) fn view(&self) -> Arc<IncidentView> {
+        Arc::new(self.view.clone())
+    }
+}
+
+impl Desk {
+    fn hear(&mut self, word: &Word) {
+        match word {
+            Word::Look(look) => self.tracker.take(look),
+            Word::News(olt, news, at) => self.tracker.tell(olt, news, *at),
+            Word::Before(look) => self.tracker.recall_look(look, now()),
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
 }
 
 impl IncidentTask {
     /// Listens until nobody speaks any more.
     pub(super) async fn run(mut self) {
-        let mut desk =
-            Desk { tracker: Tracker::new(self.settings), view: IncidentView::default(), owners: Arc::default() };
+        // What was kept explains losses from the start.
+        self.explain();
         let mut think = tokio::time::interval(THINK_EVERY);
         think.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 word = self.words.recv() => match word {
-                    Some(Word::Look(look)) => desk.tracker.take(&look),
-                    Some(Word::News(olt, news, at)) => desk.tracker.tell(&olt, &news, at),
-                    None => return,
+                    Some(word) => self.desk.hear(&word),
+                    None => break,
                 },
-                _ = think.tick() => self.think(&mut desk),
+                _ = think.tick() => self.think(),
             }
+        }
+        if let Some(archive) = &mut self.desk.archive {
+            archive.end(&self.desk.tracker);
         }
     }
 
-    fn think(&mut self, desk: &mut Desk) {
-        self.learn(desk);
-        let outcome = desk.tracker.advance(Timestamp::from(SystemTime::now()));
+    fn think(&mut self) {
+        self.learn();
+        let desk = &mut self.desk;
+        let outcome = desk.tracker.advance(now());
+        if let Some(archive) = &mut desk.archive {
+            archive.keep(&desk.tracker, &outcome.changes);
+        }
         for wanted in outcome.wanted {
             self.ask(wanted);
         }
@@ -110,22 +152,24 @@ impl IncidentTask {
         for change in &outcome.changes {
             tell(change);
         }
-        self.explain(desk);
+        self.explain();
+        let desk = &mut self.desk;
         let over = outcome.changes.iter().filter(|change| change.step == Step::Cleared);
         for change in over {
             desk.view.cleared.push_front(change.incident.clone());
         }
-        desk.view.cleared.truncate(REMEMBERED);
+        desk.view.cleared.truncate(REMEMBERED as usize);
         desk.view.opened += outcome.changes.iter().filter(|change| change.step == Step::Opened).count() as u64;
         // What did not change keeps its snapshot.
         let mut newest: BTreeMap<_, _> = desk.view.open.drain(..).map(|incident| (incident.id, incident)).collect();
         newest.extend(outcome.changes.into_iter().map(|change| (change.incident.id, change.incident)));
         desk.view.open = newest.into_values().filter(|incident| incident.state != State::Cleared).collect();
-        self.publish.send_replace(Arc::new(desk.view.clone()));
+        self.publish.send_replace(desk.view());
     }
 
     /// Takes over whose ONUs are, and the plant, when they are others.
-    fn learn(&mut self, desk: &mut Desk) {
+    fn learn(&mut self) {
+        let desk = &mut self.desk;
         if let Some(plant) = self.plant.as_mut().filter(|plant| plant.has_changed().unwrap_or(false)) {
             desk.tracker.set_plant(plant.borrow_and_update().plant.clone());
         }
@@ -156,9 +200,9 @@ impl IncidentTask {
     }
 
     /// Tells every judge what incidents say of its losses.
-    fn explain(&self, desk: &Desk) {
+    fn explain(&self) {
         let mut by_olt: BTreeMap<&OltId, Explanations> = BTreeMap::new();
-        for incident in desk.tracker.incidents().filter(|incident| incident.state != State::Cleared) {
+        for incident in self.desk.tracker.incidents().filter(|incident| incident.state != State::Cleared) {
             let explained = match incident.kind {
                 Kind::Cut if incident.confidence >= SURE_OF_CUT && incident.place.is_some() => Explained::Cut,
                 Kind::Power if incident.confidence >= SURE_OF_OUTAGE => Explained::Outage,

@@ -3,13 +3,13 @@
 //! In: a [`Config`](crate::config::Config) and the profiles. Out: a running [`Daemon`], and its [`Board`] of snapshots
 //! that others may read. Not its business: what is decided, and how it is shown.
 
+mod archive;
 mod board;
 mod door;
 mod error;
 mod incidents;
 pub mod maintenance;
 mod memory;
-mod news;
 mod olt;
 mod start;
 mod survey;

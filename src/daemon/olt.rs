@@ -17,9 +17,8 @@ use super::board::{OltReport, Standing};
 use super::incidents::{Explanations, Word};
 use super::maintenance::Calendar;
 use super::memory::Notebook;
-use super::news;
 use crate::config::maintenance::under_way;
-use crate::incident::Look;
+use crate::incident::{Look, News, look_of_recalled, news_of, news_of_recalled};
 use crate::model::{OltId, OnuId, OnuKey, Sweep, SweepKind, Timestamp, Truth, Verdict};
 use crate::ozmap::{Looks, OltWishes, OnuIdentity, Pusher, Wish};
 use crate::poll::{Event, Hint, Hints, View};
@@ -60,6 +59,7 @@ impl JudgeTask {
     /// Judges until its poll task has ended.
     pub(super) async fn run(mut self, mut events: mpsc::Receiver<Event>) {
         self.recall().await;
+        self.say().await;
         let mut tick = tokio::time::interval(Judge::TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -73,10 +73,7 @@ impl JudgeTask {
                 Ok(()) = self.rules.changed() => self.judge_by_other_rules(),
                 Ok(()) = self.explained.changed() => self.take_explanations(),
             }
-            for word in self.unsaid.drain(..) {
-                // Nobody listens any more when everything ends.
-                let _ = self.words.send(word).await;
-            }
+            self.say().await;
         }
     }
 
@@ -119,14 +116,32 @@ impl JudgeTask {
         if remembered.onus.is_empty() && remembered.memory.octets.is_empty() {
             return;
         }
+        let read_at = remembered.memory.read_at;
         let now = Timestamp::from(SystemTime::now());
         let (state, optics) = self.intervals;
         let Rules { thresholds, status: status_map } = Rules::clone(&self.rules.borrow_and_update());
         let mut judge = Judge::of_polled(self.olt.clone(), thresholds, status_map, state, optics, now).remembering();
         let mut report = OltReport::clone(&self.report.borrow());
         report.view = Arc::new(notebook.recall(&mut judge, remembered, now));
+        // What incidents said of its losses before, they say again.
+        judge.explain(&explained(&self.explained.borrow_and_update()), now);
+        let olt = self.olt.clone();
+        self.unsaid.extend(news_of_recalled(&judge).into_iter().map(|news| Word::News(olt.clone(), news, now)));
+        self.unsaid.extend(read_at.map(|read_at| Word::Before(look_of_recalled(&judge, read_at))));
         self.judge = Some(judge);
         self.publish(&mut report);
+    }
+
+    fn news(&self, news: News, at: Timestamp) -> Word {
+        Word::News(self.olt.clone(), news, at)
+    }
+
+    /// Tells incidents what waits to be told.
+    async fn say(&mut self) {
+        for word in self.unsaid.drain(..) {
+            // Nobody listens any more when everything ends.
+            let _ = self.words.send(word).await;
+        }
     }
 
     fn tick(&mut self) {
@@ -145,7 +160,8 @@ impl JudgeTask {
     }
 
     fn take(&mut self, event: Event) {
-        self.heard = true;
+        // An incident of before the start may say that it does not answer.
+        let is_first = !std::mem::replace(&mut self.heard, true);
         let mut report = OltReport::clone(&self.report.borrow());
         match event {
             Event::Swept { sweep, view, status } => {
@@ -153,6 +169,7 @@ impl JudgeTask {
                 if let Some(recorder) = &self.recorder {
                     recorder.sweep(&sweep, intervals);
                 }
+                let is_new = self.judge.is_none();
                 let judge = self.judge.get_or_insert_with(|| {
                     let Rules { thresholds, status: status_map } = Rules::clone(&self.rules.borrow_and_update());
                     let (state, optics) = (intervals.state, intervals.optics);
@@ -161,8 +178,11 @@ impl JudgeTask {
                     if self.notebook.is_some() { judge.remembering() } else { judge }
                 });
                 judge.set_intervals(intervals.state, intervals.optics);
-                if report.failures > 0 {
-                    self.unsaid.push(news::answering(&self.olt, sweep.started));
+                if is_new {
+                    judge.explain(&explained(&self.explained.borrow_and_update()), sweep.started);
+                }
+                if report.failures > 0 || is_first {
+                    self.unsaid.push(self.news(News::Answering, sweep.started));
                 }
                 self.unsaid.push(Word::Look(Look::of(&sweep)));
                 let mut told = self.maintain(sweep.started + sweep.elapsed);
@@ -219,7 +239,7 @@ impl JudgeTask {
                     }
                     self.tell(&told);
                 } else if times == 1 {
-                    self.unsaid.push(news::unreachable(&self.olt, at));
+                    self.unsaid.push(self.news(News::Unreachable, at));
                 }
                 report.error = Some(error.to_string());
                 report.failures = times;
@@ -271,7 +291,8 @@ impl JudgeTask {
     /// One line a sweep, and one an ONU only for those who debug.
     fn tell(&mut self, told: &[Transition]) {
         if let Some(judge) = &self.judge {
-            self.unsaid.append(&mut news::words_of(told, judge));
+            let news = news_of(told, judge).into_iter();
+            self.unsaid.extend(news.map(|(news, at)| Word::News(self.olt.clone(), news, at)));
         }
         for transition in told {
             let onu = transition.onu.as_ref().map(ToString::to_string).unwrap_or_default();

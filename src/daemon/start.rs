@@ -13,10 +13,11 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::archive::Archive;
 use super::board::{Board, OltReport};
 use super::door::Door;
 use super::error::DaemonError;
-use super::incidents::{Explanations, IncidentTask, WORDS, Word};
+use super::incidents::{Desk, Explanations, IncidentTask, WORDS, Word};
 use super::maintenance;
 use super::memory::Notebook;
 use super::olt::JudgeTask;
@@ -61,6 +62,7 @@ pub struct Daemon {
     import: Option<PlantImport>,
     shutdown: watch::Sender<bool>,
     supervisor: tokio::task::JoinHandle<()>,
+    incidents: tokio::task::JoinHandle<()>,
     receiver: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -219,7 +221,9 @@ impl Daemon {
             .as_ref()
             .map(|receiver| trap::Statuses::new(receiver.address(), config.olts.iter().map(|olt| &olt.name)));
         let push = pusher.as_ref().map(Pusher::subscribe);
-        let (publish, incidents) = watch::channel(Arc::default());
+        let settings = incident::Settings { settle: config.incident.settle, ..incident::Settings::default() };
+        let desk = Desk::new(settings, store.clone().map(Archive::new), Timestamp::from(SystemTime::now()));
+        let (publish, incidents) = watch::channel(desk.view());
         let task = IncidentTask {
             words: heard,
             push: push.clone(),
@@ -227,9 +231,9 @@ impl Daemon {
             door: door.clone(),
             explained,
             publish,
-            settings: incident::Settings { settle: config.incident.settle, ..incident::Settings::default() },
+            desk,
         };
-        tokio::spawn(task.run());
+        let owner_of_incidents = tokio::spawn(task.run());
         let now = Timestamp::from(SystemTime::now());
         let mut board = Board::new(now, receivers, push, engine, statuses.clone(), store.clone())
             .with_plant(import.as_ref().map(PlantImport::subscribe))
@@ -243,7 +247,18 @@ impl Daemon {
         let receiver = receiver.zip(statuses).map(|(receiver, statuses)| {
             tokio::spawn(trap::keep(receiver, traps::senders(&config.olts, &door), statuses, stopped))
         });
-        Ok(Self { board, door, rules, store, pusher, import, shutdown, supervisor, receiver })
+        Ok(Self {
+            board,
+            door,
+            rules,
+            store,
+            pusher,
+            import,
+            shutdown,
+            supervisor,
+            incidents: owner_of_incidents,
+            receiver,
+        })
     }
 
     /// The snapshots of everything that runs.
@@ -288,7 +303,10 @@ impl Daemon {
                 // It has told of what went wrong.
                 let _ = receiver.await;
             }
-            self.supervisor.await
+            let supervised = self.supervisor.await;
+            // Nobody tells it anything any more.
+            let _ = self.incidents.await;
+            supervised
         };
         if tokio::time::timeout(STOP_WAIT, rest).await.is_err() {
             tracing::warn!("a task did not end in time and is left behind");

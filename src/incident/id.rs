@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::Timestamp;
 
@@ -19,6 +19,15 @@ impl IncidentId {
     pub fn new(at: Timestamp, number: u64) -> Self {
         let time = u128::from(at.millis() & 0xffff_ffff_ffff);
         Self((time << 80) | u128::from(number))
+    }
+
+    /// The number in it.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        // What it was made of.
+        #[allow(clippy::cast_possible_truncation)]
+        let number = self.0 as u64;
+        number
     }
 
     /// From its 26 characters, in either case. `None` when they are no such name.
@@ -50,6 +59,13 @@ impl Serialize for IncidentId {
     }
 }
 
+impl<'de> Deserialize<'de> for IncidentId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("expected the id of an incident"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,8 +76,10 @@ mod tests {
         let late = IncidentId::new(Timestamp::from_millis(1_700_000_000_001), 0);
         assert!(early < late && early.to_string() < late.to_string());
         assert_eq!(early.to_string().len(), 26);
+        assert_eq!((early.number(), late.number()), (u64::MAX, 0));
         for id in [early, late] {
             assert_eq!(IncidentId::parse(&id.to_string().to_lowercase()), Some(id));
+            assert_eq!(serde_json::from_value::<IncidentId>(serde_json::to_value(id).unwrap()).unwrap(), id);
         }
         for text in ["", "01", "zzzzzzzzzzzzzzzzzzzzzzzzzz", "0000000000000000000000000U", "ééééééééééééé"]
         {

@@ -7,7 +7,7 @@
 //! How losses are explained: each ONU's state weighs for and against a cut and an outage (`evidence`), by rates (`rates`) and by how its
 //! maker's ONUs gasp (`gasp`). A set of faults (`hypothesis`) that explains all losses best is found over the plant (`terrain`, `explain`, `area`);
 //! each fault is then compared with everything else that might explain the same losses, which gives kind, stretch and odds (`finding`, `place`).
-//! [`Tracker`] makes incidents of that and keeps their lives.
+//! [`Tracker`] makes incidents of that and keeps their lives. What outlives its process is [`Kept`].
 //!
 //! What every part keeps to:
 //! * Silence is no evidence: who was not read since the losses counts for nothing, on either side.
@@ -15,12 +15,14 @@
 //! * One loss is no group: fewer than three make no group incident.
 
 mod area;
+mod closing;
 mod evidence;
 mod explain;
 mod finding;
 mod gasp;
 mod hypothesis;
 mod id;
+mod kept;
 mod look;
 mod network;
 mod news;
@@ -33,10 +35,12 @@ mod terrain;
 mod tests;
 mod tracker;
 
+pub use closing::{Closing, RealCause};
 pub use gasp::{Gasps, Reliability};
 pub use id::IncidentId;
+pub use kept::{Kept, KeptError, LONGEST_KEPT};
 pub use look::{Look, News, Owner, PonSighting, Seen, Sighting};
-pub use news::news_of;
+pub use news::{look_of_recalled, news_of, news_of_recalled};
 pub use place::{NamedElement, Place};
 pub use snapshot::{Alternative, Incident, Kind, Member, Port, Severity, State};
 pub use tracker::{Change, Outcome, Settings, Step, Tracker, Wanted};

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::gasp::Gasps;
+use super::kept::KeptMember;
 use super::look::{Look, News, Owner, PonSighting, Seen, Sighting};
+use super::snapshot::Member;
 use crate::config::maintenance::UnderWay;
 use crate::model::{Cause, OltId, OnuKey, PonId, Serial, Timestamp};
 
@@ -178,6 +180,57 @@ impl Network {
         let onu = self.olts.get_mut(spot.olt as usize).and_then(|olt| olt.onus.get_mut(spot.onu as usize));
         if let Some(onu) = onu.filter(|onu| onu.is_up) {
             onu.lost_at = None;
+        }
+    }
+
+    /// An ONU of which nothing may be known yet.
+    pub fn place_of(&mut self, olt: &OltId, key: &OnuKey) -> Spot {
+        let number = self.olt_number(olt);
+        let onu = self.olts.get_mut(number).map_or(u32::MAX, |olt| olt.place_of(key));
+        Spot { olt: u32::try_from(number).unwrap_or(u32::MAX), onu }
+    }
+
+    /// What was held of an ONU that an incident explains, before a restart.
+    pub fn recall(&mut self, was: &Member, kept: &KeptMember) -> Spot {
+        let spot = self.place_of(&was.olt, &kept.key);
+        let olt = self.olts.get_mut(spot.olt as usize);
+        if let Some(onu) = olt.and_then(|olt| olt.onus.get_mut(spot.onu as usize)) {
+            (onu.pon, onu.number) = (was.pon, was.onu);
+            onu.serial.clone_from(&was.serial);
+            onu.is_up = kept.ups > 0;
+            onu.ups = kept.ups;
+            onu.up_at = kept.up_ms.map(Timestamp::from_millis);
+            onu.lost_at = kept.lost_ms.map(Timestamp::from_millis);
+            (onu.cause, onu.fell) = (kept.cause, kept.fell);
+        }
+        self.is_changed = true;
+        spot
+    }
+
+    /// Who was up in the last look before a restart, unless more is known.
+    pub fn was_up(&mut self, look: &Look) {
+        for sighting in look.onus.iter().filter(|sighting| sighting.seen == Seen::Up) {
+            let spot = self.place_of(&look.olt, &sighting.key);
+            let olt = self.olts.get_mut(spot.olt as usize);
+            if let Some(onu) = olt.and_then(|olt| olt.onus.get_mut(spot.onu as usize))
+                && onu.up_at.is_none()
+                && onu.lost_at.is_none()
+                && onu.downs == 0
+            {
+                onu.take(sighting, look.started, false);
+            }
+        }
+        self.is_changed = true;
+    }
+
+    /// A loss that a person says is over and done with; one that `is_dark` has lost nothing more until it was up again.
+    pub fn write_off(&mut self, spot: Spot, is_dark: bool) {
+        let onu = self.olts.get_mut(spot.olt as usize).and_then(|olt| olt.onus.get_mut(spot.onu as usize));
+        if let Some(onu) = onu {
+            (onu.lost_at, onu.fell) = (None, None);
+            if is_dark {
+                onu.up_at = None;
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a judge says, as far as incidents are concerned.
 
-use super::look::News;
-use crate::model::{OnuKey, PonId, Timestamp};
-use crate::signal::{Change, Judge, Part, Side, Transition};
+use super::look::{Look, News, Seen, Sighting};
+use crate::model::{OnuKey, PonId, Timestamp, Truth};
+use crate::signal::{Change, Held, Judge, Part, Side, Transition};
 
 /// What these transitions of an OLT's judge mean, in their order.
 #[must_use]
@@ -43,6 +43,42 @@ pub fn news_of(told: &[Transition], judge: &Judge) -> Vec<(News, Timestamp)> {
         }
     }
     all
+}
+
+/// What a judge knows that was given its memory back: whether it believes its OLT's levels, who goes up and down all the time, whose level fell.
+#[must_use]
+pub fn news_of_recalled(judge: &Judge) -> Vec<News> {
+    let mut all = vec![match judge.suspect() {
+        Some(reason) => News::Suspect(reason.to_string().into()),
+        None => News::Trusted,
+    }];
+    for (key, held) in judge.held() {
+        if held.is_flapping() {
+            all.push(News::Flapping(key.clone(), true));
+        }
+        let fell = held.lost(Side::Onu).thousandths();
+        if fell > 0 {
+            all.push(News::Fell(key.clone(), Some(fell)));
+        }
+    }
+    all
+}
+
+/// Who was up, as a judge knows that was given its memory back, when its OLT was last read at `read_at`.
+#[must_use]
+pub fn look_of_recalled(judge: &Judge, read_at: Timestamp) -> Look {
+    let was_up = |(_, held): &(&OnuKey, &Held)| held.truth_before() == Some(Truth::Up);
+    let sighting = |(key, held): (&OnuKey, &Held)| Sighting {
+        key: key.clone(),
+        pon: held.pon(),
+        onu: held.onu(),
+        serial: held.serial().cloned(),
+        seen: Seen::Up,
+        rx: None,
+        distance: None,
+    };
+    let onus = judge.held().filter(was_up).map(sighting).collect();
+    Look { olt: judge.olt().clone(), started: read_at, elapsed: std::time::Duration::ZERO, onus, pons: Vec::new() }
 }
 
 /// Whose levels moved: an ONU's own, or those of all on a PON.

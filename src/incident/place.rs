@@ -1,6 +1,6 @@
 //! Where a fault lies, in elements that an operator knows.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::hypothesis::Where;
 use super::network::Network;
@@ -20,7 +20,7 @@ pub struct NamedElement {
 }
 
 /// A place: an element, and the stretch that it lies on between two places with names.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     /// The likeliest element.
     pub element: NamedElement,
@@ -51,6 +51,24 @@ const fn word(kind: ElementKind) -> &'static str {
         ElementKind::Fiber => "fiber",
         ElementKind::Splitter => "splitter",
         ElementKind::Joint => "joint",
+    }
+}
+
+/// The word for several boxes.
+const AREA: &str = "area";
+
+impl<'de> Deserialize<'de> for NamedElement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Read {
+            kind: String,
+            id: Option<ElementId>,
+            name: Option<String>,
+        }
+        let Read { kind, id, name } = Read::deserialize(deserializer)?;
+        let mut words = ElementKind::ALL.into_iter().map(word).chain([AREA]);
+        let kind = words.find(|word| *word == kind);
+        Ok(Self { kind: kind.ok_or_else(|| serde::de::Error::custom("expected a kind of element"))?, id, name })
     }
 }
 
@@ -131,7 +149,7 @@ pub(super) fn other(network: &Network, terrain: &Terrain, at: &Where) -> Option<
             let names: Vec<String> = boxes.iter().take(3).filter_map(|one| named(plant, *one)?.name).collect();
             let more = if boxes.len() > 3 { format!(" and {} more", boxes.len() - 3) } else { String::new() };
             let mut place =
-                Place::of(NamedElement { kind: "area", id: None, name: Some(format!("{}{more}", names.join(", "))) });
+                Place::of(NamedElement { kind: AREA, id: None, name: Some(format!("{}{more}", names.join(", "))) });
             place.coords = middle(&boxes.iter().filter_map(|one| plant.coords(*one)).collect::<Vec<_>>());
             Some(place)
         }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::closing::Closing;
 use super::hypothesis::Fault;
 use super::id::IncidentId;
 use super::place::Place;
 use crate::model::{ClientId, OltId, OnuKey, PonId, Serial, Timestamp};
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Light is lost at one place: a cable, a fibre, a joint, a box.
@@ -42,6 +43,18 @@ impl From<Fault> for Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Cut,
+        Self::Power,
+        Self::Equipment,
+        Self::Drop,
+        Self::Degradation,
+        Self::OltUnreachable,
+        Self::DataQuality,
+        Self::Undetermined,
+    ];
+
     /// The word that JSON uses.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -59,7 +72,7 @@ impl Kind {
 }
 
 /// How far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Under way.
@@ -71,7 +84,7 @@ pub enum State {
 }
 
 /// How bad it is (`domain.md` 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// For the record.
@@ -85,7 +98,7 @@ pub enum Severity {
 }
 
 /// What else it may be.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
     /// What.
     pub kind: Kind,
@@ -97,7 +110,7 @@ pub struct Alternative {
 }
 
 /// A port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Port {
     /// The OLT.
     pub olt: OltId,
@@ -106,7 +119,7 @@ pub struct Port {
 }
 
 /// An ONU that it explains.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The OLT.
     pub olt: OltId,
@@ -115,7 +128,7 @@ pub struct Member {
     /// Its number there.
     pub onu: Option<u32>,
     /// What tells it from the OLT's others; not in JSON.
-    #[serde(skip)]
+    #[serde(skip, default = "nothing")]
     pub key: OnuKey,
     /// Its serial number.
     pub serial: Option<Serial>,
@@ -132,7 +145,7 @@ pub struct Member {
 }
 
 /// One fault with one cause and a place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     /// Its name, the same for all its life.
     pub id: IncidentId,
@@ -167,8 +180,16 @@ pub struct Incident {
     pub parent: Option<IncidentId>,
     /// Why we say so, in a sentence that can be checked.
     pub evidence: String,
+    /// What a person said it really was, when it was closed by hand.
+    #[serde(default)]
+    pub closing: Option<Arc<Closing>>,
     /// The ONUs that it hit.
     pub onus: Vec<Member>,
+}
+
+/// The key of a member that was read from JSON, until what is kept beside it gives the right one.
+fn nothing() -> OnuKey {
+    OnuKey::new(&[])
 }
 
 // serde asks for a reference.

@@ -102,10 +102,8 @@ fn look(at: u64, down: impl Fn(u32, u32, u32) -> Option<Cause>) -> Look {
     Look { olt: olt(), started: second(at), elapsed: Duration::from_millis(500), onus: onus.collect(), pons }
 }
 
-fn tracker() -> Tracker {
-    let mut tracker = Tracker::new(Settings::default());
-    tracker.set_plant(town());
-    let owners = all().map(|(pon, branch, port)| {
+fn owners() -> impl Iterator<Item = (OnuKey, Owner)> {
+    all().map(|(pon, branch, port)| {
         let number = client(pon, branch, port);
         let owner = Owner {
             client: ClientId::from_octets(id(number).octets()),
@@ -113,8 +111,13 @@ fn tracker() -> Tracker {
             place: Some(id(700 + pon * 10 + branch)),
         };
         (key(number), owner)
-    });
-    tracker.set_owners(&olt(), owners);
+    })
+}
+
+fn tracker() -> Tracker {
+    let mut tracker = Tracker::new(Settings::default());
+    tracker.set_plant(town());
+    tracker.set_owners(&olt(), owners());
     tracker.set_reliability(&olt(), "HWTC7D4630C3".parse().ok().as_ref(), Reliability::known(0.85, 60.0));
     step(&mut tracker, 0, |_, _, _| None);
     step(&mut tracker, 60, |_, _, _| None);
@@ -348,3 +351,5 @@ fn levels_that_fell_together_are_a_degradation() {
     }
     assert_eq!(tracker.advance(second(500)).changes[0].step, Step::Cleared);
 }
+
+mod restart;

@@ -23,6 +23,10 @@ use super::terrain::Terrain;
 use crate::model::{Cause, OltId, OnuKey, PonId, Serial, Timestamp};
 use crate::plant::{NodeIx, Plant};
 
+mod recall;
+
+use recall::Recalled;
+
 /// What the operator sets.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -93,6 +97,8 @@ struct Open {
     /// Who hangs behind its place: one that is lost later belongs to it.
     behind: BTreeSet<Spot>,
     told: Option<Arc<Incident>>,
+    /// It was taken back after a restart, and not all is known again that it was decided by: nothing decides it otherwise.
+    recalled: Option<Recalled>,
 }
 
 /// Owns all incidents. Tell it what was seen, then ask it for what came of that.
@@ -182,6 +188,7 @@ impl Tracker {
     /// What came of what was told, as of now.
     pub fn advance(&mut self, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
+        self.come_back();
         self.olts(now);
         if std::mem::take(&mut self.is_fresh) || self.until.is_some() {
             let is_needed = self.until.is_some_and(|until| until >= now) || !self.open.is_empty();
@@ -245,7 +252,13 @@ impl Tracker {
                 evidence,
                 ..blank(id, kind, since)
             };
-            self.insert(Open { incident, members: BTreeSet::new(), behind: BTreeSet::new(), told: None });
+            self.insert(Open {
+                incident,
+                members: BTreeSet::new(),
+                behind: BTreeSet::new(),
+                told: None,
+                recalled: None,
+            });
         }
     }
 
@@ -259,9 +272,8 @@ impl Tracker {
     /// ONUs behind the place of an older incident that are lost now belong to it.
     fn grow(&mut self, now: Timestamp) {
         let from = self.from(now);
-        for open in
-            self.open.values_mut().filter(|open| open.incident.kind.is_of_losses() && open.incident.opened_at < from)
-        {
+        let is_settled = |open: &&mut Open| open.incident.opened_at < from || open.recalled.is_some();
+        for open in self.open.values_mut().filter(|open| open.incident.kind.is_of_losses()).filter(is_settled) {
             for spot in &open.behind {
                 let Some(onu) = self.network.onu(*spot) else { continue };
                 let is_new =
@@ -287,7 +299,9 @@ impl Tracker {
         let old: BTreeSet<Spot> = self
             .open
             .values()
-            .filter(|open| open.incident.opened_at < from && open.incident.kind.is_of_losses())
+            .filter(|open| {
+                (open.incident.opened_at < from && open.incident.kind.is_of_losses()) || open.recalled.is_some()
+            })
             .flat_map(|open| open.members.iter().copied())
             .collect();
         let evidence = Evidence::weigh(&self.network, &self.terrain, from, now, &old);
@@ -307,7 +321,13 @@ impl Tracker {
                     let id = self.id(finding.seen.map_or(now, |[first, _]| first));
                     taken.insert(id);
                     let incident = blank(id, finding.kind, finding.seen.map_or(now, |[first, _]| first));
-                    self.insert(Open { incident, members: BTreeSet::new(), behind: BTreeSet::new(), told: None });
+                    self.insert(Open {
+                        incident,
+                        members: BTreeSet::new(),
+                        behind: BTreeSet::new(),
+                        told: None,
+                        recalled: None,
+                    });
                     self.update(id, finding);
                 }
                 None => undecided.extend(finding.lost),
@@ -439,7 +459,7 @@ impl Tracker {
                 ..blank(id, Kind::Drop, lost)
             };
             let members = BTreeSet::from([spot]);
-            self.insert(Open { incident, behind: BTreeSet::new(), members, told: None });
+            self.insert(Open { incident, behind: BTreeSet::new(), members, told: None, recalled: None });
         }
     }
 
@@ -490,7 +510,7 @@ impl Tracker {
                 // What it hit stays what it hit.
                 open.incident.lost = u32::try_from(of).unwrap_or(u32::MAX);
             }
-            self.insert(Open { incident, behind: BTreeSet::new(), members: left, told: None });
+            self.insert(Open { incident, behind: BTreeSet::new(), members: left, told: None, recalled: None });
         }
     }
 
@@ -513,6 +533,9 @@ impl Tracker {
             let known = self.open.iter().find(|(id, open)| {
                 open.incident.kind == Kind::Degradation && !kept.contains(id) && !open.members.is_disjoint(&lost)
             });
+            if known.is_some_and(|(_, open)| open.recalled.is_some()) {
+                continue;
+            }
             let id = known.map(|(id, _)| *id);
             let id = id.unwrap_or_else(|| self.id(now));
             kept.insert(id);
@@ -524,6 +547,7 @@ impl Tracker {
                 members: BTreeSet::new(),
                 behind: BTreeSet::new(),
                 told: None,
+                recalled: None,
             });
             open.members = lost;
             open.incident.evidence = sentence::of_levels(&finding, median);
@@ -533,7 +557,7 @@ impl Tracker {
             open.incident.alternatives = finding.alternatives;
         }
         for (id, open) in &mut self.open {
-            if open.incident.kind == Kind::Degradation && !kept.contains(id) {
+            if open.incident.kind == Kind::Degradation && !kept.contains(id) && open.recalled.is_none() {
                 open.incident.state = State::Cleared;
                 open.incident.cleared_at = Some(now);
                 open.incident.recovered = open.incident.lost;
@@ -607,6 +631,7 @@ fn blank(id: IncidentId, kind: Kind, opened_at: Timestamp) -> Incident {
         recovered: 0,
         parent: None,
         evidence: String::new(),
+        closing: None,
         onus: Vec::new(),
     }
 }
@@ -623,6 +648,7 @@ fn complete(network: &Network, plant: &Plant, open: &mut Open) {
         let Some((olt, onu)) = network.olts.get(spot.olt as usize).zip(network.onu(*spot)) else { continue };
         ports.insert(Port { olt: olt.id.clone(), pon: onu.pon });
         let owner = onu.owner.as_ref();
+        let was = open.recalled.as_ref().and_then(|recalled| recalled.members.get(spot));
         let place = owner.and_then(|owner| plant.find(&owner.place?)).and_then(|place| plant.element(place)?.name);
         incident.onus.push(Member {
             olt: olt.id.clone(),
@@ -630,9 +656,9 @@ fn complete(network: &Network, plant: &Plant, open: &mut Open) {
             onu: onu.number,
             key: onu.key.clone(),
             serial: onu.serial.clone(),
-            client_id: owner.map(|owner| owner.client),
-            code: owner.and_then(|owner| owner.code.clone()),
-            place: place.map(Arc::from),
+            client_id: owner.map(|owner| owner.client).or(was.and_then(|was| was.client_id)),
+            code: owner.and_then(|owner| owner.code.clone()).or_else(|| was?.code.clone()),
+            place: place.map(Arc::from).or_else(|| was?.place.clone()),
             is_up: onu.is_up,
         });
     }

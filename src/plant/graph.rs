@@ -85,6 +85,21 @@ pub enum ElementKind {
     Joint,
 }
 
+impl ElementKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Olt,
+        Self::Slot,
+        Self::Pon,
+        Self::Place,
+        Self::Cable,
+        Self::Drop,
+        Self::Fiber,
+        Self::Splitter,
+        Self::Joint,
+    ];
+}
+
 /// An element of the plant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Element<'a> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::graph::{ElementIx, ElementKind, NONE, Node, NodeIx, Plant};
 use crate::model::{ElementId, Metres};
@@ -72,6 +72,13 @@ impl Coords {
 impl Serialize for Coords {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         [self.lng, self.lat].serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Coords {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let [lng, lat] = <[f64; 2]>::deserialize(deserializer)?;
+        Self::new(lng, lat).map_err(serde::de::Error::custom)
     }
 }
 

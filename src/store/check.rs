@@ -35,6 +35,10 @@ pub struct Contents {
     pub plant: u64,
     /// Octets that they take.
     pub plant_bytes: u64,
+    /// Incidents, those that are over included.
+    pub incidents: u64,
+    /// Of them, those that are not over.
+    pub incidents_open: u64,
     /// OLTs, by name.
     pub olts: Vec<OltContents>,
 }
@@ -101,6 +105,8 @@ pub fn contents(path: &Path) -> Result<Contents, StoreError> {
             directory: directory(&connection)?,
             plant: count("SELECT count(*) FROM plant")?,
             plant_bytes: count("SELECT coalesce(sum(length(data)), 0) FROM plant")?,
+            incidents: count("SELECT count(*) FROM incident")?,
+            incidents_open: count("SELECT count(*) FROM incident WHERE cleared IS NULL")?,
             olts: olts.collect::<Result<_, _>>()?,
         })
     };

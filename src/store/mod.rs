@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!   judge tasks ──Keeper──(newest of each ONU; readings, bounded)──► writer thread ──a transaction a second──► FILE
+//!   incident task ──Keeper──(newest of each incident)──────────────► writer thread, with the rest
 //!   pusher ──Journal (waits until it is on the disk)─────────────► writer thread, at once, in a transaction of its own
 //!   pusher ──Shelf (the directory, a part at a time)────────────► writer thread, a transaction each, after the journal
 //!   FILE ──Store::remembered──► judge tasks, at the start
@@ -22,6 +23,7 @@ mod check;
 mod error;
 pub mod history;
 mod identity;
+pub mod incident;
 pub mod journal;
 mod kept;
 mod open;
@@ -40,6 +42,7 @@ pub use crate::config::Keep;
 pub use check::{Contents, DirectoryContents, check, compact, contents};
 pub use error::StoreError;
 pub use history::{LevelRow, Levels, Reader};
+pub use incident::{IncidentRow, Incidents};
 pub use journal::Journal;
 pub use kept::{Kept, OltMemory, Remembered};
 pub use plant::PlantRow;
@@ -97,7 +100,7 @@ impl Store {
             unpacked: history::upkeep::Unpacked::default(),
             pause: writer::FIRST_PAUSE,
             clock: Box::new(|| Timestamp::from(SystemTime::now())),
-            next_journal_thin: Instant::now(),
+            next_rows_thin: Instant::now(),
             #[cfg(test)]
             fault: None,
             #[cfg(test)]
@@ -147,6 +150,22 @@ impl Store {
     /// [`StoreError`] when the file cannot be read.
     pub fn plant_rows(&self) -> Result<Vec<PlantRow>, StoreError> {
         plant_rows(&self.path)
+    }
+
+    /// Incidents that are not over, and the last `most` that are. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn incidents(&self, most: u32) -> Result<Incidents, StoreError> {
+        incident::kept(&self.path, most)
+    }
+
+    /// What [`Keeper::gasps`] was given last; `None` when nothing was. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn gasps(&self) -> Result<Option<String>, StoreError> {
+        incident::gasps(&self.path)
     }
 
     /// Octets of the file, and of the log of changes that are not in it yet.
@@ -219,6 +238,21 @@ impl Keeper {
     /// Keeps by which rules is judged from now on, as their owner writes them.
     pub fn rules(&self, rules: String) {
         self.queue.rules(rules);
+    }
+
+    /// Keeps an incident as it is now. What still waits of the same one is replaced.
+    pub fn incident(&self, row: IncidentRow) {
+        self.queue.incident(row);
+    }
+
+    /// Keeps a person's word on an incident, as its owner writes it. Of one that is not in the file it is forgotten.
+    pub fn close_incident(&self, id: String, closing: String) {
+        self.queue.close_incident(id, closing);
+    }
+
+    /// Keeps how ONUs gasp, as its owner writes it.
+    pub fn gasps(&self, gasps: String) {
+        self.queue.gasps(gasps);
     }
 
     /// How writing goes.

@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::history::Levels;
+use super::incident::{IncidentRow, Waiting as Incidents};
 use super::journal::Request;
 use super::kept::{Change, Kept, OltMemory};
 use super::plant::PlantRow;
@@ -60,6 +61,8 @@ pub(super) struct Batch {
     pub(super) olts: BTreeMap<OltId, OltBatch>,
     pub(super) levels: VecDeque<Levels>,
     pub(super) rules: Option<String>,
+    pub(super) gasps: Option<String>,
+    pub(super) incidents: Incidents,
     /// The newest of each kind and id.
     pub(super) plant: BTreeMap<(u8, [u8; 12]), PlantRow>,
     readings: usize,
@@ -67,7 +70,12 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.olts.is_empty() && self.levels.is_empty() && self.rules.is_none() && self.plant.is_empty()
+        self.olts.is_empty()
+            && self.levels.is_empty()
+            && self.rules.is_none()
+            && self.gasps.is_none()
+            && self.incidents.is_empty()
+            && self.plant.is_empty()
     }
 }
 
@@ -176,6 +184,27 @@ impl Queue {
         }
     }
 
+    pub(super) fn gasps(&self, gasps: String) {
+        let mut waiting = self.lock();
+        if !waiting.ended {
+            waiting.batch.gasps = Some(gasps);
+        }
+    }
+
+    pub(super) fn incident(&self, row: IncidentRow) {
+        let mut waiting = self.lock();
+        if !waiting.ended {
+            waiting.batch.incidents.keep(row);
+        }
+    }
+
+    pub(super) fn close_incident(&self, id: String, closing: String) {
+        let mut waiting = self.lock();
+        if !waiting.ended {
+            waiting.batch.incidents.close(id, closing);
+        }
+    }
+
     pub(super) fn plant(&self, rows: Vec<PlantRow>) {
         let mut waiting = self.lock();
         if waiting.ended {
@@ -238,6 +267,8 @@ impl Queue {
     pub(super) fn give_back(&self, batch: Batch) {
         let mut waiting = self.lock();
         waiting.batch.rules = waiting.batch.rules.take().or(batch.rules);
+        waiting.batch.gasps = waiting.batch.gasps.take().or(batch.gasps);
+        waiting.batch.incidents.give_back(batch.incidents);
         for (key, row) in batch.plant {
             waiting.batch.plant.entry(key).or_insert(row);
         }

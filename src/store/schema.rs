@@ -91,6 +91,18 @@ const MIGRATIONS: &[&str] = &[
          data BLOB NOT NULL,
          UNIQUE (generation, place)
      ) STRICT;",
+    // 6: incidents, and what people said that they were.
+    "CREATE TABLE incident (
+         number INTEGER PRIMARY KEY,
+         id TEXT NOT NULL UNIQUE,            -- a ULID: sorts by time
+         kind TEXT NOT NULL,
+         opened INTEGER NOT NULL,            -- ms
+         cleared INTEGER,                    -- ms; none while it is not over
+         closing TEXT,                       -- JSON: a person's word on it
+         data TEXT NOT NULL                  -- JSON, as its owner writes it
+     ) STRICT;
+     CREATE INDEX incident_cleared ON incident (cleared);
+     CREATE INDEX incident_closing ON incident (id) WHERE closing IS NOT NULL;",
 ];
 
 /// The version that we write.

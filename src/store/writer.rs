@@ -12,6 +12,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use super::StoreError;
 use super::history::upkeep::{self, Unpacked};
 use super::identity::{Identities, millis};
+use super::incident;
 use super::journal::{self, Request};
 use super::kept::{Change, Kept};
 use super::open::{self, FileMark, Lock};
@@ -28,8 +29,8 @@ const THIN_FOR: Duration = Duration::from_millis(200);
 /// How long it waits after a failure; doubles with each further one.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How often the journal is looked through for what is old.
-const THIN_JOURNAL_EVERY: Duration = Duration::from_secs(3600);
+/// How often the journal and the incidents are looked through for what is old.
+const THIN_ROWS_EVERY: Duration = Duration::from_secs(3600);
 
 /// Fails a write on purpose.
 #[cfg(test)]
@@ -49,7 +50,7 @@ pub(super) struct Writer {
     /// How long it waits after a first failure.
     pub(super) pause: Duration,
     pub(super) clock: Box<dyn Fn() -> Timestamp + Send>,
-    pub(super) next_journal_thin: Instant,
+    pub(super) next_rows_thin: Instant,
     #[cfg(test)]
     pub(super) fault: Option<Fault>,
     #[cfg(test)]
@@ -270,13 +271,14 @@ impl Writer {
                 break;
             }
         }
-        if Instant::now() >= self.next_journal_thin {
+        if Instant::now() >= self.next_rows_thin {
             let before = Timestamp::from_millis(
                 now.millis().saturating_sub(u64::try_from(self.keep.raw.as_millis()).unwrap_or(u64::MAX)),
             );
-            let more = journal::thin(connection, before).map_err(failed)?;
+            let more = journal::thin(connection, before).map_err(failed)?
+                | incident::thin(connection, before).map_err(failed)?;
             if !more {
-                self.next_journal_thin = Instant::now() + THIN_JOURNAL_EVERY;
+                self.next_rows_thin = Instant::now() + THIN_ROWS_EVERY;
             }
         }
         Ok(())
@@ -312,6 +314,10 @@ fn write_batch(
     if let Some(rules) = &batch.rules {
         connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('rules', ?1)", [rules])?;
     }
+    if let Some(gasps) = &batch.gasps {
+        connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('gasps', ?1)", [gasps])?;
+    }
+    incident::write(connection, &batch.incidents)?;
     for row in batch.plant.values() {
         plant::write(connection, row)?;
     }
