@@ -11,12 +11,15 @@ use super::load;
 use super::out::{self, Paper};
 use super::table::{Paint, clean, finish, painted};
 use crate::config::Pattern;
-use crate::model::{PonId, Verdict};
-use crate::record::{RecordError, RecordingReader, Replay, Rules, Who};
-use crate::signal::{Change, ThresholdError, Transition};
+use crate::incident::{self, Kind, Step};
+use crate::model::{PonId, Timestamp, Verdict};
+use crate::record::{Decided, RecordError, RecordingReader, Replay, ReplayError, Rules, Who};
+use crate::signal::{Change, Transition};
 
 /// Longest name of an ONU in a line.
 const LONGEST_NAME: usize = 40;
+/// Longest sentence of evidence in a line.
+const LONGEST_EVIDENCE: usize = 400;
 
 pub(super) fn run(args: &ReplayArgs, paper: Paper) -> Result<Outcome, CliError> {
     let mut reader = RecordingReader::open(&args.recording)?;
@@ -34,7 +37,7 @@ pub(super) fn run(args: &ReplayArgs, paper: Paper) -> Result<Outcome, CliError> 
         );
     }
     let mut replay = Replay::new(rules, fixed);
-    let unusable = |error: ThresholdError| CliError::Failed(format!("{}: {error}", args.recording.display()));
+    let unusable = |error: ReplayError| CliError::Failed(format!("{}: {error}", args.recording.display()));
     let mut broken = None;
     out::print_with(|out| {
         loop {
@@ -53,8 +56,11 @@ pub(super) fn run(args: &ReplayArgs, paper: Paper) -> Result<Outcome, CliError> 
                     return end(&replay, args.format, out);
                 }
             };
-            for transition in &told {
-                tell(&replay, transition, args.format, paper, out)?;
+            for decided in &told {
+                match decided {
+                    Decided::Transition(transition) => tell(&replay, transition, args.format, paper, out)?,
+                    Decided::Incident(at, change) => tell_incident(*at, change, args.format, paper, out)?,
+                }
             }
         }
     })?;
@@ -119,6 +125,59 @@ fn tell(
             out.write_all(finish(&line, paper).as_bytes())
         }
     }
+}
+
+fn tell_incident(
+    at: Timestamp,
+    change: &incident::Change,
+    format: ReplayFormat,
+    paper: Paper,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let incident = &*change.incident;
+    let step = match change.step {
+        Step::Opened => "opened",
+        Step::Changed => "changed",
+        Step::Cleared => "cleared",
+    };
+    if format == ReplayFormat::Json {
+        let line = serde_json::json!({ "what": "incident", "at": at, "step": step, "incident": incident });
+        return writeln!(out, "{line}");
+    }
+    let paint = match (change.step, incident.kind) {
+        (Step::Cleared, _) => Paint::Good,
+        (_, Kind::Cut | Kind::Equipment | Kind::OltUnreachable) => Paint::Bad,
+        _ => Paint::Warning,
+    };
+    let what = painted(&format!("{} {step}", incident.kind.word()), paint);
+    let place = incident.place.as_ref().map_or_else(String::new, |place| format!(" at {}", at_place(place)));
+    let certainty = (incident.confidence * 100.0).round();
+    let line = format!(
+        "{at}  incident {}  {what}{place}: {} lost of {}, {} back, sure to {certainty} %; {}\n",
+        incident.id,
+        incident.lost,
+        incident.monitored,
+        incident.recovered,
+        clean(&incident.evidence, LONGEST_EVIDENCE)
+    );
+    out.write_all(finish(&line, paper).as_bytes())
+}
+
+/// `CABO 01, CEO 07 to CTO 12, 1000 to 1600 m from the OLT`.
+fn at_place(place: &incident::Place) -> String {
+    let named = |element: &incident::NamedElement| {
+        element.name.as_ref().map_or_else(|| element.kind.to_owned(), |name| clean(name, LONGEST_NAME))
+    };
+    let mut text = named(&place.element);
+    if let (Some(from), Some(to)) = (&place.from, &place.to)
+        && from != to
+    {
+        text.push_str(&format!(", {} to {}", named(from), named(to)));
+    }
+    if let Some([from, to]) = place.metres_from_olt {
+        text.push_str(&format!(", {from} to {to} m from the OLT"));
+    }
+    text
 }
 
 /// `0/1/3:7 HWTC7D4630C3 Maria`, or the key where nothing else is known.
@@ -199,13 +258,14 @@ fn end(replay: &Replay, format: ReplayFormat, out: &mut dyn Write) -> io::Result
     }
     writeln!(
         out,
-        "{} of {} with {} partial, {}, {}; {}. At the end {ok} ok, {error} error, {hold} hold",
+        "{} of {} with {} partial, {}, {}; {}, {}. At the end {ok} ok, {error} error, {hold} hold",
         count(tally.sweeps, "sweep"),
         count(replay.olts() as u64, "OLT"),
         tally.partial,
         count(tally.silences, "silence"),
         count(tally.hints, "hint"),
         count(tally.transitions, "transition"),
+        count(tally.incidents, "incident"),
     )
 }
 

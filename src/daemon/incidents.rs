@@ -10,17 +10,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 
 use super::archive::Archive;
 use super::door::Door;
-use crate::incident::{Change, Incident, Kind, Look, News, Owner, Settings, State, Step, Tracker, Wanted};
+use crate::incident::{
+    Change, Explanations, Incident, Look, News, Owner, Settings, State, Step, Tracker, Wanted, explanations,
+};
 use crate::model::{OltId, OnuKey, Timestamp};
 use crate::ozmap::{Owners, PlantSnapshot, PushSnapshot};
+use crate::plant::Plant;
 use crate::poll::Hint;
-use crate::signal::Explained;
+use crate::record::{Owned, Recorder};
 
 /// Words that wait; then judges wait, and with them polling.
 pub(super) const WORDS: usize = 256;
@@ -28,11 +31,6 @@ pub(super) const WORDS: usize = 256;
 const THINK_EVERY: Duration = Duration::from_millis(500);
 /// Incidents that are over and still shown.
 const REMEMBERED: u32 = 500;
-/// The least chance by which a cut decides what clients show: below it, each loss has to count by itself.
-const SURE_OF_CUT: f64 = 0.9;
-/// The same for an outage, which makes nobody red.
-const SURE_OF_OUTAGE: f64 = 0.5;
-
 /// What a judge tells.
 #[derive(Debug)]
 pub(super) enum Word {
@@ -43,9 +41,6 @@ pub(super) enum Word {
     /// Who was up in the last look before a restart.
     Before(Look),
 }
-
-/// What is explained of one OLT's losses, sorted by key: how, and by which incident.
-pub(super) type Explanations = Vec<(OnuKey, Explained, Arc<str>)>;
 
 /// All incidents at a moment.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +69,63 @@ pub(super) struct IncidentTask {
     pub(super) explained: BTreeMap<OltId, watch::Sender<Arc<Explanations>>>,
     pub(super) publish: watch::Sender<Arc<IncidentView>>,
     pub(super) desk: Desk,
+    pub(super) notes: Notes,
+}
+
+/// What a recording is to have of what incidents are explained by.
+pub(super) struct Notes {
+    recorder: Option<Recorder>,
+    /// A plant that is not noted yet, and when one may be again: one that is being read changes all the time.
+    plant: Option<Arc<Plant>>,
+    next_plant: Instant,
+    pause: Duration,
+}
+
+/// The shortest and the longest time between two plants in a recording.
+const PLANT_PAUSES: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(3600)];
+
+impl Notes {
+    pub(super) fn new(recorder: Option<Recorder>) -> Self {
+        let [pause, _] = PLANT_PAUSES;
+        Self { recorder, plant: None, next_plant: Instant::now(), pause }
+    }
+
+    fn begin(&self, tracker: &Tracker) {
+        if let Some(recorder) = &self.recorder {
+            recorder.incidents(now(), tracker.settings().settle, tracker.gasps());
+        }
+    }
+
+    fn plant(&mut self, plant: &Arc<Plant>) {
+        if self.recorder.is_some() {
+            self.plant = Some(plant.clone());
+        }
+    }
+
+    fn owners<'a>(&self, olts: impl Iterator<Item = &'a OltId>, owners: &Owners, before: &Owners) {
+        let Some(recorder) = &self.recorder else { return };
+        for olt in olts.filter(|olt| owners.of_olt(olt) != before.of_olt(olt)) {
+            let owned =
+                |(key, owner): &(OnuKey, crate::ozmap::Owner)| Owned { key: key.clone(), owner: owner_of(owner) };
+            recorder.owners(olt, now(), owners.of_olt(olt).iter().map(owned).collect());
+        }
+    }
+
+    fn note_plant(&mut self) {
+        if self.plant.is_none() || Instant::now() < self.next_plant {
+            return;
+        }
+        if let (Some(recorder), Some(plant)) = (&self.recorder, self.plant.take()) {
+            recorder.plant(now(), &plant);
+            let [_, longest] = PLANT_PAUSES;
+            self.next_plant = Instant::now() + self.pause;
+            self.pause = (self.pause * 2).min(longest);
+        }
+    }
+}
+
+fn owner_of(owner: &crate::ozmap::Owner) -> Owner {
+    Owner { client: owner.client, code: owner.code.clone(), place: owner.box_id }
 }
 
 /// What it owns.
@@ -120,6 +172,7 @@ impl IncidentTask {
     pub(super) async fn run(mut self) {
         // What was kept explains losses from the start.
         self.explain();
+        self.notes.begin(&self.desk.tracker);
         let mut think = tokio::time::interval(THINK_EVERY);
         think.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -138,6 +191,7 @@ impl IncidentTask {
 
     fn think(&mut self) {
         self.learn();
+        self.notes.note_plant();
         let desk = &mut self.desk;
         let outcome = desk.tracker.advance(now());
         if let Some(archive) = &mut desk.archive {
@@ -171,7 +225,9 @@ impl IncidentTask {
     fn learn(&mut self) {
         let desk = &mut self.desk;
         if let Some(plant) = self.plant.as_mut().filter(|plant| plant.has_changed().unwrap_or(false)) {
-            desk.tracker.set_plant(plant.borrow_and_update().plant.clone());
+            let plant = plant.borrow_and_update().plant.clone();
+            self.notes.plant(&plant);
+            desk.tracker.set_plant(plant);
         }
         let Some(push) = &mut self.push else { return };
         if !push.has_changed().unwrap_or(false) {
@@ -182,11 +238,10 @@ impl IncidentTask {
             return;
         }
         for olt in self.explained.keys() {
-            let owner = |(key, owner): &(OnuKey, crate::ozmap::Owner)| {
-                (key.clone(), Owner { client: owner.client, code: owner.code.clone(), place: owner.box_id })
-            };
+            let owner = |(key, owner): &(OnuKey, crate::ozmap::Owner)| (key.clone(), owner_of(owner));
             desk.tracker.set_owners(olt, owners.of_olt(olt).iter().map(owner));
         }
+        self.notes.owners(self.explained.keys(), &owners, &desk.owners);
         desk.owners = owners;
     }
 
@@ -201,22 +256,9 @@ impl IncidentTask {
 
     /// Tells every judge what incidents say of its losses.
     fn explain(&self) {
-        let mut by_olt: BTreeMap<&OltId, Explanations> = BTreeMap::new();
-        for incident in self.desk.tracker.incidents().filter(|incident| incident.state != State::Cleared) {
-            let explained = match incident.kind {
-                Kind::Cut if incident.confidence >= SURE_OF_CUT && incident.place.is_some() => Explained::Cut,
-                Kind::Power if incident.confidence >= SURE_OF_OUTAGE => Explained::Outage,
-                _ => continue,
-            };
-            let id: Arc<str> = Arc::from(incident.id.to_string());
-            for member in incident.onus.iter().filter(|member| !member.is_up) {
-                by_olt.entry(&member.olt).or_default().push((member.key.clone(), explained, id.clone()));
-            }
-        }
+        let mut by_olt = explanations(self.desk.tracker.incidents());
         for (olt, sender) in &self.explained {
-            let mut explanations = by_olt.remove(olt).unwrap_or_default();
-            explanations.sort_by(|(one, ..), (other, ..)| one.cmp(other));
-            explanations.dedup_by(|(later, ..), (first, ..)| later == first);
+            let explanations = by_olt.remove(olt).unwrap_or_default();
             sender.send_if_modified(|old| {
                 let differs = **old != explanations;
                 if differs {

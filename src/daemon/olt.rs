@@ -14,11 +14,11 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 
 use super::board::{OltReport, Standing};
-use super::incidents::{Explanations, Word};
+use super::incidents::Word;
 use super::maintenance::Calendar;
 use super::memory::Notebook;
 use crate::config::maintenance::under_way;
-use crate::incident::{Look, News, look_of_recalled, news_of, news_of_recalled};
+use crate::incident::{Explanations, Look, News, explained, look_of_recalled, news_of, news_of_recalled};
 use crate::model::{OltId, OnuId, OnuKey, Sweep, SweepKind, Timestamp, Truth, Verdict};
 use crate::ozmap::{Looks, OltWishes, OnuIdentity, Pusher, Wish};
 use crate::poll::{Event, Hint, Hints, View};
@@ -351,11 +351,6 @@ fn wishes(report: &OltReport, looks: Looks, explained: &Explanations) -> OltWish
         looks,
         wishes: report.standings.iter().map(wish).collect(),
     }
-}
-
-/// What incidents say, as a judge takes it.
-fn explained(explanations: &Explanations) -> Vec<(OnuKey, Explained)> {
-    explanations.iter().map(|(key, explained, _)| (key.clone(), *explained)).collect()
 }
 
 fn identity(olt: &OltId, view: &View, standing: &Standing) -> OnuIdentity {

@@ -17,14 +17,14 @@ use super::archive::Archive;
 use super::board::{Board, OltReport};
 use super::door::Door;
 use super::error::DaemonError;
-use super::incidents::{Desk, Explanations, IncidentTask, WORDS, Word};
+use super::incidents::{Desk, IncidentTask, Notes, WORDS, Word};
 use super::maintenance;
 use super::memory::Notebook;
 use super::olt::JudgeTask;
 use super::survey;
 use super::traps;
 use crate::config::{self, Config};
-use crate::incident;
+use crate::incident::{self, Explanations};
 use crate::mib::Library;
 use crate::model::{OltId, Timestamp};
 use crate::ozmap::{Client, Looks, PlantImport, Pusher, Survey};
@@ -216,6 +216,7 @@ impl Daemon {
                 shutdown: stopped.clone(),
             });
         }
+        let notes = Notes::new(recorder.clone());
         let door = Door::new(hints, recorder);
         let statuses = receiver
             .as_ref()
@@ -232,6 +233,7 @@ impl Daemon {
             explained,
             publish,
             desk,
+            notes,
         };
         let owner_of_incidents = tokio::spawn(task.run());
         let now = Timestamp::from(SystemTime::now());

@@ -95,6 +95,12 @@ impl Gasps {
         makers.entry(maker.into()).or_default().learn(gasped);
     }
 
+    /// The same of OLTs with other names.
+    #[must_use]
+    pub fn renamed(&self, name: impl Fn(&OltId) -> OltId) -> Self {
+        Self { olts: self.olts.iter().map(|(olt, makers)| (name(olt), makers.clone())).collect() }
+    }
+
     /// Says what is known from elsewhere.
     pub fn set(&mut self, olt: &OltId, serial: Option<&Serial>, known: Reliability) {
         self.olts.entry(olt.clone()).or_default().insert(Self::maker(serial).into(), known);

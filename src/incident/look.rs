@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{
     Cause, ClientId, Dbm, ElementId, Metres, OltId, OnuKey, OnuState, PonId, PonState, Serial, Sweep, Timestamp,
 };
@@ -127,12 +129,14 @@ pub enum News {
 }
 
 /// Whose an ONU is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The client.
     pub client: ClientId,
     /// Its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Arc<str>>,
     /// The box that its property names.
+    #[serde(rename = "box", default, skip_serializing_if = "Option::is_none")]
     pub place: Option<ElementId>,
 }

@@ -18,6 +18,7 @@ mod area;
 mod closing;
 mod evidence;
 mod explain;
+mod explanation;
 mod finding;
 mod gasp;
 mod hypothesis;
@@ -36,6 +37,7 @@ mod tests;
 mod tracker;
 
 pub use closing::{Closing, RealCause};
+pub use explanation::{Explanations, explained, explanations};
 pub use gasp::{Gasps, Reliability};
 pub use id::IncidentId;
 pub use kept::{Kept, KeptError, LONGEST_KEPT};

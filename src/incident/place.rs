@@ -40,20 +40,6 @@ impl Place {
     }
 }
 
-const fn word(kind: ElementKind) -> &'static str {
-    match kind {
-        ElementKind::Olt => "olt",
-        ElementKind::Slot => "slot",
-        ElementKind::Pon => "pon",
-        ElementKind::Place => "box",
-        ElementKind::Cable => "cable",
-        ElementKind::Drop => "drop",
-        ElementKind::Fiber => "fiber",
-        ElementKind::Splitter => "splitter",
-        ElementKind::Joint => "joint",
-    }
-}
-
 /// The word for several boxes.
 const AREA: &str = "area";
 
@@ -66,7 +52,7 @@ impl<'de> Deserialize<'de> for NamedElement {
             name: Option<String>,
         }
         let Read { kind, id, name } = Read::deserialize(deserializer)?;
-        let mut words = ElementKind::ALL.into_iter().map(word).chain([AREA]);
+        let mut words = ElementKind::ALL.into_iter().map(ElementKind::word).chain([AREA]);
         let kind = words.find(|word| *word == kind);
         Ok(Self { kind: kind.ok_or_else(|| serde::de::Error::custom("expected a kind of element"))?, id, name })
     }
@@ -75,7 +61,7 @@ impl<'de> Deserialize<'de> for NamedElement {
 /// An element's name for people.
 pub(super) fn named(plant: &Plant, element: ElementIx) -> Option<NamedElement> {
     let element = plant.element(element)?;
-    Some(NamedElement { kind: word(element.kind), id: element.id, name: element.name.map(str::to_owned) })
+    Some(NamedElement { kind: element.kind.word(), id: element.id, name: element.name.map(str::to_owned) })
 }
 
 /// The element that people would look at for a fault of a node: the cable of a fibre, the box of a joint.

@@ -126,6 +126,23 @@ impl Tracker {
         Self { settings, ..Self::default() }
     }
 
+    /// What the operator sets, in place of what was set before.
+    pub const fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// What the operator sets.
+    #[must_use]
+    pub const fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Whether losses are gathered that may belong together, so that time alone may decide something.
+    #[must_use]
+    pub const fn is_gathering(&self) -> bool {
+        self.until.is_some()
+    }
+
     /// The passive network, in place of the one before.
     pub fn set_plant(&mut self, plant: Arc<Plant>) {
         self.plant = plant;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::builder::index;
 use super::place::Coords;
@@ -61,7 +61,7 @@ impl ElementIx {
 }
 
 /// What an element of the plant is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ElementKind {
     /// An OLT.
@@ -98,6 +98,22 @@ impl ElementKind {
         Self::Splitter,
         Self::Joint,
     ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Olt => "olt",
+            Self::Slot => "slot",
+            Self::Pon => "pon",
+            Self::Place => "box",
+            Self::Cable => "cable",
+            Self::Drop => "drop",
+            Self::Fiber => "fiber",
+            Self::Splitter => "splitter",
+            Self::Joint => "joint",
+        }
+    }
 }
 
 /// An element of the plant.
@@ -112,7 +128,7 @@ pub struct Element<'a> {
 }
 
 /// How a client came to its node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attachment {
     /// By its route.
@@ -369,6 +385,24 @@ impl Plant {
             cables: cables.into(),
             launch: launch.into(),
             irregular,
+        }
+    }
+
+    /// The opposite of [`Plant::assemble`].
+    pub(super) fn take_apart(&self) -> Assembly {
+        let node = |node: &Node| {
+            let Node { element, container, parent, distance, loss, port, .. } = *node;
+            RawNode { parent, element, container, port, distance, loss }
+        };
+        Assembly {
+            names: self.names.to_vec(),
+            elements: self.elements.to_vec(),
+            nodes: self.nodes.iter().map(node).collect(),
+            clients: self.clients.to_vec(),
+            coords: self.coords.to_vec(),
+            cables: self.cables.to_vec(),
+            launch: self.launch.to_vec(),
+            irregular: self.irregular,
         }
     }
 

@@ -15,6 +15,7 @@
 mod audit;
 mod builder;
 mod codec;
+mod document;
 mod error;
 mod fit;
 mod graph;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use audit::{Audit, Candidate, Doubt, Finding, Observed};
 pub use builder::PlantBuilder;
+pub use document::{DocumentError, PlantDocument, WrittenClient, WrittenElement};
 pub use error::RouteError;
 pub use graph::{Attachment, ClientIx, Element, ElementIx, ElementKind, Irregularities, Node, NodeIx, Plant};
 pub use place::{Cable, Coords, CoordsError, Place};

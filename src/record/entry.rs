@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::maintenance::UnderWay;
 use crate::config::{StatusMap, Thresholds};
-use crate::model::{OltId, PonId, Sweep, Timestamp};
+use crate::incident::{Gasps, Owner};
+use crate::model::{OltId, OnuKey, PonId, Sweep, Timestamp};
+use crate::plant::PlantDocument;
 
-/// The format that is written here. A reader refuses other ones.
-pub(super) const FORMAT: u32 = 1;
+/// The format that is written here. A reader refuses newer ones.
+pub(super) const FORMAT: u32 = 2;
+/// The oldest format that is read. The second one has incidents, owners and the plant.
+pub(super) const OLDEST: u32 = 1;
 
 /// The first line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,6 +84,31 @@ pub enum Entry<'a> {
         /// The rules.
         rules: Cow<'a, Rules>,
     },
+    /// By what incidents are explained.
+    Incidents {
+        /// When, milliseconds since 1970.
+        at_ms: u64,
+        /// The longest that losses are gathered, milliseconds.
+        settle_ms: u64,
+        /// How ONUs gasp, as far as it was learned.
+        gasps: Cow<'a, Gasps>,
+    },
+    /// Whose an OLT's ONUs are, in place of what was known of that OLT.
+    Owners {
+        /// The OLT.
+        olt: OltId,
+        /// When that was known, milliseconds since 1970.
+        at_ms: u64,
+        /// The owners.
+        owners: Cow<'a, [Owned]>,
+    },
+    /// The passive network, in place of the one before.
+    Plant {
+        /// When it was known, milliseconds since 1970.
+        at_ms: u64,
+        /// The plant.
+        plant: Box<PlantDocument>,
+    },
     /// Entries that are missing here, since the disk was too slow.
     Lost {
         /// How many.
@@ -90,6 +119,16 @@ pub enum Entry<'a> {
         /// When, milliseconds since 1970.
         at_ms: u64,
     },
+}
+
+/// Whose an ONU is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owned {
+    /// The ONU.
+    pub key: OnuKey,
+    /// Its owner.
+    #[serde(flatten)]
+    pub owner: Owner,
 }
 
 /// What a hint asks to look at.

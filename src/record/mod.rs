@@ -1,7 +1,7 @@
 //! Recordings: what an OLT said, as it was given to `signal`, in a file that a person can read and a program can replay.
 //!
-//! In: sweeps, silences and hints, from the tasks that judge; on the way back a file. Out: a gzip file of JSON lines, and
-//! its [`Entry`]s again, each bounded and checked, and what `signal` decides of them ([`Replay`]). Not its business: how
+//! In: sweeps, silences and hints, from the tasks that judge; owners and the plant, from the one that owns incidents; on the way back a file. Out: a gzip file of JSON lines, and
+//! its [`Entry`]s again, each bounded and checked, and what `signal` and `incident` decide of them ([`Replay`]). Not its business: how
 //! that is shown.
 //!
 //! ```text
@@ -29,11 +29,11 @@ mod snmprec;
 mod writer;
 
 pub use device::{Recorded, Subject, record_olt};
-pub use entry::{Entry, Header, Looked, Rules};
+pub use entry::{Entry, Header, Looked, Owned, Rules};
 pub use error::RecordError;
 pub use mask::Mask;
 pub use reader::RecordingReader;
-pub use replay::{Replay, Tally, Who};
+pub use replay::{Decided, Replay, ReplayError, Tally, Who};
 pub use scrub::Scrubber;
 pub use snmprec::WalkFile;
 pub use writer::{Recorder, Recording};

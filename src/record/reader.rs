@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::entry::FORMAT;
+use super::entry::{FORMAT, OLDEST};
 use super::{Entry, Header, RecordError};
 
 /// Longest line that is read, octets: some fifty times what the sweep of a full OLT takes.
@@ -43,8 +43,10 @@ impl RecordingReader {
             .map_err(|_| foreign("its first line is not a JSON object with \"oltwatch_recording\"".to_owned()))?;
         match what.get("oltwatch_recording").and_then(serde_json::Value::as_u64) {
             None => return Err(foreign("its first line has no \"oltwatch_recording\"".to_owned())),
-            Some(format) if format != u64::from(FORMAT) => {
-                return Err(foreign(format!("it has format {format}, and this version reads format {FORMAT}")));
+            Some(format) if !(u64::from(OLDEST)..=u64::from(FORMAT)).contains(&format) => {
+                return Err(foreign(format!(
+                    "it has format {format}, and this version reads formats {OLDEST} to {FORMAT}"
+                )));
             }
             Some(_) => {}
         }

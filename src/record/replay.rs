@@ -1,4 +1,4 @@
-//! What `signal` decides of a recording. The same recording gives the same decisions on every run: the time is the
+//! What `signal` and `incident` decide of a recording. The same recording gives the same decisions on every run: the time is the
 //! recording's own.
 
 use std::collections::BTreeMap;
@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Entry, Rules};
+use crate::incident::{self, Explanations, Look, News, Step, Tracker, explained, explanations, news_of};
 use crate::model::{Mac, OltId, OnuKey, PonId, Serial, Sweep, Timestamp, Verdict};
-use crate::signal::{Judge, ThresholdError, Transition};
+use crate::plant::DocumentError;
+use crate::signal::{Judge, ThresholdError, Transition, check_thresholds};
 
-/// The judges of all OLTs in a recording.
+/// The judges of all OLTs in a recording, and the owner of its incidents.
 #[derive(Debug)]
 pub struct Replay {
     rules: Rules,
     /// Rules that stand in for those of the recording, which are then not looked at.
     fixed: bool,
     olts: BTreeMap<OltId, Replayed>,
+    tracker: Tracker,
     /// Up to where time has passed for all of them.
     now: Option<Timestamp>,
     tally: Tally,
@@ -25,6 +28,30 @@ pub struct Replay {
 struct Replayed {
     judge: Option<Judge>,
     who: BTreeMap<OnuKey, Who>,
+    /// Whether it answered the last look; `None` before the first one.
+    answers: Option<bool>,
+    /// What incidents say of its losses.
+    explained: Explanations,
+}
+
+/// Something that was decided.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decided {
+    /// Of an ONU, or of an OLT.
+    Transition(Transition),
+    /// What many of them have in common, and when that was clear.
+    Incident(Timestamp, incident::Change),
+}
+
+/// Something in a recording that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// Its rules.
+    #[error(transparent)]
+    Rules(#[from] ThresholdError),
+    /// Its plant.
+    #[error(transparent)]
+    Plant(#[from] DocumentError),
 }
 
 /// Which ONU it is, as far as the recording has said.
@@ -57,85 +84,166 @@ pub struct Tally {
     pub lost: u64,
     /// What changed.
     pub transitions: u64,
+    /// Incidents that were opened.
+    pub incidents: u64,
 }
+
+/// While losses are gathered, how often they are thought over.
+const THINK_EVERY_MS: u64 = 1000;
 
 impl Replay {
     /// Judges by `rules`. `fixed`: also where the recording says that other rules came into force.
     #[must_use]
     pub fn new(rules: Rules, fixed: bool) -> Self {
-        Self { rules, fixed, olts: BTreeMap::new(), now: None, tally: Tally::default() }
+        Self { rules, fixed, olts: BTreeMap::new(), tracker: Tracker::default(), now: None, tally: Tally::default() }
     }
 
     /// Takes the next entry of a recording, after the time that has passed up to it.
     ///
     /// # Errors
-    /// [`ThresholdError`] when rules in the recording cannot be used.
-    pub fn take(&mut self, entry: &Entry<'_>) -> Result<Vec<Transition>, ThresholdError> {
-        let mut told = Vec::new();
+    /// [`ReplayError`] when rules or a plant in the recording cannot be used.
+    pub fn take(&mut self, entry: &Entry<'_>) -> Result<Vec<Decided>, ReplayError> {
+        let mut out = Vec::new();
         match entry {
             Entry::Sweep { state_every_ms, optics_every_ms, sweep } => {
-                self.tally.sweeps += 1;
-                self.tally.partial += u64::from(!sweep.completeness.is_complete());
-                self.pass(sweep.started + sweep.elapsed, &mut told);
-                let olt = self.olts.entry(sweep.olt.clone()).or_default();
-                olt.note_who(sweep);
-                let judge = olt.judge.get_or_insert_with(|| {
-                    let Rules { thresholds, status } = self.rules.clone();
-                    let every = Duration::from_millis;
-                    let (state, optics) = (every(*state_every_ms), every(*optics_every_ms));
-                    Judge::of_polled(sweep.olt.clone(), thresholds, status, state, optics, sweep.started)
-                });
-                judge.set_intervals(Duration::from_millis(*state_every_ms), Duration::from_millis(*optics_every_ms));
-                told.append(&mut judge.observe(sweep));
-                // The recording holds what came of it.
-                let _ = judge.look_again();
+                let every = Duration::from_millis;
+                self.take_sweep(sweep, every(*state_every_ms), every(*optics_every_ms), &mut out);
             }
-            Entry::NoAnswer { olt, at_ms } => {
-                self.tally.silences += 1;
-                let at = Timestamp::from_millis(*at_ms);
-                self.pass(at, &mut told);
-                if let Some(judge) = self.olts.get_mut(olt).and_then(|olt| olt.judge.as_mut()) {
-                    told.append(&mut judge.no_answer(at));
-                }
-            }
+            Entry::NoAnswer { olt, at_ms } => self.take_silence(olt, Timestamp::from_millis(*at_ms), &mut out),
             Entry::Maintenance { olt, at_ms, under_way } => {
                 let at = Timestamp::from_millis(*at_ms);
-                self.pass(at, &mut told);
-                if let Some(judge) = self.olts.get_mut(olt).and_then(|olt| olt.judge.as_mut()) {
-                    told.append(&mut judge.set_maintenance(under_way.clone(), at));
-                }
+                self.pass(at, &mut out);
+                self.judge(olt, &mut out, |judge| judge.set_maintenance(under_way.clone(), at));
+                self.think(at, &mut out);
             }
             Entry::Rules { at_ms, rules } if !self.fixed => {
                 let at = Timestamp::from_millis(*at_ms);
-                self.pass(at, &mut told);
+                self.pass(at, &mut out);
                 self.rules = Rules::clone(rules);
-                for judge in self.olts.values_mut().filter_map(|olt| olt.judge.as_mut()) {
-                    told.append(&mut judge.set_thresholds(self.rules.thresholds.clone(), at)?);
-                    told.append(&mut judge.set_status(self.rules.status.clone(), at));
+                check_thresholds(&rules.thresholds)?;
+                let olts: Vec<OltId> = self.olts.keys().cloned().collect();
+                for olt in &olts {
+                    self.judge(olt, &mut out, |judge| {
+                        // They were checked above.
+                        let mut told = judge.set_thresholds(rules.thresholds.clone(), at).unwrap_or_default();
+                        told.append(&mut judge.set_status(rules.status.clone(), at));
+                        told
+                    });
                 }
+                self.think(at, &mut out);
             }
-            Entry::Rules { at_ms, .. } | Entry::End { at_ms } => {
-                self.pass(Timestamp::from_millis(*at_ms), &mut told);
+            Entry::Incidents { settle_ms, gasps, .. } => {
+                let settings =
+                    incident::Settings { settle: Duration::from_millis(*settle_ms), ..incident::Settings::default() };
+                self.tracker.set_settings(settings);
+                self.tracker.set_gasps(gasps.clone().into_owned());
             }
+            Entry::Owners { olt, at_ms, owners } => {
+                self.pass(Timestamp::from_millis(*at_ms), &mut out);
+                let owners = owners.iter().map(|owned| (owned.key.clone(), owned.owner.clone()));
+                self.tracker.set_owners(olt, owners.collect::<Vec<_>>());
+            }
+            Entry::Plant { at_ms, plant } => {
+                self.pass(Timestamp::from_millis(*at_ms), &mut out);
+                let plant = plant.plant()?;
+                self.tracker.set_plant(Arc::new(plant));
+            }
+            Entry::Rules { at_ms, .. } | Entry::End { at_ms } => self.pass(Timestamp::from_millis(*at_ms), &mut out),
             Entry::Hint { .. } => self.tally.hints += 1,
             Entry::Lost { entries } => self.tally.lost += entries,
         }
-        self.tally.transitions += told.len() as u64;
-        Ok(told)
+        let opened = |one: &&Decided| matches!(one, Decided::Incident(_, change) if change.step == Step::Opened);
+        self.tally.incidents += out.iter().filter(opened).count() as u64;
+        self.tally.transitions += out.iter().filter(|one| matches!(one, Decided::Transition(_))).count() as u64;
+        Ok(out)
+    }
+
+    fn take_sweep(&mut self, sweep: &Sweep, state: Duration, optics: Duration, out: &mut Vec<Decided>) {
+        self.tally.sweeps += 1;
+        self.tally.partial += u64::from(!sweep.completeness.is_complete());
+        let at = sweep.started + sweep.elapsed;
+        self.pass(at, out);
+        let olt = self.olts.entry(sweep.olt.clone()).or_default();
+        olt.note_who(sweep);
+        if olt.answers.replace(true) != Some(true) {
+            self.tracker.tell(&sweep.olt, &News::Answering, sweep.started);
+        }
+        self.tracker.take(&Look::of(sweep));
+        olt.judge.get_or_insert_with(|| {
+            let Rules { thresholds, status } = self.rules.clone();
+            Judge::of_polled(sweep.olt.clone(), thresholds, status, state, optics, sweep.started)
+        });
+        self.judge(&sweep.olt, out, |judge| {
+            judge.set_intervals(state, optics);
+            let told = judge.observe(sweep);
+            // The recording holds what came of it.
+            let _ = judge.look_again();
+            told
+        });
+        self.think(at, out);
+    }
+
+    fn take_silence(&mut self, olt: &OltId, at: Timestamp, out: &mut Vec<Decided>) {
+        self.tally.silences += 1;
+        self.pass(at, out);
+        let replayed = self.olts.entry(olt.clone()).or_default();
+        let is_first = replayed.answers.replace(false) != Some(false);
+        if replayed.judge.is_none() && is_first {
+            self.tracker.tell(olt, &News::Unreachable, at);
+        }
+        self.judge(olt, out, |judge| judge.no_answer(at));
+        self.think(at, out);
+    }
+
+    /// Lets a judge decide, and tells incidents of it.
+    fn judge(&mut self, olt: &OltId, out: &mut Vec<Decided>, how: impl FnOnce(&mut Judge) -> Vec<Transition>) {
+        let Some(judge) = self.olts.get_mut(olt).and_then(|olt| olt.judge.as_mut()) else { return };
+        let told = how(judge);
+        for (news, at) in news_of(&told, judge) {
+            self.tracker.tell(olt, &news, at);
+        }
+        out.extend(told.into_iter().map(Decided::Transition));
+    }
+
+    /// Thinks over what incidents were told, and tells judges what they say of losses.
+    fn think(&mut self, now: Timestamp, out: &mut Vec<Decided>) {
+        let changes = self.tracker.advance(now).changes;
+        if changes.is_empty() {
+            return;
+        }
+        out.extend(changes.into_iter().map(|change| Decided::Incident(now, change)));
+        let mut by_olt = explanations(self.tracker.incidents());
+        let olts: Vec<OltId> = self.olts.keys().cloned().collect();
+        for olt in &olts {
+            let said = by_olt.remove(olt).unwrap_or_default();
+            let Some(replayed) = self.olts.get_mut(olt).filter(|replayed| replayed.explained != said) else { continue };
+            let said_to_judge = explained(&said);
+            replayed.explained = said;
+            self.judge(olt, out, |judge| judge.explain(&said_to_judge, now));
+        }
     }
 
     /// Lets time pass for all OLTs as it does for the daemon, step by step.
-    fn pass(&mut self, until: Timestamp, told: &mut Vec<Transition>) {
+    fn pass(&mut self, until: Timestamp, out: &mut Vec<Decided>) {
         let step = u64::try_from(Judge::TICK.as_millis()).unwrap_or(1).max(1);
         let from = self.now.unwrap_or(until);
         // Over a longer pause the state in between decides nothing: everything has been stale for long.
-        let from = from.millis().max(until.millis().saturating_sub(LONGEST_PAUSE_MS));
-        let mut tick = (from / step + 1).saturating_mul(step);
-        while tick <= until.millis() && tick < u64::MAX {
-            for judge in self.olts.values_mut().filter_map(|olt| olt.judge.as_mut()) {
-                told.append(&mut judge.tick(Timestamp::from_millis(tick)));
+        let mut at = from.millis().max(until.millis().saturating_sub(LONGEST_PAUSE_MS));
+        loop {
+            let tick = (at / step + 1).saturating_mul(step);
+            let thought = (at / THINK_EVERY_MS + 1).saturating_mul(THINK_EVERY_MS);
+            at = if self.tracker.is_gathering() { tick.min(thought) } else { tick };
+            if at > until.millis() || at == u64::MAX {
+                break;
             }
-            tick = tick.saturating_add(step);
+            let now = Timestamp::from_millis(at);
+            if at == tick {
+                let olts: Vec<OltId> = self.olts.keys().cloned().collect();
+                for olt in &olts {
+                    self.judge(olt, out, |judge| judge.tick(now));
+                }
+            }
+            self.think(now, out);
         }
         self.now = Some(self.now.map_or(until, |now| now.max(until)));
     }
@@ -144,6 +252,11 @@ impl Replay {
     #[must_use]
     pub fn who(&self, olt: &OltId, onu: &OnuKey) -> Who {
         self.olts.get(olt).and_then(|olt| olt.who.get(onu)).cloned().unwrap_or_default()
+    }
+
+    /// Incidents that are not over, oldest first.
+    pub fn incidents(&self) -> impl Iterator<Item = &incident::Incident> {
+        self.tracker.incidents()
     }
 
     /// What was replayed.

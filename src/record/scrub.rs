@@ -1,12 +1,15 @@
 //! Takes out of a recording who it is about, and leaves in what is decided by.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
+use super::Owned;
 use crate::config::{AddressMatch, Pattern, Thresholds};
-use crate::model::{Completeness, Gap, Mac, OltId, OnuKey, Serial, Sweep, Unread};
+use crate::incident::Owner;
+use crate::model::{ClientId, Completeness, ElementId, Gap, Mac, OltId, OnuKey, Serial, Sweep, Unread};
+use crate::plant::{Coords, PlantDocument};
 
 /// Replaces serials, MACs, names and OLTs by made-up ones: the same by the same within a recording, and by others in the
 /// next one. Vendor prefixes stay, as do PON numbers, levels, states and times.
@@ -15,6 +18,8 @@ pub struct Scrubber {
     secret: [u8; 32],
     /// The OLTs of the config: patterns on their names are resolved before the names go.
     olts: Vec<OltId>,
+    /// Where the plant lies, which becomes the point where the equator meets the meridian of Greenwich.
+    origin: OnceLock<[f64; 2]>,
 }
 
 impl std::fmt::Debug for Scrubber {
@@ -27,7 +32,7 @@ impl Scrubber {
     /// One that nobody can undo: `secret` is random, and kept nowhere.
     #[must_use]
     pub const fn new(secret: [u8; 32], olts: Vec<OltId>) -> Self {
-        Self { secret, olts }
+        Self { secret, olts, origin: OnceLock::new() }
     }
 
     /// A sweep without anybody in it.
@@ -55,6 +60,57 @@ impl Scrubber {
             }
         }
         scrubbed
+    }
+
+    /// Owners without anybody in them.
+    #[must_use]
+    pub fn owners(&self, owners: &[Owned]) -> Vec<Owned> {
+        let owner = |owned: &Owned| Owned {
+            key: self.key(&owned.key),
+            owner: Owner {
+                client: ClientId::from_octets(self.id(owned.owner.client.octets())),
+                code: owned.owner.code.as_ref().map(|code| self.name("code", code)),
+                place: owned.owner.place.map(|place| ElementId::from_octets(self.id(place.octets()))),
+            },
+        };
+        owners.iter().map(owner).collect()
+    }
+
+    /// The same plant, elsewhere and turned: distances stay, places and names do not.
+    #[must_use]
+    pub fn plant(&self, mut plant: PlantDocument) -> PlantDocument {
+        for element in &mut plant.elements {
+            element.id = element.id.map(|id| ElementId::from_octets(self.id(id.octets())));
+            element.name = element.name.as_ref().map(|name| self.name(element.kind.word(), name));
+        }
+        for client in &mut plant.clients {
+            client.id = ClientId::from_octets(self.id(client.id.octets()));
+        }
+        if let Some((_, first)) = plant.coords.first() {
+            let [lng, lat] = *self.origin.get_or_init(|| [f64::from(first.lng()), f64::from(first.lat())]);
+            let (sine, cosine) = self.angle().sin_cos();
+            plant.coords.retain_mut(|(_, coords)| {
+                let east = (f64::from(coords.lng()) - lng) * lat.to_radians().cos();
+                let north = f64::from(coords.lat()) - lat;
+                let moved = Coords::new(cosine * east - sine * north, sine * east + cosine * north);
+                moved.is_ok_and(|moved| {
+                    *coords = moved;
+                    true
+                })
+            });
+        }
+        plant
+    }
+
+    /// By how much the plant is turned, in radians.
+    fn angle(&self) -> f64 {
+        let [one, other, ..] = self.digest("angle", &[]);
+        f64::from(u16::from_be_bytes([one, other])) / f64::from(u16::MAX) * std::f64::consts::TAU
+    }
+
+    fn id(&self, octets: [u8; 12]) -> [u8; 12] {
+        let digest = self.digest("id", &octets);
+        std::array::from_fn(|place| digest.get(place).copied().unwrap_or(0))
     }
 
     /// A made-up name for an OLT.

@@ -12,9 +12,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::entry::FORMAT;
-use super::{Entry, Header, Looked, RecordError, Rules, Scrubber};
+use super::{Entry, Header, Looked, Owned, RecordError, Rules, Scrubber};
 use crate::config::maintenance::UnderWay;
+use crate::incident::Gasps;
 use crate::model::{OltId, Sweep, Timestamp};
+use crate::plant::Plant;
 use crate::poll::{Hint, Intervals};
 
 /// Rows that may wait to be written, ONUs and PONs of all OLTs together; about 400 MB of readings that would otherwise
@@ -33,6 +35,9 @@ enum Note {
     Hint { olt: OltId, at: Timestamp, hint: Hint },
     Maintenance { olt: OltId, at: Timestamp, under_way: Vec<UnderWay> },
     Rules { at: Timestamp, rules: Box<Rules> },
+    Incidents { at: Timestamp, settle: Duration, gasps: Box<Gasps> },
+    Owners { olt: OltId, at: Timestamp, owners: Vec<Owned> },
+    Plant { at: Timestamp, plant: Arc<Plant> },
     End { at: Timestamp },
 }
 
@@ -40,6 +45,10 @@ impl Note {
     fn weight(&self) -> u64 {
         match self {
             Self::Sweep { sweep, .. } => ENTRY + (sweep.onus.len() + sweep.pons.len()) as u64,
+            Self::Owners { owners, .. } => ENTRY + owners.len() as u64,
+            Self::Plant { plant, .. } => {
+                ENTRY + (plant.element_count() + plant.node_count() + plant.client_count()) as u64
+            }
             _ => ENTRY,
         }
     }
@@ -85,6 +94,21 @@ impl Recorder {
     /// Notes that other rules came into force.
     pub fn rules(&self, at: Timestamp, rules: Rules) {
         self.note(Note::Rules { at, rules: Box::new(rules) });
+    }
+
+    /// Notes by what incidents are explained.
+    pub fn incidents(&self, at: Timestamp, settle: Duration, gasps: &Gasps) {
+        self.note(Note::Incidents { at, settle, gasps: Box::new(gasps.clone()) });
+    }
+
+    /// Notes whose an OLT's ONUs are from now on.
+    pub fn owners(&self, olt: &OltId, at: Timestamp, owners: Vec<Owned>) {
+        self.note(Note::Owners { olt: olt.clone(), at, owners });
+    }
+
+    /// Notes what the passive network is from now on.
+    pub fn plant(&self, at: Timestamp, plant: &Arc<Plant>) {
+        self.note(Note::Plant { at, plant: Arc::clone(plant) });
     }
 
     /// Never waits: what does not fit is counted.
@@ -281,6 +305,30 @@ impl Writer {
             }
             Note::Rules { at, rules } => {
                 Entry::Rules { at_ms: at.millis(), rules: Cow::Owned(self.scrubbed_rules((**rules).clone())) }
+            }
+            Note::Incidents { at, settle, gasps } => Entry::Incidents {
+                at_ms: at.millis(),
+                settle_ms: millis(*settle),
+                gasps: match &self.scrubber {
+                    Some(scrubber) => Cow::Owned(gasps.renamed(|olt| scrubber.olt(olt))),
+                    None => Cow::Borrowed(&**gasps),
+                },
+            },
+            Note::Owners { olt, at, owners } => Entry::Owners {
+                olt: name(&self.scrubber, olt),
+                at_ms: at.millis(),
+                owners: match &self.scrubber {
+                    Some(scrubber) => Cow::Owned(scrubber.owners(owners)),
+                    None => Cow::Borrowed(owners.as_slice()),
+                },
+            },
+            Note::Plant { at, plant } => {
+                let plant = Box::new(plant.to_document());
+                let plant = match &self.scrubber {
+                    Some(scrubber) => Box::new(scrubber.plant(*plant)),
+                    None => plant,
+                };
+                Entry::Plant { at_ms: at.millis(), plant }
             }
             Note::End { at } => Entry::End { at_ms: at.millis() },
         };
