@@ -16,6 +16,12 @@ use super::table::{Grid, Paint, number, painted};
 use super::{Outcome, out, table};
 use crate::config::Http;
 
+mod close;
+mod precision;
+
+use close::CloseArgs;
+use precision::PrecisionArgs;
+
 /// How often `follow` looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long an answer may take.
@@ -30,6 +36,10 @@ pub(super) enum IncidentsCommand {
     Show(ShowArgs),
     /// Print each change as it comes, until stopped
     Follow(FollowArgs),
+    /// Say what one really was, and where; one that is not over ends with it
+    Close(CloseArgs),
+    /// Show how often incidents were called what people said that they were
+    Precision(PrecisionArgs),
 }
 
 /// `incidents list`.
@@ -83,9 +93,13 @@ impl Stage {
 }
 
 pub(super) async fn run(command: &IncidentsCommand, paper: Paper) -> Result<Outcome, CliError> {
-    let (IncidentsCommand::List(ListArgs { config, .. })
-    | IncidentsCommand::Show(ShowArgs { config, .. })
-    | IncidentsCommand::Follow(FollowArgs { config })) = command;
+    let config = match command {
+        IncidentsCommand::Close(args) => return close::run(args),
+        IncidentsCommand::Precision(args) => return precision::run(args, paper),
+        IncidentsCommand::List(ListArgs { config, .. })
+        | IncidentsCommand::Show(ShowArgs { config, .. })
+        | IncidentsCommand::Follow(FollowArgs { config, .. }) => config,
+    };
     let loaded = load::load(&config.config)?;
     let Some(http) = &loaded.config.http else {
         let what = format!("{}: there is no [http] section, so a daemon cannot be asked", config.config.display());
@@ -109,6 +123,8 @@ pub(super) async fn run(command: &IncidentsCommand, paper: Paper) -> Result<Outc
             }
         }
         IncidentsCommand::Follow(_) => return follow(&daemon).await,
+        // They need no daemon, and are done above.
+        IncidentsCommand::Close(_) | IncidentsCommand::Precision(_) => {}
     }
     Ok(Outcome::Done)
 }
@@ -290,6 +306,15 @@ fn described(incident: &Value) -> String {
         text(incident, "recovered")
     ));
     lines.push(format!("certainty  {}", text(incident, "confidence")));
+    let closing = at(incident, "/closing");
+    if !closing.is_null() {
+        let place = text(closing, "at");
+        let place = if place.is_empty() { place } else { format!(" at {place}") };
+        lines.push(format!("it was     {}{place}, said {}", text(closing, "cause"), text(closing, "given_at")));
+        if !at(closing, "/note").is_null() {
+            lines.push(format!("note       {}", text(closing, "note")));
+        }
+    }
     lines.push(format!("evidence   {}", text(incident, "evidence")));
     for other in at(incident, "/alternatives").as_array().into_iter().flatten() {
         lines.push(format!("or         {} at {}: {}", text(other, "kind"), place(other), text(other, "odds")));

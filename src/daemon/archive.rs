@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::incident::{Change, Closing, Gasps, Incident, Kept, KeptError, Step, Tracker};
+use crate::incident::{Change, Closing, Gasps, Incident, IncidentId, Kept, KeptError, Step, Tracker};
 use crate::model::Timestamp;
 use crate::store::{IncidentRow, Incidents, Keeper, Store};
 
@@ -65,6 +65,14 @@ impl Archive {
         }
         if Instant::now() >= self.next_gasps {
             self.keep_gasps(tracker);
+        }
+    }
+
+    /// Keeps a person's word on an incident.
+    pub(super) fn close(&self, id: IncidentId, closing: &Closing) {
+        match serde_json::to_string(closing) {
+            Ok(text) => self.keeper.close_incident(id.to_string(), text),
+            Err(error) => tracing::error!(%id, %error, "what a person said of an incident cannot be kept"),
         }
     }
 

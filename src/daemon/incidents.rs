@@ -16,8 +16,10 @@ use tokio::sync::{mpsc, watch};
 
 use super::archive::Archive;
 use super::door::Door;
+use super::maintenance::ClosedIncident;
 use crate::incident::{
-    Change, Explanations, Incident, Look, News, Owner, Settings, State, Step, Tracker, Wanted, explanations,
+    Change, Closing, Explanations, Incident, IncidentId, Look, News, Owner, Settings, State, Step, Tracker, Wanted,
+    explanations,
 };
 use crate::model::{OltId, OnuKey, Timestamp};
 use crate::ozmap::{Owners, PlantSnapshot, PushSnapshot};
@@ -40,6 +42,8 @@ pub(super) enum Word {
     News(OltId, News, Timestamp),
     /// Who was up in the last look before a restart.
     Before(Look),
+    /// What a person said that an incident was.
+    Close(ClosedIncident),
 }
 
 /// All incidents at a moment.
@@ -154,12 +158,35 @@ impl Desk {
 }
 
 impl Desk {
-    fn hear(&mut self, word: &Word) {
+    /// True when others see it at once.
+    fn hear(&mut self, word: &Word) -> bool {
         match word {
+            Word::Close(ClosedIncident { id, closing }) => return self.close(*id, closing),
             Word::Look(look) => self.tracker.take(look),
             Word::News(olt, news, at) => self.tracker.tell(olt, news, *at),
             Word::Before(look) => self.tracker.recall_look(look, now()),
         }
+        false
+    }
+
+    /// Keeps a person's word on an incident; one that is not over ends with it. True when it is one that is over and shown.
+    fn close(&mut self, id: IncidentId, closing: &Closing) -> bool {
+        let shown = self.view.open.iter().chain(&self.view.cleared).find(|incident| incident.id == id);
+        if shown.is_some_and(|incident| incident.closing.as_deref() == Some(closing)) {
+            return false;
+        }
+        tracing::info!(%id, cause = closing.cause.word(), at = closing.at, "a person says what an incident was");
+        if let Some(archive) = &self.archive {
+            archive.close(id, closing);
+        }
+        if self.tracker.close(id, closing.clone(), now()) {
+            return false;
+        }
+        let over = self.view.cleared.iter_mut().find(|incident| incident.id == id);
+        over.is_some_and(|incident| {
+            Arc::make_mut(incident).closing = Some(Arc::new(closing.clone()));
+            true
+        })
     }
 }
 
@@ -178,7 +205,9 @@ impl IncidentTask {
         loop {
             tokio::select! {
                 word = self.words.recv() => match word {
-                    Some(word) => self.desk.hear(&word),
+                    Some(word) => if self.desk.hear(&word) {
+                        self.publish.send_replace(self.desk.view());
+                    },
                     None => break,
                 },
                 _ = think.tick() => self.think(),

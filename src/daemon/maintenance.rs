@@ -4,6 +4,7 @@
 //! ```text
 //!   oltwatch maintenance ──atomic replace──► FILE ──read every 5 s──► watch ──► every JudgeTask
 //!   oltwatch ozmap push --approve ──────────► FILE ──────────────────► Pusher (boxes, approvals)
+//!   oltwatch incidents close ───────────────► FILE ──────────────────► IncidentTask
 //! ```
 //!
 //! The daemon never writes it. A file that cannot be read changes nothing: it is told once, and what was known goes on. A
@@ -16,10 +17,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use super::incidents::Word;
 use crate::config::maintenance::{BoxWork, Maintenance, Span, boxes_under_way};
 use crate::config::{AddressMatch, Pattern};
+use crate::incident::{Closing, IncidentId};
 use crate::model::Timestamp;
 use crate::ozmap::Pusher;
 
@@ -110,6 +113,19 @@ struct Book {
     /// What a person lets through that the brake holds, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     approvals: Vec<Approval>,
+    /// What people said that incidents were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    closings: Vec<ClosedIncident>,
+}
+
+/// What a person said that an incident was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClosedIncident {
+    /// Which.
+    pub(super) id: IncidentId,
+    /// What it was.
+    pub(super) closing: Closing,
 }
 
 /// A person's word that what the brake holds may be written. It is for what is held at that time, and for nothing later.
@@ -125,7 +141,13 @@ pub struct Approval {
 
 impl Book {
     const fn empty() -> Self {
-        Self { oltwatch_maintenance: FORMAT, next_id: 1, entries: Vec::new(), approvals: Vec::new() }
+        Self {
+            oltwatch_maintenance: FORMAT,
+            next_id: 1,
+            entries: Vec::new(),
+            approvals: Vec::new(),
+            closings: Vec::new(),
+        }
     }
 }
 
@@ -183,6 +205,19 @@ pub fn approve(path: &Path, olt: Option<Pattern>, now: Timestamp) -> Result<(), 
     change(path, |book| {
         book.approvals.retain(|old| now.since(old.at) <= KEEP_APPROVALS);
         book.approvals.push(Approval { olt, at: now });
+        Ok(())
+    })
+}
+
+/// Keeps what a person says that an incident was, in place of what was said before. A daemon that runs takes it in, or the next one does, if it
+/// comes within a week.
+///
+/// # Errors
+/// [`MaintenanceError`] when the file cannot be read or replaced; it is unchanged then.
+pub fn close_incident(path: &Path, id: IncidentId, closing: Closing) -> Result<(), MaintenanceError> {
+    change(path, |book| {
+        book.closings.retain(|old| closing.given_at.since(old.closing.given_at) <= KEEP_ENDED && old.id != id);
+        book.closings.push(ClosedIncident { id, closing });
         Ok(())
     })
 }
@@ -250,6 +285,10 @@ pub(super) struct Keeper {
     known: Vec<Ordered>,
     /// Boxes and approvals are its business.
     pusher: Option<Pusher>,
+    /// To the owner of incidents.
+    words: mpsc::Sender<Word>,
+    /// What it was told of them.
+    closings: Vec<ClosedIncident>,
     /// What it was told of boxes.
     boxes: Vec<BoxWork>,
     /// Approvals up to this time were passed on, or are older than this process.
@@ -265,11 +304,22 @@ impl Keeper {
         of_config: Vec<Maintenance>,
         path: Option<PathBuf>,
         pusher: Option<Pusher>,
+        words: mpsc::Sender<Word>,
         now: Timestamp,
     ) -> (Self, Calendar) {
         let (calendar, receiver) = watch::channel(Arc::new(of_config.clone()));
-        let (known, boxes) = (Vec::new(), Vec::new());
-        let mut keeper = Self { path, of_config, known, pusher, boxes, approved: now, complaint: None, calendar };
+        let mut keeper = Self {
+            path,
+            of_config,
+            known: Vec::new(),
+            pusher,
+            words,
+            closings: Vec::new(),
+            boxes: Vec::new(),
+            approved: now,
+            complaint: None,
+            calendar,
+        };
         keeper.look(now);
         (keeper, receiver)
     }
@@ -298,8 +348,13 @@ impl Keeper {
     fn read_file(&mut self) {
         let Some(path) = &self.path else { return };
         match read(path) {
-            Ok(Book { entries, approvals, .. }) => {
+            Ok(Book { entries, approvals, closings, .. }) => {
                 self.complaint = None;
+                let new = closings.iter().filter(|one| !self.closings.contains(one));
+                // When its owner has no time now, all of it is told again at the next look.
+                if new.cloned().all(|one| self.words.try_send(Word::Close(one)).is_ok()) {
+                    self.closings = closings;
+                }
                 let seen = self.approved;
                 for approval in approvals.into_iter().filter(|one| one.at > seen) {
                     self.approved = self.approved.max(approval.at);
@@ -328,6 +383,7 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::incident::RealCause;
 
     fn at(second: u64) -> Timestamp {
         Timestamp::from_millis(1_790_000_000_000 + second * 1000)
@@ -377,6 +433,38 @@ mod tests {
     }
 
     #[test]
+    fn what_people_said_of_incidents_is_told_until_somebody_hears_it_and_then_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("o.maintenance");
+        let (one, other) = (IncidentId::new(at(0), 1), IncidentId::new(at(0), 2));
+        let closing = |second| Closing { cause: RealCause::Other, at: None, note: None, given_at: at(second) };
+        for id in [one, other] {
+            close_incident(&path, id, closing(10)).unwrap();
+        }
+        let (words, mut heard) = mpsc::channel(1);
+        let (mut keeper, _calendar) = Keeper::new(Vec::new(), Some(path.clone()), None, words, at(20));
+        let mut told = Vec::new();
+        for second in 21..30 {
+            while let Ok(Word::Close(closed)) = heard.try_recv() {
+                told.push((closed.id, closed.closing.given_at));
+            }
+            keeper.look(at(second));
+        }
+        assert!(told.starts_with(&[(one, at(10))]), "{told:?}");
+        // There is room for both now.
+        let (words, mut heard) = mpsc::channel(2);
+        let (mut keeper, _calendar) = Keeper::new(Vec::new(), Some(path.clone()), None, words, at(30));
+        let mut ids = || std::iter::from_fn(|| heard.try_recv().ok()).count();
+        assert_eq!(ids(), 2);
+        keeper.look(at(31));
+        assert_eq!(ids(), 0);
+        // A newer word takes the place of the older one; what is a week old goes.
+        close_incident(&path, one, closing(8 * 86_400)).unwrap();
+        keeper.look(at(32));
+        assert_eq!((ids(), read(&path).unwrap().closings.len()), (1, 1));
+    }
+
+    #[test]
     fn a_file_that_is_something_else_is_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("o.maintenance");
@@ -396,7 +484,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("o.maintenance");
         order(&path, entry("a", 0, 60), at(0)).unwrap();
-        let (mut keeper, calendar) = Keeper::new(Vec::new(), Some(path.clone()), None, at(0));
+        let (words, _heard) = mpsc::channel(1);
+        let (mut keeper, calendar) = Keeper::new(Vec::new(), Some(path.clone()), None, words, at(0));
         assert_eq!(calendar.borrow().len(), 1);
         fs::write(&path, "{").unwrap();
         keeper.look(at(5));

@@ -180,17 +180,18 @@ impl Daemon {
             Some(store) => Engine::with_engine_file(limits, &store.path.with_extension("engines")),
             None => Engine::new(limits),
         };
+        let (words, heard) = mpsc::channel(WORDS);
         let (keeper, calendar) = maintenance::Keeper::new(
             config.maintenance.clone(),
             config.maintenance_file.clone(),
             pusher.clone(),
+            words.clone(),
             Timestamp::from(SystemTime::now()),
         );
         tokio::spawn(keeper.run(stopped.clone()));
         let mut plans = Vec::new();
         let mut receivers = Vec::new();
         let mut hints = BTreeMap::new();
-        let (words, heard) = mpsc::channel(WORDS);
         let mut explained = BTreeMap::new();
         for olt in &config.olts {
             let (report, receiver) = watch::channel(Arc::new(OltReport::new(olt.name.clone(), olt.address.clone())));
