@@ -374,6 +374,7 @@ fn ozmap(text: &mut Exposition, push: &PushSnapshot, now: Timestamp) {
     text.single(&names::OZMAP_UNSEEN, push.unseen);
     if push.journal.kept {
         text.single(&names::OZMAP_JOURNAL_FAILING, push.journal.failing.is_some());
+        text.single(&names::OZMAP_JOURNAL_UNWRITTEN, push.journal.unwritten);
     }
     text.single(&names::OZMAP_ASIDE, push.aside);
     let written = &push.written;

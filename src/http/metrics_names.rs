@@ -170,7 +170,9 @@ metrics! {
     OZMAP_UNSEEN = Gauge "oltwatch_ozmap_unseen" []
         "Statuses that were written, or perhaps were, and that OZmap was not seen to show yet.";
     OZMAP_JOURNAL_FAILING = Gauge "oltwatch_ozmap_journal_failing" []
-        "1 while nothing is written to OZmap because the journal cannot be written, else 0. Absent without [store].";
+        "1 while the journal of what is written to OZmap cannot be written, else 0. Absent without [store].";
+    OZMAP_JOURNAL_UNWRITTEN = Gauge "oltwatch_ozmap_journal_unwritten" []
+        "Statuses that were written to OZmap and stand in memory only, because the journal cannot be written. Absent without [store].";
     OZMAP_ASIDE = Gauge "oltwatch_ozmap_aside" []
         "Clients and properties that OZmap refuses or that keep failing, left aside until the next read.";
     OZMAP_WRITTEN = Counter "oltwatch_ozmap_written_total" ["what"]

@@ -303,7 +303,7 @@ pub(super) fn push() -> PushSnapshot {
         unseen: 2,
         unsettled: 9,
         failures: 0,
-        journal: JournalView { kept: true, failing: None },
+        journal: JournalView { kept: true, ..JournalView::default() },
         pending: 7,
         pending_changes: Vec::new(),
         pending_powers: 8,

@@ -3,8 +3,13 @@
 //! A write is: its intent in the journal, the request, reading back, the ending in the journal. Between any two of them the
 //! process may be killed; what is then without an ending is read back first by the next one. Without a database there is no
 //! journal, and the same is only remembered.
+//!
+//! A disk that is full or broken must not keep customers' statuses wrong. When the journal cannot be written in [`PATIENCE`] attempts, a daemon
+//! goes on without it: intents wait in memory, and are written as soon as the journal takes them, before anything else. What is wanted is
+//! known anew from sweeps after a restart, so that a kill in that time costs only what stands nowhere: that it was we who wrote, for those
+//! who put back.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -22,6 +27,8 @@ use crate::store::{Journal, StoreError};
 pub(super) struct Unseen {
     /// Its number in the journal.
     id: Option<i64>,
+    /// Its number among those that are not there yet.
+    unwritten: Option<u64>,
     /// What it writes.
     pub(super) to: Status,
     /// How far it came.
@@ -46,8 +53,31 @@ pub(super) enum Sent {
 pub struct JournalView {
     /// Whether there is one. Without `[store]` nothing can be put back, and a crash forgets what was being written.
     pub kept: bool,
-    /// Why it cannot be written, if it cannot: then nothing is written to OZmap.
+    /// Why it cannot be written, if it cannot.
     pub failing: Option<String>,
+    /// Whether statuses are written to OZmap all the same.
+    pub goes_on: bool,
+    /// Writes that stand in no journal yet, only in memory.
+    pub unwritten: usize,
+    /// Writes of which that is forgotten, since there were too many.
+    pub forgotten: u64,
+}
+
+/// Attempts that have to fail before it goes on without the journal.
+const PATIENCE: u32 = 3;
+/// Intents that wait for the journal; then the oldest that came to its end is forgotten.
+const MOST_UNWRITTEN: usize = 200_000;
+/// Intents that are written in one transaction when it can be written again.
+const WRITTEN_AT_ONCE: usize = 5_000;
+
+/// An intent that stands in no journal yet.
+#[derive(Debug)]
+struct Unwritten {
+    number: u64,
+    made: Timestamp,
+    intent: Intent,
+    /// What is known to have come of it.
+    ending: Option<Ending>,
 }
 
 #[derive(Debug)]
@@ -62,6 +92,12 @@ pub(super) struct Ledger {
     failing: Option<String>,
     failures: u32,
     not_before: Duration,
+    /// Whether it may go on without the journal.
+    may_go_on: bool,
+    /// Oldest first.
+    backlog: VecDeque<Unwritten>,
+    next_unwritten: u64,
+    forgotten: u64,
 }
 
 impl Ledger {
@@ -75,14 +111,39 @@ impl Ledger {
             failing: None,
             failures: 0,
             not_before: Duration::ZERO,
+            may_go_on: false,
+            backlog: VecDeque::new(),
+            next_unwritten: 0,
+            forgotten: 0,
         }
     }
 
+    /// The same for a process that lives on: when the journal cannot be written for long, statuses are.
+    pub(super) const fn going_on(self) -> Self {
+        Self { may_go_on: true, ..self }
+    }
+
     pub(super) fn view(&self) -> JournalView {
-        JournalView { kept: self.journal.is_some(), failing: self.failing.clone() }
+        JournalView {
+            kept: self.journal.is_some(),
+            failing: self.failing.clone(),
+            goes_on: self.goes_on(),
+            unwritten: self.backlog.len(),
+            forgotten: self.forgotten,
+        }
+    }
+
+    /// Whether statuses are written without the journal at present.
+    const fn goes_on(&self) -> bool {
+        self.may_go_on && self.failing.is_some() && self.failures >= PATIENCE
     }
 
     /// Whether writes may go out as far as the journal is concerned; else when to try again.
+    pub(super) fn may_intend(&self, now: Duration) -> Result<(), Duration> {
+        if self.goes_on() { Ok(()) } else { self.ready(now) }
+    }
+
+    /// Whether the journal may be tried; else when to try again.
     pub(super) fn ready(&self, now: Duration) -> Result<(), Duration> {
         if self.not_before > now { Err(self.not_before) } else { Ok(()) }
     }
@@ -127,7 +188,19 @@ impl Ledger {
         for entry in open {
             let Some(to) = Status::from_number(i64::from(entry.intent.wanted)) else { continue };
             let client = ClientId::from_octets(entry.intent.client);
-            let unseen = Unseen { id: Some(entry.id), to, sent: Sent::Perhaps(now), in_batch: false, change: None };
+            // What was begun meanwhile without the journal is newer.
+            if self.unseen.get(&client).is_some_and(|unseen| unseen.id.is_none()) {
+                self.endings.push((entry.id, Ending::Replaced));
+                continue;
+            }
+            let unseen = Unseen {
+                id: Some(entry.id),
+                unwritten: None,
+                to,
+                sent: Sent::Perhaps(now),
+                in_batch: false,
+                change: None,
+            };
             if let Some(Unseen { id: Some(older), .. }) = self.unseen.insert(client, unseen) {
                 self.endings.push((older, Ending::Replaced));
             }
@@ -152,28 +225,103 @@ impl Ledger {
             endings.extend(self.unseen.get(&change.client).and_then(|old| old.id).map(|id| (id, Ending::Replaced)));
         }
         let mut ids = Vec::new();
-        if let Some(journal) = &self.journal
+        let mut waiting = Vec::new();
+        if let Some(journal) = self.journal.clone()
             && !intents.is_empty()
         {
-            match journal.write(at, endings, intents).await {
-                Ok(written) => ids = written,
+            // While it fails it is tried again at its times, not at each write.
+            let written = match self.ready(now) {
+                Ok(()) if self.write_backlog(at, now, timing).await => {
+                    Some(journal.write(at, endings, intents.clone()).await)
+                }
+                _ => None,
+            };
+            match written {
+                Some(Ok(written)) => {
+                    ids = written;
+                    self.endings.clear();
+                    self.works();
+                }
+                Some(Err(why)) => self.failed(why, now, timing),
+                None => {}
+            }
+            if self.failing.is_some() {
+                if !self.goes_on() {
+                    return false;
+                }
+                waiting = self.remember(at, intents);
+            }
+        }
+        let (mut ids, mut waiting) = (ids.into_iter(), waiting.into_iter());
+        for change in changes {
+            let (id, unwritten) = match self.unseen.get(&change.client) {
+                Some(unseen) if unseen.to == change.to => (unseen.id, unseen.unwritten),
+                Some(unseen) => {
+                    let (id, unwritten) = (unseen.id, unseen.unwritten);
+                    let next = (ids.next(), waiting.next());
+                    if next.0.is_none() {
+                        // Its ending did not go with the new intent.
+                        self.endings.extend(id.map(|id| (id, Ending::Replaced)));
+                    }
+                    self.end_unwritten(unwritten, Ending::Replaced);
+                    next
+                }
+                None => (ids.next(), waiting.next()),
+            };
+            let unseen =
+                Unseen { id, unwritten, to: change.to, sent: Sent::Perhaps(now), in_batch, change: Some(change) };
+            if let Some(change) = &unseen.change {
+                self.unseen.insert(change.client, unseen);
+            }
+        }
+        true
+    }
+
+    /// Intents that are about to be written to OZmap and stand nowhere but here.
+    fn remember(&mut self, made: Timestamp, intents: Vec<Intent>) -> Vec<u64> {
+        let mut numbers = Vec::with_capacity(intents.len());
+        for intent in intents {
+            self.next_unwritten += 1;
+            numbers.push(self.next_unwritten);
+            self.backlog.push_back(Unwritten { number: self.next_unwritten, made, intent, ending: None });
+        }
+        while self.backlog.len() > MOST_UNWRITTEN {
+            self.backlog.pop_front();
+            self.forgotten += 1;
+        }
+        numbers
+    }
+
+    fn end_unwritten(&mut self, number: Option<u64>, ending: Ending) {
+        let place = number.and_then(|number| self.backlog.binary_search_by_key(&number, |one| one.number).ok());
+        if let Some(one) = place.and_then(|place| self.backlog.get_mut(place)) {
+            one.ending = Some(ending);
+        }
+    }
+
+    /// Writes down what was done without the journal. False when it cannot be.
+    async fn write_backlog(&mut self, at: Timestamp, now: Duration, timing: &Timing) -> bool {
+        let Some(journal) = self.journal.clone() else { return true };
+        while !self.backlog.is_empty() {
+            let some = self.backlog.iter().take(WRITTEN_AT_ONCE).map(|one| (one.made, one.intent.clone())).collect();
+            let ids = match journal.write_dated(at, Vec::new(), some).await {
+                Ok(ids) => ids,
                 Err(why) => {
                     self.failed(why, now, timing);
                     return false;
                 }
-            }
-            self.endings.clear();
-            self.works();
-        }
-        let mut ids = ids.into_iter();
-        for change in changes {
-            let id = match self.unseen.get(&change.client) {
-                Some(unseen) if unseen.to == change.to => unseen.id,
-                _ => ids.next(),
             };
-            let unseen = Unseen { id, to: change.to, sent: Sent::Perhaps(now), in_batch, change: Some(change) };
-            if let Some(change) = &unseen.change {
-                self.unseen.insert(change.client, unseen);
+            tracing::warn!(writes = ids.len(), "what was written to OZmap without the journal stands in it now");
+            for id in ids {
+                let Some(one) = self.backlog.pop_front() else { break };
+                let unseen = self.unseen.get_mut(&ClientId::from_octets(one.intent.client));
+                match (one.ending, unseen) {
+                    (Some(ending), _) => self.endings.push((id, ending)),
+                    (None, Some(unseen)) if unseen.unwritten == Some(one.number) => {
+                        (unseen.id, unseen.unwritten) = (Some(id), None);
+                    }
+                    (None, _) => self.endings.push((id, Ending::Replaced)),
+                }
             }
         }
         true
@@ -204,17 +352,24 @@ impl Ledger {
     pub(super) fn end(&mut self, client: ClientId, ending: Ending) -> Option<Unseen> {
         let unseen = self.unseen.remove(&client)?;
         self.endings.extend(unseen.id.map(|id| (id, ending)));
+        self.end_unwritten(unseen.unwritten, ending);
         Some(unseen)
     }
 
-    /// Whether there are endings to write down.
+    /// Whether there is something to write down.
     pub(super) fn has_endings(&self) -> bool {
-        self.journal.is_some() && !self.endings.is_empty()
+        self.journal.is_some() && !(self.endings.is_empty() && self.backlog.is_empty())
     }
 
     /// Writes down what became of earlier intents. Losing it costs a read at the next start.
     pub(super) async fn acknowledge(&mut self, at: Timestamp, now: Duration, timing: &Timing) {
-        let Some(journal) = self.journal.as_ref().filter(|_| !self.endings.is_empty()) else { return };
+        let Some(journal) = self.journal.clone() else { return };
+        if !self.write_backlog(at, now, timing).await {
+            return;
+        }
+        if self.endings.is_empty() {
+            return self.works();
+        }
         match journal.write(at, self.endings.clone(), Vec::new()).await {
             Ok(_) => {
                 self.endings.clear();
@@ -245,16 +400,22 @@ impl Ledger {
 
     fn failed(&mut self, why: String, now: Duration, timing: &Timing) {
         if self.failing.is_none() {
-            tracing::error!(why, "the journal cannot be written: nothing is written to OZmap until it can");
+            tracing::error!(why, "the journal cannot be written: nothing is written to OZmap for now");
         }
         self.failing = Some(why);
         self.failures = self.failures.saturating_add(1);
+        if self.may_go_on && self.failures == PATIENCE {
+            tracing::error!(
+                "the journal still cannot be written: statuses are written to OZmap without it, and what is written then stands in memory only; \
+                 a kill or crash before the disk takes it again leaves writes that cannot be put back by \"ozmap revert\""
+            );
+        }
         self.not_before = now + timing.ceiling(self.failures);
     }
 
     fn works(&mut self) {
         if self.failing.take().is_some() {
-            tracing::info!("the journal can be written again, and so can OZmap");
+            tracing::info!("the journal can be written again");
         }
         self.failures = 0;
     }

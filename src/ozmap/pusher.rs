@@ -62,7 +62,7 @@ impl Pusher {
     ) -> Self {
         let (journal, shelf) = store.unzip();
         Self::start(client, config, shutdown, |task| {
-            task.ledger = Ledger::new(journal, Origin::Push);
+            task.ledger = Ledger::new(journal, Origin::Push).going_on();
             if let Some(shelf) = shelf {
                 task.shelving = Shelving::begin(shelf, client.host().to_owned());
             }

@@ -291,7 +291,13 @@ impl PushSnapshot {
             obstacles.push(format!("nothing is written to OZmap: {}", halted.why));
         }
         if let Some(why) = &self.journal.failing {
-            obstacles.push(format!("nothing is written to OZmap, as the journal cannot be written: {why}"));
+            let unwritten = self.journal.unwritten;
+            obstacles.push(match self.journal.goes_on {
+                true => format!(
+                    "the journal cannot be written: statuses are written to OZmap all the same, and {unwritten} of them stand in memory only: {why}"
+                ),
+                false => format!("nothing is written to OZmap, as the journal cannot be written: {why}"),
+            });
         }
         for one in &self.braked {
             let (clients, of, olt) = (one.clients, one.of, &one.olt);

@@ -338,6 +338,7 @@ impl Task {
         // A closed gate is waited for here rather than in a request, whose status would grow old meanwhile.
         let rest = self.rest_until.max(now + self.client.closed_for());
         let journal = self.ledger.ready(now);
+        let may_intend = self.ledger.may_intend(now);
         if let Err(until) = journal {
             wake.push(until);
         } else if !self.ledger.is_recalled() {
@@ -354,7 +355,7 @@ impl Task {
                 wake.push(self.not_named_before);
             }
             let many = self.ledger.count_taken() >= READ_BACK_AT_ONCE;
-            if may_write && journal.is_ok() && !many {
+            if may_write && may_intend.is_ok() && !many {
                 match self.queue.next(now) {
                     // Powers come after everything else.
                     Next::Write(Operation::Power(_)) if self.ledger.count_taken() > 0 => {}

@@ -115,7 +115,8 @@ pub struct LastShown {
 pub(super) struct Request {
     pub(super) at: Timestamp,
     pub(super) endings: Vec<(i64, Ending)>,
-    pub(super) intents: Vec<Intent>,
+    /// Each with the time at which it was decided.
+    pub(super) intents: Vec<(Timestamp, Intent)>,
     pub(super) answer: oneshot::Sender<Result<Vec<i64>, String>>,
 }
 
@@ -150,6 +151,20 @@ impl Journal {
         endings: Vec<(i64, Ending)>,
         intents: Vec<Intent>,
     ) -> Result<Vec<i64>, String> {
+        self.write_dated(at, endings, intents.into_iter().map(|intent| (at, intent)).collect()).await
+    }
+
+    /// As [`Journal::write`], for intents that were decided earlier, each at its time. Their writes may have been sent already, while the
+    /// journal could not be written.
+    ///
+    /// # Errors
+    /// Why nothing of it is written, in words.
+    pub async fn write_dated(
+        &self,
+        at: Timestamp,
+        endings: Vec<(i64, Ending)>,
+        intents: Vec<(Timestamp, Intent)>,
+    ) -> Result<Vec<i64>, String> {
         let (answer, written) = oneshot::channel();
         self.queue.journal(Request { at, endings, intents, answer });
         match written.await {
@@ -167,7 +182,7 @@ pub(super) fn write(connection: &Connection, request: &Request) -> rusqlite::Res
             .prepare_cached("UPDATE journal SET ended = ?2, ending = ?3 WHERE id = ?1 AND ended IS NULL")?
             .execute(params![id, at, ending.number()])?;
     }
-    request.intents.iter().map(|intent| put_down(connection, intent, at)).collect()
+    request.intents.iter().map(|(made, intent)| put_down(connection, intent, millis(*made))).collect()
 }
 
 /// In the place of the one before, where that was the same and OZmap refused it.
@@ -363,7 +378,7 @@ mod tests {
         super::super::schema::migrate(&mut connection, 0).unwrap();
         let put = |second, client, wanted, ending: Option<Ending>| {
             let (answer, _) = oneshot::channel();
-            let intents = vec![intent(client, None, wanted)];
+            let intents = vec![(at(second), intent(client, None, wanted))];
             let id = write(&connection, &Request { at: at(second), endings: vec![], intents, answer }).unwrap()[0];
             let (answer, _) = oneshot::channel();
             let endings = ending.map(|ending| (id, ending)).into_iter().collect();

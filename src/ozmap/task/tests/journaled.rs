@@ -202,3 +202,43 @@ async fn what_others_changed_while_the_process_was_down_is_noticed() {
     assert_eq!(fake.world(|world| writes(world)), [] as [String; 0]);
     store.close();
 }
+
+#[tokio::test]
+async fn a_daemon_goes_on_without_its_journal_and_writes_down_later_what_it_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("o.db"), folder.path().join("aside.db"));
+    let store = Store::open(&path, Keep::default()).unwrap();
+    let fake = Fake::start(houses(20)).await;
+    let client = Client::with_timing(&fake.config(), quick()).unwrap();
+    let (shutdown, receiver) = watch::channel(false);
+    let kept = Some((store.journal(), store.shelf()));
+    let rig = Rig { pusher: Pusher::spawn_kept(&client, &fake.config(), kept, receiver), _shutdown: shutdown };
+    rig.until("the directory is there", |snapshot| snapshot.directory.is_some()).await;
+    rig.pusher.submit(wishes("a", true, [(0, Verdict::Error)]));
+    rig.until("one is written", |snapshot| snapshot.written.error == 1 && snapshot.unseen == 0).await;
+    // As a disk that takes nothing any more.
+    std::fs::rename(&path, &aside).unwrap();
+    rig.pusher.submit(all(20, Verdict::Error));
+    let snapshot = rig.until("all are written", |snapshot| snapshot.written.error == 20 && snapshot.unseen == 0).await;
+    assert!(snapshot.journal.goes_on && snapshot.journal.unwritten == 19, "{:?}", snapshot.journal);
+    assert!(snapshot.obstacles()[0].contains("19 of them stand in memory only"), "{:?}", snapshot.obstacles());
+    // One of them is well again before the journal takes anything.
+    rig.pusher.submit(wishes("a", true, (0..20).map(|n| (n, if n == 7 { Verdict::Ok } else { Verdict::Error }))));
+    rig.until("one is well again", |snapshot| snapshot.written.ok == 1 && snapshot.unseen == 0).await;
+    std::fs::rename(&aside, &path).unwrap();
+    let snapshot = rig.until("it stands in the journal", |snapshot| snapshot.journal.unwritten == 0).await;
+    assert_eq!((snapshot.journal.failing.as_deref(), snapshot.journal.forgotten), (None, 0));
+    let entries = async || {
+        let entries = journal::entries_since(&path, Timestamp::from_millis(0)).unwrap();
+        entries.iter().filter(|entry| entry.ended.map(|(_, ending)| ending) == Some(Ending::Shown)).count()
+    };
+    while entries().await < 21 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // What is written last of a client is what it shows.
+    let shown = journal::last_shown(&path).unwrap();
+    assert_eq!(shown.iter().filter(|one| one.status == 0).count(), 1);
+    assert_eq!(fake.world(|world| (0..20).filter(|n| world.status(&client_id(*n)) == 1).count()), 19);
+    rig.pusher.stop().await;
+    store.close();
+}
