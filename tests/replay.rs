@@ -18,12 +18,15 @@ use cli_support::{COMMUNITY, ended, oltwatch};
 use oltwatch::config::maintenance::UnderWay;
 use oltwatch::config::{Baselines, Config, FlapRule, Secret, StatusMap, ThresholdRule, Thresholds};
 use oltwatch::daemon::Daemon;
+use oltwatch::incident::{Gasps, Kind, Owner, Step};
 use oltwatch::mib::Library;
 use oltwatch::model::{
-    Cause, Completeness, Dbm, Gap, OltId, OnuKey, Reading, Sweep, SweepKind, SweepScope, Timestamp, Unread, Verdict,
+    Cause, ClientId, Completeness, Dbm, ElementId, Gap, Metres, OltId, OnuKey, Reading, Sweep, SweepKind, SweepScope,
+    Timestamp, Unread, Verdict,
 };
+use oltwatch::plant::{Coords, HeadEnd, Hop, HopKind, Named, Parent, ParentKind, Place, PlantBuilder, Route};
 use oltwatch::poll::Intervals;
-use oltwatch::record::{Recorder, Recording, RecordingReader, Replay, Rules, Scrubber};
+use oltwatch::record::{Decided, Owned, Recorder, Recording, RecordingReader, Replay, Rules, Scrubber};
 use oltwatch::sim::olt::{AgentOptions, GeneratedOlt, GeneratedOptions};
 use support::Watched;
 
@@ -308,19 +311,111 @@ fn fading(script: &mut Script) {
     }
 }
 
+/// An id of OZmap.
+fn id(number: u8) -> ElementId {
+    ElementId::from_octets([number; 12])
+}
+
+/// What the daemon would note of OZmap: two boxes with eight clients each, behind one closure.
+fn documented(script: &Script) {
+    let hop = |kind, element: u8, port, (parent, holder, name): (ParentKind, u8, &str), metres: f64| Hop {
+        kind,
+        element: Named::new(id(element), ""),
+        port,
+        parent: Some(Parent { kind: parent, named: Named::new(id(holder), name), length: None }),
+        loss: None,
+        distance: Metres::new(metres).unwrap(),
+    };
+    let mut builder = PlantBuilder::new();
+    let mut owners = Vec::new();
+    for place in 0..16_u8 {
+        let (branch, client) = (place / 8, ClientId::from_octets([200 + place; 12]));
+        let (cable, cto) = (format!("CABO 0{}", 2 + branch), format!("CTO 1{branch}"));
+        let hops = vec![
+            hop(HopKind::Fiber, 10, None, (ParentKind::Cable, 11, "CABO 01"), 1000.0),
+            hop(HopKind::Splitter, 12, Some(u16::from(branch) + 1), (ParentKind::Place, 13, "CEO 07"), 1000.0),
+            hop(HopKind::Fiber, 20 + branch, None, (ParentKind::Cable, 30 + branch, &cable), 1600.0),
+            hop(
+                HopKind::Splitter,
+                40 + branch,
+                Some(u16::from(place % 8) + 1),
+                (ParentKind::Place, 50 + branch, &cto),
+                1600.0,
+            ),
+            hop(HopKind::Fiber, 100 + place, None, (ParentKind::Drop, 150 + place, ""), 1650.0),
+        ];
+        let head_end =
+            HeadEnd { olt: Named::new(id(1), "olt-sim"), slot: Named::new(id(2), "1"), pon: Named::new(id(3), "0") };
+        let route = Route { head_end: Some(head_end), pon_reached: true, launch: None, loss: None, hops };
+        builder.client(client, Some(id(50 + branch)));
+        builder.route(client, &route);
+        let coords = Coords::new(-48.5 + f64::from(branch) / 100.0, -27.5).ok();
+        builder.place(&Place { id: id(50 + branch), name: Some(cto.into()), coords });
+        let owner =
+            Owner { client, code: Some((10_001 + u32::from(place)).to_string().into()), place: Some(id(50 + branch)) };
+        owners.push(Owned { key: OnuKey::new(&[4_194_304_000, u32::from(place)]), owner });
+    }
+    script.recorder.incidents(script.at(), Duration::from_secs(10), &Gasps::default());
+    script.recorder.plant(script.at(), &Arc::new(builder.build()));
+    script.recorder.owners(&OltId::new("olt-sim"), script.at(), owners);
+}
+
+/// The cable to one of two boxes is cut, and mended.
+fn cut_of_a_cable(script: &mut Script) {
+    documented(script);
+    script.minutes(6);
+    for place in 8..16 {
+        script.plant.take_down(place, Cause::Optical);
+    }
+    script.minutes(5);
+    for place in 8..16 {
+        script.plant.bring_up(place);
+    }
+    script.minutes(3);
+}
+
+/// Homes of both boxes lose power; not all of them say so, and one has a battery.
+fn outage(script: &mut Script) {
+    documented(script);
+    script.minutes(6);
+    for place in (0..16).filter(|place| *place != 5) {
+        script.plant.take_down(place, if place == 11 { Cause::Optical } else { Cause::Power });
+    }
+    script.minutes(5);
+    for place in 0..16 {
+        script.plant.bring_up(place);
+    }
+    script.minutes(3);
+}
+
+/// The OLT does not answer for a while, and nothing else has happened.
+fn unreachable(script: &mut Script) {
+    documented(script);
+    script.minutes(6);
+    for _ in 0..15 {
+        script.recorder.no_answer(&OltId::new("olt-sim"), script.at());
+        script.pass();
+    }
+    script.minutes(3);
+}
+
 type Scenario = fn(&mut Script);
-const SCENARIOS: [(&str, Scenario); 8] = [
-    ("cut-and-power", cut_and_power),
-    ("decay", decay),
-    ("fading", fading),
-    ("flapping", flapping),
-    ("maintenance", maintenance),
-    ("reboot", reboot),
-    ("sentinels", sentinels),
-    ("silence", silence),
+/// Name, how many ONUs, whether it is scrubbed, and what happens.
+const SCENARIOS: [(&str, u32, bool, Scenario); 11] = [
+    ("cut-and-power", 8, false, cut_and_power),
+    ("cut-of-a-cable", 16, true, cut_of_a_cable),
+    ("decay", 8, false, decay),
+    ("fading", 8, false, fading),
+    ("flapping", 8, false, flapping),
+    ("maintenance", 8, false, maintenance),
+    ("outage", 16, true, outage),
+    ("reboot", 8, false, reboot),
+    ("sentinels", 8, false, sentinels),
+    ("silence", 8, false, silence),
+    ("unreachable", 16, true, unreachable),
 ];
 
-fn write(path: &Path, scenario: Scenario) {
+fn write(path: &Path, onus: u32, scrubbed: bool, scenario: Scenario) {
     let folder = tempfile::tempdir().unwrap();
     let thresholds = Thresholds {
         base: ThresholdRule::default(),
@@ -332,8 +427,10 @@ fn write(path: &Path, scenario: Scenario) {
     };
     let start = Timestamp::from_millis(1_796_000_000_000);
     let packed = folder.path().join("r.gz");
-    let recording = Recording::start(&packed, start, Rules { thresholds, status: StatusMap::default() }, None).unwrap();
-    let plant = plant("olt-sim", 8);
+    let scrubber = scrubbed.then(|| Scrubber::new([7; 32], vec![OltId::new("olt-sim")]));
+    let rules = Rules { thresholds, status: StatusMap::default() };
+    let recording = Recording::start(&packed, start, rules, scrubber).unwrap();
+    let plant = plant("olt-sim", onus);
     let mut script = Script {
         plant,
         recorder: recording.recorder(),
@@ -356,11 +453,11 @@ fn recordings_are_decided_as_expected() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
     let anew = std::env::var_os("OLTWATCH_WRITE_RECORDINGS").is_some();
     let mut wrong = BTreeMap::new();
-    for (name, scenario) in SCENARIOS {
+    for (name, onus, scrubbed, scenario) in SCENARIOS {
         let recording = folder.join(format!("{name}.jsonl"));
         let expected = folder.join(format!("{name}.txt"));
         if anew {
-            write(&recording, scenario);
+            write(&recording, onus, scrubbed, scenario);
         }
         let mut command = oltwatch();
         command.arg("replay").arg(&recording);
@@ -375,6 +472,35 @@ fn recordings_are_decided_as_expected() {
     }
     let text: String = wrong.iter().map(|(name, shown)| format!("{name} replays to:\n{shown}\n")).collect();
     assert!(wrong.is_empty(), "{text}");
+}
+
+#[test]
+fn a_scrubbed_recording_holds_nothing_of_ozmap_that_names_anybody_and_is_located_all_the_same() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let text = std::fs::read_to_string(folder.join("cut-of-a-cable.jsonl")).unwrap();
+    for word in
+        ["CABO", "CTO", "CEO", "olt-sim", "10001", "Maria", "-48.", "-27.5", &id(30).to_string(), &id(201).to_string()]
+    {
+        assert!(!text.contains(word), "{word}");
+    }
+    let mut reader = RecordingReader::open(&folder.join("cut-of-a-cable.jsonl")).unwrap();
+    let mut replay = Replay::new(reader.header().rules.clone(), false);
+    let mut told = Vec::new();
+    while let Some(entry) = reader.next_entry().unwrap() {
+        for decided in replay.take(&entry).unwrap() {
+            if let Decided::Incident(_, change) = decided {
+                told.push(change);
+            }
+        }
+    }
+    assert_eq!(told.first().map(|change| change.step), Some(Step::Opened));
+    assert_eq!(told.last().map(|change| change.step), Some(Step::Cleared));
+    let cut = &told[0].incident;
+    assert!(told.iter().all(|change| change.incident.id == cut.id), "{told:#?}");
+    assert_eq!((cut.kind, cut.lost, cut.monitored), (Kind::Cut, 8, 8));
+    let place = cut.place.as_ref().unwrap();
+    assert_eq!((place.element.kind, place.metres_from_olt), ("cable", Some([1000, 1600])));
+    assert!(cut.onus.iter().all(|onu| onu.client_id.is_some() && onu.place.is_some()));
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(super) const WORDS: usize = 256;
 const THINK_EVERY: Duration = Duration::from_millis(500);
 /// Incidents that are over and still shown.
 const REMEMBERED: u32 = 500;
+
 /// What a judge tells.
 #[derive(Debug)]
 pub(super) enum Word {
@@ -155,9 +156,7 @@ impl Desk {
     pub(super) fn view(&self) -> Arc<IncidentView> {
         Arc::new(self.view.clone())
     }
-}
 
-impl Desk {
     /// True when others see it at once.
     fn hear(&mut self, word: &Word) -> bool {
         match word {

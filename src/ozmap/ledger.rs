@@ -119,8 +119,9 @@ impl Ledger {
     }
 
     /// The same for a process that lives on: when the journal cannot be written for long, statuses are.
-    pub(super) const fn going_on(self) -> Self {
-        Self { may_go_on: true, ..self }
+    pub(super) const fn going_on(mut self) -> Self {
+        self.may_go_on = true;
+        self
     }
 
     pub(super) fn view(&self) -> JournalView {
@@ -217,6 +218,8 @@ impl Ledger {
         now: Duration,
         timing: &Timing,
     ) -> bool {
+        // What was done without the journal goes first. While it fails it is tried again at its times, not at each write.
+        let takes = self.ready(now).is_ok() && self.write_backlog(at, now, timing).await;
         // What already stands there, and was not seen to come true, is the same intent.
         let is_new = |change: &Change| self.unseen.get(&change.client).is_none_or(|unseen| unseen.to != change.to);
         let intents: Vec<Intent> = changes.iter().filter(|change| is_new(change)).map(|one| self.intent(one)).collect();
@@ -229,21 +232,15 @@ impl Ledger {
         if let Some(journal) = self.journal.clone()
             && !intents.is_empty()
         {
-            // While it fails it is tried again at its times, not at each write.
-            let written = match self.ready(now) {
-                Ok(()) if self.write_backlog(at, now, timing).await => {
-                    Some(journal.write(at, endings, intents.clone()).await)
+            if takes {
+                match journal.write(at, endings, intents.clone()).await {
+                    Ok(written) => {
+                        ids = written;
+                        self.endings.clear();
+                        self.works();
+                    }
+                    Err(why) => self.failed(why, now, timing),
                 }
-                _ => None,
-            };
-            match written {
-                Some(Ok(written)) => {
-                    ids = written;
-                    self.endings.clear();
-                    self.works();
-                }
-                Some(Err(why)) => self.failed(why, now, timing),
-                None => {}
             }
             if self.failing.is_some() {
                 if !self.goes_on() {
@@ -311,6 +308,9 @@ impl Ledger {
                     return false;
                 }
             };
+            if ids.is_empty() {
+                return false;
+            }
             tracing::warn!(writes = ids.len(), "what was written to OZmap without the journal stands in it now");
             for id in ids {
                 let Some(one) = self.backlog.pop_front() else { break };

@@ -59,8 +59,7 @@ pub(super) fn run(args: &CloseArgs) -> Result<Outcome, CliError> {
     let (at, note) = (line("--at", args.at.as_ref())?, line("--note", args.note.as_ref())?);
     let config = load::load(&args.config.config)?.config;
     let (Some(store), Some(path)) = (&config.store, &config.maintenance_file) else {
-        let file = args.config.config.display();
-        return Err(CliError::Failed(format!("{file}: there is no [store] section, so what it was cannot be kept")));
+        return Err(CliError::NoStore { file: args.config.config.display().to_string() });
     };
     let Some(kept) = incident::find(&store.path, &id.to_string())? else {
         return Err(CliError::Failed(format!(

@@ -91,8 +91,7 @@ const HEADER: [&str; 9] =
 pub(super) fn run(args: &PrecisionArgs, paper: Paper) -> Result<Outcome, CliError> {
     let config = load::load(&args.config.config)?.config;
     let Some(store) = &config.store else {
-        let file = args.config.config.display();
-        return Err(CliError::Failed(format!("{file}: there is no [store] section, so no incident was kept")));
+        return Err(CliError::NoStore { file: args.config.config.display().to_string() });
     };
     let mut unread = 0;
     let mut scores: BTreeMap<String, Score> = BTreeMap::new();
