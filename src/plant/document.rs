@@ -32,6 +32,10 @@ pub struct PlantDocument {
     pub launch: Vec<(u32, Dbm)>,
 }
 
+/// A way through an element: the one above it, the element, what it lies in, a splitter's output, millimetres from the OLT, thousandths
+/// of a dB.
+pub type WrittenNode = (Option<u32>, u32, Option<u32>, u16, i32, i32);
+
 /// An element.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,10 +140,14 @@ impl PlantDocument {
         };
         let elements = self.elements.iter().map(element).collect();
         let none = |number: Option<u32>| number.unwrap_or(NONE);
-        let node =
-            |&(parent, element, container, port, distance, loss): &(Option<u32>, u32, Option<u32>, u16, i32, i32)| {
-                RawNode { parent: none(parent), element, container: none(container), port, distance, loss }
-            };
+        let node = |&(parent, element, container, port, distance, loss): &WrittenNode| RawNode {
+            parent: none(parent),
+            element,
+            container: none(container),
+            port,
+            distance,
+            loss,
+        };
         let client = |client: &WrittenClient| RawClient {
             id: client.id,
             node: none(client.node),
@@ -177,7 +185,7 @@ impl PlantDocument {
         let of = |table: &'static str, wrong: Option<usize>| {
             wrong.map_or(Ok(()), |row| Err(DocumentError::Dangling { table, row }))
         };
-        let fits = |row: usize, (parent, element, container, ..): &(Option<u32>, u32, Option<u32>, u16, i32, i32)| {
+        let fits = |row: usize, (parent, element, container, ..): &WrittenNode| {
             parent.is_none_or(|parent| (parent as usize) < row)
                 && is_element(*element)
                 && container.is_none_or(is_element)

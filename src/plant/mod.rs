@@ -27,7 +27,7 @@ mod tests;
 
 pub use audit::{Audit, Candidate, Doubt, Finding, Observed};
 pub use builder::PlantBuilder;
-pub use document::{DocumentError, PlantDocument, WrittenClient, WrittenElement};
+pub use document::{DocumentError, PlantDocument, WrittenClient, WrittenElement, WrittenNode};
 pub use error::RouteError;
 pub use graph::{Attachment, ClientIx, Element, ElementIx, ElementKind, Irregularities, Node, NodeIx, Plant};
 pub use place::{Cable, Coords, CoordsError, Place};

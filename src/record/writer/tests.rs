@@ -150,7 +150,7 @@ fn what_is_no_recording_is_refused_with_its_place() {
         (String::new(), "its first line is not"),
         ("[[olt]]\n".to_owned(), "its first line is not"),
         ("{\"a\":1}\n".to_owned(), "has no \"oltwatch_recording\""),
-        ("{\"oltwatch_recording\":2}\n".to_owned(), "it has format 2"),
+        ("{\"oltwatch_recording\":3}\n".to_owned(), "it has format 3"),
         ("{\"oltwatch_recording\":1}\n".to_owned(), "r:1: missing field"),
         (format!("{header}\n{{\"no_answer\":{{\"olt\":\"a\",\"at_ms\":1}}}}\n{{\"x\":1}}\n"), "r:3: unknown variant"),
         (format!("{header}\n{{\"no_answer\":\n"), "r:2: EOF while parsing"),
