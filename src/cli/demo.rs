@@ -46,7 +46,7 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=200))]
     olts: u32,
     /// ONUs on each OLT, on the average
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(16..=16_384))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(24..=16_384))]
     onus: u32,
     /// The same seed gives the same network
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -29,7 +29,7 @@ const TRIES: usize = 20;
 /// Losses of power of each ONU that oltwatch has seen before the story.
 const LEARNED: u32 = 10;
 /// Fewest clients behind the cable that is cut, and in the outage: a group.
-const GROUP: usize = 4;
+const GROUP: usize = 3;
 /// Most houses in the outage.
 const MOST_HOUSES: usize = 40;
 /// Radii of outages that are tried, in metres.
