@@ -27,10 +27,13 @@ pub(super) struct Case<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Solution {
     faults: Vec<Option<Hypothesis>>,
+    /// What each of them gains over "each by itself".
+    scores: Vec<f64>,
     /// Which fault explains each row, [`NOBODY`] none.
     owner: Vec<u32>,
-    /// Lost rows that a fault explains though they are documented elsewhere, or nowhere.
-    strays: BTreeMap<u32, u32>,
+    /// The same of lost rows that a fault explains though they are documented elsewhere, or nowhere.
+    stray_of: Vec<u32>,
+    strays: BTreeMap<u32, BTreeSet<u32>>,
 }
 
 const NOBODY: u32 = u32::MAX;
@@ -44,7 +47,8 @@ impl<'a> Case<'a> {
 
     /// The best explanation of all losses; empty when each is best explained by itself.
     pub fn explain(&self) -> Solution {
-        let mut solution = Solution { owner: vec![NOBODY; self.terrain.rows.len()], ..Solution::default() };
+        let nobody = vec![NOBODY; self.terrain.rows.len()];
+        let mut solution = Solution { owner: nobody.clone(), stray_of: nobody, ..Solution::default() };
         let all = 0..u32::try_from(self.terrain.rows.len()).unwrap_or(u32::MAX);
         if self.evidence.lost(&all) < 2 {
             return solution;
@@ -300,7 +304,7 @@ impl Solution {
 
     /// Whether a row is explained by another fault than this one.
     pub fn is_of_another(&self, row: u32, fault: u32) -> bool {
-        self.owner_of(row).or_else(|| self.strays.get(&row).copied()).is_some_and(|owner| owner != fault)
+        self.owner_of(row).or_else(|| self.stray_of(row)).is_some_and(|owner| owner != fault)
     }
 
     pub fn is_of(&self, row: u32, fault: u32) -> bool {
@@ -309,7 +313,7 @@ impl Solution {
 
     /// Whether a row is explained at all.
     pub fn is_explained(&self, row: u32) -> bool {
-        self.owner_of(row).is_some() || self.strays.contains_key(&row)
+        self.owner_of(row).or_else(|| self.stray_of(row)).is_some()
     }
 
     /// The fault in whose place a row is.
@@ -317,25 +321,36 @@ impl Solution {
         self.owner.get(row as usize).copied().filter(|owner| *owner != NOBODY)
     }
 
+    fn stray_of(&self, row: u32) -> Option<u32> {
+        self.stray_of.get(row as usize).copied().filter(|of| *of != NOBODY)
+    }
+
     /// Says that a fault explains a lost row that is not in its place.
     pub fn stray(&mut self, row: u32, fault: u32) {
-        self.strays.insert(row, fault);
+        let Some(slot) = self.stray_of.get_mut(row as usize) else { return };
+        if let Some(before) = self.strays.get_mut(slot) {
+            before.remove(&row);
+        }
+        *slot = fault;
+        self.strays.entry(fault).or_default().insert(row);
     }
 
     /// The lost rows that a fault explains though they are not in its place.
     pub fn strays_of(&self, fault: u32) -> impl Iterator<Item = u32> + '_ {
-        self.strays.iter().filter(move |(_, of)| **of == fault).map(|(row, _)| *row)
+        self.strays.get(&fault).into_iter().flatten().copied()
     }
 
     /// What a fault gains over "each by itself".
-    pub fn score_of(&self, evidence: &Evidence, number: u32) -> f64 {
-        let fault = self.faults.get(number as usize).and_then(Option::as_ref);
-        fault.map_or(0.0, |fault| self.score(evidence, number, fault))
+    pub fn score_of(&self, number: u32) -> f64 {
+        self.scores.get(number as usize).copied().unwrap_or(0.0)
     }
 
     /// Takes a fault out; its rows are nobody's.
     pub fn dissolve(&mut self, number: u32) {
         if let Some(fault) = self.faults.get_mut(number as usize).and_then(Option::take) {
+            if let Some(score) = self.scores.get_mut(number as usize) {
+                *score = 0.0;
+            }
             for row in fault.rows() {
                 if let Some(slot) = self.owner.get_mut(row as usize).filter(|slot| **slot == number) {
                     *slot = NOBODY;
@@ -353,7 +368,7 @@ impl Solution {
             let Some(Some(other)) = self.faults.get(owner as usize) else { continue };
             *overlaps.entry(owner).or_default() += other.weight(evidence, &(row..row + 1));
         }
-        let taken = overlaps.into_iter().map(|(owner, weight)| weight.min(self.score_of(evidence, owner)));
+        let taken = overlaps.into_iter().map(|(owner, weight)| weight.min(self.score_of(owner)));
         fault.score(evidence) - taken.sum::<f64>()
     }
 
@@ -376,10 +391,15 @@ impl Solution {
                 *owner = number;
             }
         }
+        self.scores.push(fault.score(evidence));
         self.faults.push(Some(fault));
         for owner in touched {
-            if self.score_of(evidence, owner) <= 0.0 {
+            let left = self.faults.get(owner as usize).and_then(Option::as_ref);
+            let score = left.map_or(0.0, |fault| self.score(evidence, owner, fault));
+            if score <= 0.0 {
                 self.dissolve(owner);
+            } else if let Some(slot) = self.scores.get_mut(owner as usize) {
+                *slot = score;
             }
         }
     }

@@ -135,10 +135,10 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
     let plant = &case.terrain.plant;
     let mut weighed: Vec<(f64, Hypothesis)> = Vec::new();
     // One outage may be seen as that of any node above it: these are one.
-    let mut outages: BTreeMap<[u32; 3], (f64, Hypothesis)> = BTreeMap::new();
+    let mut outages: BTreeMap<[u32; 3], (f64, f64, Hypothesis)> = BTreeMap::new();
     let most_of = |row: &u32| [Fault::Cut, Fault::Power].map(|fault| case.evidence.own_of(*row, fault));
     let all: f64 = lost.iter().map(|row| most_of(row).into_iter().fold(0.0, f64::max)).sum();
-    let known = solution.score_of(case.evidence, number);
+    let known = solution.score_of(number);
     for candidate in candidates(case, fault, lost) {
         // Where far too many are up, there is no need to look closer.
         let up: f64 = candidate.runs.iter().map(|run| case.evidence.up(run, candidate.fault)).sum();
@@ -152,15 +152,21 @@ fn weigh(case: &Case<'_>, solution: &Solution, number: u32, fault: &Hypothesis, 
             weighed.push((candidate.prior + said.value, candidate));
             continue;
         }
-        let value = candidate.prior + said.value + area::spared(case, &said.boxes);
         match outages.get_mut(&said.rows) {
-            // Of those that say the same, the boxes themselves come last.
-            Some(known) if known.0 > value => {}
-            Some(known) => *known = (value, candidate),
-            None => drop(outages.insert(said.rows, (value, candidate))),
+            Some((spared, most, known)) => {
+                let value = candidate.prior + said.value + *spared;
+                // Of those that say the same, the boxes themselves come last.
+                if value >= *most {
+                    (*most, *known) = (value, candidate);
+                }
+            }
+            None => {
+                let spared = area::spared(case, &said.boxes);
+                outages.insert(said.rows, (spared, candidate.prior + said.value + spared, candidate));
+            }
         }
     }
-    weighed.extend(outages.into_values());
+    weighed.extend(outages.into_values().map(|(_, value, candidate)| (value, candidate)));
     let most = weighed.iter().map(|(value, _)| *value).fold(0.0, f64::max);
     // "Each by itself" is the candidate with value 0.
     let total: f64 = (-most).exp() + weighed.iter().map(|(value, _)| (value - most).exp()).sum::<f64>();

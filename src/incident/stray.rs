@@ -99,11 +99,22 @@ impl Reach {
 /// The share that these rows are of each of their ports, as far as places there are known.
 pub(super) fn shares(case: &Case<'_>, rows: impl Iterator<Item = u32>) -> BTreeMap<u32, f64> {
     let mut covered: BTreeMap<u32, [u32; 2]> = BTreeMap::new();
+    // Rows of a port mostly follow each other.
+    let mut run: (u32, [u32; 2]) = (u32::MAX, [0; 2]);
+    let mut put = |(port, [placed, all]): (u32, [u32; 2])| {
+        if all > 0 {
+            let sums = covered.entry(port).or_default();
+            *sums = [sums[0] + placed, sums[1] + all];
+        }
+    };
     for row in rows.filter_map(|row| case.terrain.rows.get(row as usize)) {
-        let [placed, all] = covered.entry(row.port).or_default();
-        *placed += u32::from(row.is_placed);
-        *all += 1;
+        if row.port != run.0 {
+            put(run);
+            run = (row.port, [0; 2]);
+        }
+        run.1 = [run.1[0] + u32::from(row.is_placed), run.1[1] + 1];
     }
+    put(run);
     let share = |(port, [placed, all]): (u32, [u32; 2])| {
         let known = case.evidence.counted(port);
         let of = case.terrain.ports.get(port as usize).map_or(0, |port| port.rows.len());
@@ -139,7 +150,7 @@ pub(super) fn gather(case: &Case<'_>, solution: &mut Solution, lost: &[u32]) {
             })
             .max_by(|one, other| one.0.total_cmp(&other.0));
         if let Some((sum, other)) = best
-            && sum > solution.score_of(case.evidence, number)
+            && sum > solution.score_of(number)
         {
             solution.dissolve(number);
             reaches.remove(&number);
