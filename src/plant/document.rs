@@ -32,10 +32,6 @@ pub struct PlantDocument {
     pub launch: Vec<(u32, Dbm)>,
 }
 
-/// A way through an element: the one above it, the element, what it lies in, a splitter's output, millimetres from the OLT, thousandths
-/// of a dB.
-pub type WrittenNode = (Option<u32>, u32, Option<u32>, u16, i32, i32);
-
 /// An element.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
