@@ -132,7 +132,7 @@ async fn town(token: Option<&str>) -> Running {
         opened: 2,
     };
     let plant = PlantSnapshot { plant: Arc::new(plant()), ..PlantSnapshot::empty(NOW) };
-    testing::start_board(board.explained(view, plant), reports, token, Limits::USUAL).await
+    testing::start_board(board.surveyed(testing::survey()).explained(view, plant), reports, token, Limits::USUAL).await
 }
 
 /// A page as a browser gets it: its status and its text.
@@ -449,7 +449,7 @@ async fn no_page_grows_beyond_its_bound_with_the_network() {
         ..IncidentView::default()
     };
     let plant = PlantSnapshot { plant: Arc::new(plant()), ..PlantSnapshot::empty(NOW) };
-    let server = testing::start_board(board.explained(view, plant), ends, None, Limits::USUAL).await;
+    let server = testing::start_board(board.surveyed(testing::survey()).explained(view, plant), ends, None, Limits::USUAL).await;
     let incident = format!("/incidents/{}", IncidentId::new(NOW, 999));
     for path in [
         "/",
