@@ -145,8 +145,8 @@ fn cell(lang: Lang, report: &OltReport, Cell { pon, label, tally }: &Cell) -> Ma
     );
     html! {
         a class={ "cell " (class) } href=(links::pon(&report.olt, *pon)) aria-label=(says) title=(says) {
-            span.port { (label) }
-            span.share { @if tally.down() > 0 { (format::count(tally.down())) "/" } (format::count(tally.total)) }
+            span.port aria-hidden="true" { (label) }
+            span.share aria-hidden="true" { @if tally.down() > 0 { (format::count(tally.down())) "/" } (format::count(tally.total)) }
             @if tally.total > 0 {
                 svg.parts viewBox={ "0 0 " (tally.total) " 4" } preserveAspectRatio="none" aria-hidden="true" {
                     rect.track width=(tally.total) height="4" {}
