@@ -144,7 +144,8 @@ fn cell(lang: Lang, report: &OltReport, Cell { pon, label, tally }: &Cell) -> Ma
         worst.map_or(Text::LevelUnread, |level| level.text()).of(lang)
     );
     html! {
-        a class={ "cell " (class) } href=(links::pon(&report.olt, *pon)) aria-label=(says) title=(says) {
+        a class={ "cell " (class) } href=(links::pon(&report.olt, *pon)) title=(says) {
+            span.hidden { (says) }
             span.port aria-hidden="true" { (label) }
             span.share aria-hidden="true" { @if tally.down() > 0 { (format::count(tally.down())) "/" } (format::count(tally.total)) }
             @if tally.total > 0 {

@@ -449,7 +449,8 @@ async fn no_page_grows_beyond_its_bound_with_the_network() {
         ..IncidentView::default()
     };
     let plant = PlantSnapshot { plant: Arc::new(plant()), ..PlantSnapshot::empty(NOW) };
-    let server = testing::start_board(board.surveyed(testing::survey()).explained(view, plant), ends, None, Limits::USUAL).await;
+    let server =
+        testing::start_board(board.surveyed(testing::survey()).explained(view, plant), ends, None, Limits::USUAL).await;
     let incident = format!("/incidents/{}", IncidentId::new(NOW, 999));
     for path in [
         "/",
