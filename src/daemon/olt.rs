@@ -187,6 +187,10 @@ impl JudgeTask {
                 if report.failures > 0 || is_first {
                     self.unsaid.push(self.news(News::Answering, sweep.started));
                 }
+                if is_first || self.intervals.0 != intervals.state {
+                    self.unsaid.push(self.news(News::ReadEvery(intervals.state), sweep.started));
+                }
+                self.intervals = (intervals.state, intervals.optics);
                 self.unsaid.push(Word::Look(Look::of(&sweep)));
                 let mut told = self.maintain(sweep.started + sweep.elapsed);
                 let Some(judge) = &mut self.judge else { return };

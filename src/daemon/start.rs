@@ -260,7 +260,8 @@ impl Daemon {
             .as_ref()
             .map(|receiver| trap::Statuses::new(receiver.address(), config.olts.iter().map(|olt| &olt.name)));
         let push = pusher.as_ref().map(Pusher::subscribe);
-        let settings = incident::Settings { settle: config.incident.settle, ..incident::Settings::default() };
+        let settings =
+            incident::Settings { settle: config.incident.settle, unknown_after: config.thresholds.unknown_after };
         let desk = Desk::new(settings, gasps, store.clone().map(Archive::new), Timestamp::from(SystemTime::now()));
         let (publish, incidents) = watch::channel(desk.view());
         let task = IncidentTask {

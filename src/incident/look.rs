@@ -106,6 +106,8 @@ impl Look {
 /// What became of an OLT, or of one of its ONUs, that no reading shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
+    /// How often its state is read.
+    ReadEvery(Duration),
     /// It does not answer: nothing of it is known, and nothing of it counts until it is read again.
     Unreachable,
     /// It answers again.

@@ -73,6 +73,8 @@ pub(super) struct Olt {
     pub is_in_grace: bool,
     /// The newest look that read states.
     pub looked_at: Option<Timestamp>,
+    /// How often its state is read; zero until that is known.
+    read_every: Duration,
 }
 
 /// All of them.
@@ -84,6 +86,8 @@ pub(super) struct Network {
     pub absences: Absences,
     /// Whether somebody came, went, or has another place: the terrain is to be laid out anew.
     pub is_changed: bool,
+    /// How often the state is read of the OLT of which it is read least often.
+    pub slowest: Duration,
 }
 
 /// The longest loss that teaches how an ONU gasps.
@@ -125,6 +129,7 @@ impl Network {
             suspect: None,
             is_in_grace: false,
             looked_at: None,
+            read_every: Duration::ZERO,
         });
         self.is_changed = true;
         number
@@ -246,6 +251,10 @@ impl Network {
         let number = self.olt_number(id);
         let Some(olt) = self.olts.get_mut(number) else { return };
         match news {
+            News::ReadEvery(every) => {
+                olt.read_every = *every;
+                self.slowest = self.olts.iter().map(|olt| olt.read_every).max().unwrap_or_default();
+            }
             News::Unreachable => olt.unreachable_since = olt.unreachable_since.or(Some(at)),
             News::Answering => olt.unreachable_since = None,
             News::Rebooted => {

@@ -464,4 +464,15 @@ fn onus_that_an_errant_one_drowns_are_equipment_and_no_cut() {
     assert!(incident.evidence.ends_with("as when an ONU sends out of turn"), "{}", incident.evidence);
 }
 
+#[test]
+fn losses_belong_together_over_two_looks_of_the_olt_that_is_read_least_often() {
+    for (every, gathers) in [(60, false), (400, true)] {
+        let mut tracker = tracker();
+        tracker.tell(&olt(), &News::ReadEvery(Duration::from_secs(every)), second(100));
+        step(&mut tracker, 120, |pon, branch, port| ((pon, branch, port) == (1, 2, 1)).then_some(Cause::Optical));
+        tracker.advance(second(700));
+        assert_eq!(tracker.is_gathering(), gathers, "read every {every} s");
+    }
+}
+
 mod restart;

@@ -18,13 +18,16 @@ use super::look::{Look, News, Owner};
 use super::network::{Network, Spot};
 use super::place::{NamedElement, Place};
 use super::sentence;
-use super::snapshot::{Incident, Kind, Member, Port, Severity, State};
+use super::snapshot::{Incident, Kind, Severity, State};
 use super::terrain::Terrain;
 use crate::model::{Cause, OltId, OnuKey, PonId, Serial, Timestamp};
 use crate::plant::Plant;
 
+mod degrade;
 mod drops;
+mod publish;
 mod recall;
+mod recover;
 
 use recall::Recalled;
 
@@ -33,13 +36,13 @@ use recall::Recalled;
 pub struct Settings {
     /// The longest that losses are gathered before an incident speaks.
     pub settle: Duration,
-    /// How far back losses belong together: two state intervals, and five minutes at least.
-    pub horizon: Duration,
+    /// How long a loss of which no cause is known has to last before it may be a broken drop.
+    pub unknown_after: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { settle: Duration::from_secs(10), horizon: Duration::from_secs(300) }
+        Self { settle: Duration::from_secs(10), unknown_after: Duration::from_secs(600) }
     }
 }
 
@@ -81,13 +84,12 @@ pub struct Outcome {
     pub wanted: Vec<Wanted>,
 }
 
+/// How far back losses belong together at least.
+const LEAST_HORIZON: Duration = Duration::from_secs(300);
 /// Fewest losses that make an incident of a group.
 const GROUP: usize = 3;
 /// Logarithm of the odds against "each by itself" from which one speaks: 100 to 1.
 const SPEAKS: f64 = 4.6;
-/// Looks in a row that prove that an ONU is back.
-const PROOFS: u8 = 2;
-
 /// An incident that is not cleared.
 #[derive(Debug, Clone)]
 struct Open {
@@ -113,6 +115,8 @@ pub struct Tracker {
     /// ONUs that lost light, or nobody knows what: who of them is in no group may have a broken drop.
     lone: BTreeSet<Spot>,
     number: u64,
+    /// Whether something was told since incidents were last thought over.
+    is_touched: bool,
     /// Whether something was seen since losses were last explained.
     is_fresh: bool,
     levels_moved: bool,
@@ -148,11 +152,13 @@ impl Tracker {
     pub fn set_plant(&mut self, plant: Arc<Plant>) {
         self.plant = plant;
         self.network.is_changed = true;
+        self.is_touched = true;
     }
 
     /// Whose an OLT's ONUs are, in place of what was known of that OLT.
     pub fn set_owners(&mut self, olt: &OltId, owners: impl IntoIterator<Item = (OnuKey, Owner)>) {
         self.network.set_owners(olt, owners);
+        self.is_touched = true;
     }
 
     /// What is known of how ONUs gasp, as [`Tracker::gasps`] gave it.
@@ -173,25 +179,27 @@ impl Tracker {
 
     /// Takes a look in.
     pub fn take(&mut self, look: &Look) {
+        let horizon = self.horizon();
         for spot in self.network.take(look) {
             let Some(onu) = self.network.onu(spot) else { continue };
             if onu.is_up && onu.ups == 1 && onu.lost_at.is_some() && !self.is_of_group(spot) {
                 self.network.learn(spot);
             }
             if let Some(onu) = self.network.onu(spot).filter(|onu| !onu.is_up) {
-                self.until = self.until.max(onu.lost_at.map(|lost| lost + self.settings.horizon));
+                self.until = self.until.max(onu.lost_at.map(|lost| lost + horizon));
                 if onu.lost_at.is_some() && matches!(onu.cause, Cause::Optical | Cause::Unknown) {
                     self.lone.insert(spot);
                 }
             }
         }
-        self.is_fresh = true;
+        (self.is_touched, self.is_fresh) = (true, true);
     }
 
     /// Takes news of an OLT in.
     pub fn tell(&mut self, olt: &OltId, news: &News, at: Timestamp) {
         self.levels_moved |= matches!(news, News::Fell(..));
         self.network.tell(olt, news, at);
+        self.is_touched = true;
     }
 
     /// Whether an incident explains an ONU's loss together with others'.
@@ -215,6 +223,10 @@ impl Tracker {
     /// What came of what was told, as of now.
     pub fn advance(&mut self, now: Timestamp) -> Outcome {
         let mut outcome = Outcome::default();
+        // Only while losses are gathered does time alone decide anything.
+        if !std::mem::take(&mut self.is_touched) && !self.is_gathering() {
+            return outcome;
+        }
         self.come_back();
         self.olts(now);
         if std::mem::take(&mut self.is_fresh) || self.until.is_some() {
@@ -313,8 +325,13 @@ impl Tracker {
 
     fn from(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_millis(
-            now.millis().saturating_sub(u64::try_from(self.settings.horizon.as_millis()).unwrap_or(u64::MAX)),
+            now.millis().saturating_sub(u64::try_from(self.horizon().as_millis()).unwrap_or(u64::MAX)),
         )
+    }
+
+    /// How far back losses belong together: one fault is seen in two looks of the OLT that is read least often.
+    fn horizon(&self) -> Duration {
+        LEAST_HORIZON.max(self.network.slowest.saturating_mul(2))
     }
 
     /// Explains the losses of the window, and makes incidents of what decides. Gives the losses of a group that is still
@@ -437,159 +454,6 @@ impl Tracker {
         incident.confidence = finding.confidence;
         incident.alternatives = finding.alternatives;
     }
-
-    /// Counts who is back; clears what is over, and makes a child of what is left.
-    fn recover(&mut self, now: Timestamp) {
-        let mut children: Vec<(IncidentId, BTreeSet<Spot>, usize)> = Vec::new();
-        for (id, open) in &mut self.open {
-            let incident = &mut open.incident;
-            if !(incident.kind.is_of_losses() || incident.kind == Kind::Drop) || incident.state == State::Cleared {
-                continue;
-            }
-            let counts = |proofs: u8| {
-                let is_back = |spot: &&Spot| {
-                    self.network.onu(**spot).is_none_or(|onu| onu.is_gone || (onu.is_up && onu.ups >= proofs))
-                };
-                open.members.iter().filter(is_back).count()
-            };
-            let (back, proven, all) = (counts(1), counts(PROOFS), open.members.len());
-            incident.recovered = u32::try_from(back).unwrap_or(u32::MAX);
-            incident.state = if back > 0 { State::Recovering } else { State::Open };
-            if proven * 10 >= all * 9 {
-                incident.state = State::Cleared;
-                incident.cleared_at = Some(now);
-                let left: BTreeSet<Spot> =
-                    open.members.iter().copied().filter(|spot| !onu_is_up(&self.network, *spot)).collect();
-                if !left.is_empty() {
-                    children.push((*id, left, all));
-                }
-            }
-        }
-        for (parent, left, of) in children {
-            self.leave(parent, left, of, now);
-        }
-    }
-
-    /// Makes incidents of their own of those who are left of a fault that is over: of an outage's, who is still without power; of others', a
-    /// second fault, and of fewer than a group one each.
-    fn leave(&mut self, parent: IncidentId, left: BTreeSet<Spot>, of: usize, now: Timestamp) {
-        let Some(open) = self.open.get_mut(&parent) else { return };
-        open.members.retain(|spot| !left.contains(spot));
-        // What it hit stays what it hit.
-        open.incident.lost = u32::try_from(of).unwrap_or(u32::MAX);
-        let (place, is_outage) = (open.incident.place.clone(), open.incident.kind == Kind::Power);
-        let evidence = sentence::of_rest(left.len(), of, is_outage);
-        let is_group = is_outage || left.len() >= GROUP;
-        let kind = match (is_outage, is_group) {
-            (true, _) => Kind::Power,
-            (false, true) => Kind::Undetermined,
-            (false, false) => Kind::Drop,
-        };
-        let parts: Vec<BTreeSet<Spot>> =
-            if is_group { vec![left] } else { left.into_iter().map(|spot| BTreeSet::from([spot])).collect() };
-        for members in parts {
-            let since = members.iter().filter_map(|spot| self.network.onu(*spot)?.lost_at).min().unwrap_or(now);
-            let id = self.id(now);
-            let incident = Incident {
-                parent: Some(parent),
-                place: place.clone(),
-                confidence: 0.5,
-                monitored: u32::try_from(members.len()).unwrap_or(u32::MAX),
-                severity: Severity::Minor,
-                evidence: evidence.clone(),
-                ..blank(id, kind, since)
-            };
-            self.insert(Open { incident, behind: BTreeSet::new(), members, told: None, recalled: None });
-        }
-    }
-
-    /// Levels that fell at one place.
-    fn degrade(&mut self, now: Timestamp) {
-        if std::mem::take(&mut self.network.is_changed) || self.terrain.rows.is_empty() {
-            self.terrain = Terrain::new(&self.network, &self.plant);
-        }
-        let evidence = Evidence::of_levels(&self.network, &self.terrain);
-        let case = Case { network: &self.network, terrain: &self.terrain, evidence: &evidence };
-        let mut found = findings(&case, &case.explain());
-        found.retain(|finding| finding.odds >= SPEAKS && finding.lost.len() >= GROUP);
-        let mut kept: BTreeSet<IncidentId> = BTreeSet::new();
-        for mut finding in found {
-            finding.kind = Kind::Degradation;
-            for alternative in &mut finding.alternatives {
-                alternative.kind = Kind::Degradation;
-            }
-            let lost: BTreeSet<Spot> = finding.lost.iter().copied().collect();
-            let known = self.open.iter().find(|(id, open)| {
-                open.incident.kind == Kind::Degradation && !kept.contains(id) && !open.members.is_disjoint(&lost)
-            });
-            if known.is_some_and(|(_, open)| open.recalled.is_some()) {
-                continue;
-            }
-            let id = known.map(|(id, _)| *id);
-            let id = id.unwrap_or_else(|| self.id(now));
-            kept.insert(id);
-            let mut falls: Vec<i32> = lost.iter().filter_map(|spot| self.network.onu(*spot)?.fell).collect();
-            falls.sort_unstable();
-            let median = falls.get(falls.len() / 2).map_or(0.0, |fell| f64::from(*fell) / 1000.0);
-            let open = self.open.entry(id).or_insert_with(|| Open {
-                incident: blank(id, Kind::Degradation, now),
-                members: BTreeSet::new(),
-                behind: BTreeSet::new(),
-                told: None,
-                recalled: None,
-            });
-            open.members = lost;
-            open.incident.evidence = sentence::of_levels(&finding, median);
-            open.incident.monitored = finding.counts.monitored;
-            open.incident.place = finding.place;
-            open.incident.confidence = finding.confidence;
-            open.incident.alternatives = finding.alternatives;
-        }
-        let told: Vec<(IncidentId, BTreeSet<Spot>)> =
-            kept.iter().filter_map(|id| Some((*id, self.open.get(id)?.members.clone()))).collect();
-        for (id, open) in &mut self.open {
-            if open.incident.kind == Kind::Degradation && !kept.contains(id) && open.recalled.is_none() {
-                open.incident.state = State::Cleared;
-                open.incident.cleared_at = Some(now);
-                // One that became part of a larger one did not recover.
-                let into = told.iter().find(|(_, members)| !members.is_disjoint(&open.members)).map(|(into, _)| *into);
-                open.incident.parent = open.incident.parent.or(into);
-                open.incident.recovered = if into.is_none() { open.incident.lost } else { 0 };
-            }
-        }
-    }
-
-    /// Tells what differs from what was told, and forgets what is over.
-    fn publish(&mut self, outcome: &mut Outcome) {
-        let mut over = Vec::new();
-        for (id, open) in &mut self.open {
-            let is_over = open.incident.state == State::Cleared;
-            complete(&self.network, &self.plant, open);
-            let step = match &open.told {
-                _ if is_over => Step::Cleared,
-                None => Step::Opened,
-                Some(told) if **told != open.incident => Step::Changed,
-                Some(_) => continue,
-            };
-            let incident = Arc::new(open.incident.clone());
-            open.told = Some(incident.clone());
-            outcome.changes.push(Change { step, incident });
-            if is_over {
-                over.push(*id);
-            }
-        }
-        for id in over {
-            if let Some(open) = self.open.remove(&id) {
-                for spot in &open.members {
-                    if self.member_of.get(spot) == Some(&id) {
-                        self.member_of.remove(spot);
-                        // Explained, and over: it is no loss of the window any more, or it would be explained anew.
-                        self.network.forget_loss(*spot);
-                    }
-                }
-            }
-        }
-    }
 }
 
 impl Kind {
@@ -628,51 +492,4 @@ fn blank(id: IncidentId, kind: Kind, opened_at: Timestamp) -> Incident {
         closing: None,
         onus: Vec::new(),
     }
-}
-
-/// Fills in what follows from an incident's members.
-fn complete(network: &Network, plant: &Plant, open: &mut Open) {
-    let incident = &mut open.incident;
-    if open.members.is_empty() {
-        return;
-    }
-    let mut ports: BTreeSet<Port> = BTreeSet::new();
-    incident.onus.clear();
-    for spot in &open.members {
-        let Some((olt, onu)) = network.olts.get(spot.olt as usize).zip(network.onu(*spot)) else { continue };
-        ports.insert(Port { olt: olt.id.clone(), pon: onu.pon });
-        let owner = onu.owner.as_ref();
-        let was = open.recalled.as_ref().and_then(|recalled| recalled.members.get(spot));
-        let place = owner.and_then(|owner| plant.find(&owner.place?)).and_then(|place| plant.element(place)?.name);
-        incident.onus.push(Member {
-            olt: olt.id.clone(),
-            pon: onu.pon,
-            onu: onu.number,
-            key: onu.key.clone(),
-            serial: onu.serial.clone(),
-            client_id: owner.map(|owner| owner.client).or(was.and_then(|was| was.client_id)),
-            code: owner.and_then(|owner| owner.code.clone()).or_else(|| was?.code.clone()),
-            place: place.map(Arc::from).or_else(|| was?.place.clone()),
-            is_up: onu.is_up,
-        });
-    }
-    incident.onus.sort_by(|one, other| {
-        (&one.olt, one.pon, one.onu, &one.key).cmp(&(&other.olt, other.pon, other.onu, &other.key))
-    });
-    incident.lost = incident.lost.max(u32::try_from(open.members.len()).unwrap_or(u32::MAX));
-    incident.monitored = incident.monitored.max(incident.lost);
-    let mut olts: Vec<OltId> = ports.iter().map(|port| port.olt.clone()).collect();
-    olts.dedup();
-    incident.olts = olts;
-    incident.pons = ports.into_iter().collect();
-    incident.severity = match incident.kind {
-        Kind::Cut | Kind::Undetermined if incident.parent.is_some() => Severity::Minor,
-        Kind::Cut if incident.pons.len() > 1 => Severity::Critical,
-        Kind::Cut | Kind::Undetermined => Severity::Major,
-        Kind::Equipment | Kind::OltUnreachable => Severity::Critical,
-        Kind::Power => Severity::Warning,
-        // No more than a suspicion.
-        Kind::Drop if incident.parent.is_none() && incident.confidence < drops::SURE => Severity::Warning,
-        Kind::Drop | Kind::Degradation | Kind::DataQuality => Severity::Minor,
-    };
 }

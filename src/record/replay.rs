@@ -120,6 +120,8 @@ impl Replay {
                 let at = Timestamp::from_millis(*at_ms);
                 self.pass(at, &mut out);
                 self.rules = Rules::clone(rules);
+                let unknown_after = rules.thresholds.unknown_after;
+                self.tracker.set_settings(incident::Settings { unknown_after, ..self.tracker.settings() });
                 check_thresholds(&rules.thresholds)?;
                 let olts: Vec<OltId> = self.olts.keys().cloned().collect();
                 for olt in &olts {
@@ -133,9 +135,10 @@ impl Replay {
                 self.think(at, &mut out);
             }
             Entry::Incidents { settle_ms, gasps, .. } => {
-                let settings =
-                    incident::Settings { settle: Duration::from_millis(*settle_ms), ..incident::Settings::default() };
-                self.tracker.set_settings(settings);
+                self.tracker.set_settings(incident::Settings {
+                    settle: Duration::from_millis(*settle_ms),
+                    unknown_after: self.rules.thresholds.unknown_after,
+                });
                 self.tracker.set_gasps(gasps.clone().into_owned());
             }
             Entry::Owners { olt, at_ms, owners } => {
@@ -168,6 +171,7 @@ impl Replay {
         if olt.answers.replace(true) != Some(true) {
             self.tracker.tell(&sweep.olt, &News::Answering, sweep.started);
         }
+        self.tracker.tell(&sweep.olt, &News::ReadEvery(state), sweep.started);
         self.tracker.take(&Look::of(sweep));
         olt.judge.get_or_insert_with(|| {
             let Rules { thresholds, status } = self.rules.clone();

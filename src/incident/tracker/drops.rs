@@ -13,8 +13,6 @@ use crate::plant::NodeIx;
 
 /// Looks in a row that make a lone loss a suspicion.
 const DROP_LOOKS: u8 = 2;
-/// Seconds that a loss without a cause has to last, as for what clients show (`[ozmap] unknown_after`).
-const UNKNOWN_AFTER: u64 = 600;
 /// From this chance on it is told, and from the other one on it is no mere suspicion.
 const SUSPECTED: f64 = 0.5;
 pub(super) const SURE: f64 = 0.9;
@@ -41,8 +39,8 @@ impl Tracker {
         let (olt, onu) = self.network.olts.get(spot.olt as usize).zip(self.network.onu(spot))?;
         let is_heard = onu.downs >= DROP_LOOKS && !self.network.is_blind(spot.olt);
         let counts = !(onu.is_flapping || onu.is_maintained || onu.is_gone);
-        let lasts = now.since(onu.lost_at?).as_secs();
-        let is_old_enough = onu.cause == Cause::Optical || lasts >= UNKNOWN_AFTER;
+        let lasts = now.since(onu.lost_at?);
+        let is_old_enough = onu.cause == Cause::Optical || lasts >= self.settings.unknown_after;
         let gasps = self.network.gasps.of(&olt.id, onu.serial.as_ref());
         let chance = chance_of_drop(onu, &gasps, &self.network.absences, now)?;
         (is_heard && counts && is_old_enough).then_some(chance)

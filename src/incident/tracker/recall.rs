@@ -58,19 +58,20 @@ impl Tracker {
     /// ONUs are, and the plant, may come later. An OLT that did not answer does not until [`News`](super::News) says so, and levels that
     /// could not be right are so until then.
     pub fn recall(&mut self, kept: impl IntoIterator<Item = Kept>, now: Timestamp) {
+        let horizon = self.horizon();
         for Kept { incident, members, behind } in kept {
             self.number = self.number.max(incident.id.number());
             if incident.state == State::Cleared || self.open.contains_key(&incident.id) {
                 continue;
             }
             self.recall_olts(&incident);
+            self.is_touched = true;
             let mut spots: HashMap<Spot, Member> = HashMap::new();
             for (onu, member) in incident.onus.iter().zip(&members) {
                 let spot = self.network.recall(onu, member);
                 // An ONU belongs to one incident.
                 if !self.member_of.contains_key(&spot) {
-                    self.until =
-                        self.until.max(member.lost_ms.map(|lost| Timestamp::from_millis(lost) + self.settings.horizon));
+                    self.until = self.until.max(member.lost_ms.map(|lost| Timestamp::from_millis(lost) + horizon));
                     spots.insert(spot, onu.clone());
                 }
             }
@@ -90,7 +91,7 @@ impl Tracker {
     /// Takes in who was up in the last look before a restart: one that is read as down now has lost something. Nothing older than the horizon
     /// counts, since losses of hours are not one fault because they are seen in one look.
     pub fn recall_look(&mut self, look: &Look, now: Timestamp) {
-        if now.since(look.started) <= self.settings.horizon {
+        if now.since(look.started) <= self.horizon() {
             self.network.was_up(look);
         }
     }
@@ -121,6 +122,7 @@ impl Tracker {
     pub fn close(&mut self, id: IncidentId, closing: Closing, now: Timestamp) -> bool {
         let Some(open) = self.open.get_mut(&id) else { return false };
         open.incident.closing = Some(Arc::new(closing));
+        self.is_touched = true;
         if matches!(open.incident.kind, Kind::OltUnreachable | Kind::DataQuality) {
             return true;
         }

@@ -14,8 +14,6 @@ use crate::sim::world::World;
 
 /// Losses of each maker that its reliability is known from: some weeks of plugs pulled.
 const KNOWN_LOSSES: f64 = 60.0;
-/// The least horizon of losses that belong together.
-const LEAST_HORIZON: Duration = Duration::from_secs(300);
 
 /// Judges of all OLTs, and a tracker.
 #[derive(Debug)]
@@ -41,12 +39,12 @@ impl Watch {
     /// seen that yet. State and optics are read this often.
     #[must_use]
     pub fn new(town: &Town, gasp: Option<f64>, [state, optics]: [Duration; 2], from: Timestamp) -> Self {
-        let settings = Settings { horizon: LEAST_HORIZON.max(state * 2), ..Settings::default() };
-        let mut tracker = Tracker::new(settings);
+        let mut tracker = Tracker::new(Settings::default());
         tracker.set_plant(town.plant().clone());
         let mut judges = BTreeMap::new();
         for (olt, owners) in town.owners() {
             tracker.set_owners(olt, owners.iter().cloned());
+            tracker.tell(olt, &News::ReadEvery(state), from);
             let judge = Judge::of_polled(olt.clone(), thresholds(), StatusMap::default(), state, optics, from);
             judges.insert(olt.clone(), judge);
         }
