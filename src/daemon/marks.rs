@@ -4,7 +4,7 @@
 //!  incident task ──IncidentView (watch)──► this ──marks that should be (watch)──► the task of `ozmap::Marks`
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ use super::incidents::IncidentView;
 use crate::incident::SURE_OF_CUT;
 use crate::incident::{Incident, IncidentId, Kind, NamedElement};
 use crate::ozmap::WantedMark;
+use crate::plant::Coords;
 
 /// Clients that a mark names; OZmap's people look there first, and at the incident for all of them.
 const NAMED: usize = 200;
@@ -22,11 +23,13 @@ pub(super) async fn choose(
     mut incidents: watch::Receiver<Arc<IncidentView>>,
     wanted: watch::Sender<Arc<Vec<WantedMark>>>,
 ) {
-    let mut marked = BTreeSet::new();
+    let mut marked = BTreeMap::new();
     loop {
         let view = incidents.borrow_and_update().clone();
-        let marks: Vec<WantedMark> = view.open.iter().filter_map(|one| mark(one, &marked)).collect();
-        marked = view.open.iter().filter(|one| marks.iter().any(|mark| is_of(mark, one))).map(|one| one.id).collect();
+        let due: Vec<(IncidentId, WantedMark)> =
+            view.open.iter().filter_map(|one| Some((one.id, mark(one, &marked)?))).collect();
+        marked = due.iter().map(|(id, mark)| (*id, mark.coords)).collect();
+        let marks: Vec<WantedMark> = due.into_iter().map(|(_, mark)| mark).collect();
         wanted.send_if_modified(|old| {
             let differs = **old != marks;
             if differs {
@@ -40,15 +43,12 @@ pub(super) async fn choose(
     }
 }
 
-fn is_of(mark: &WantedMark, incident: &Incident) -> bool {
-    *mark.incident == *incident.id.to_string()
-}
-
-/// What is marked stays so until it is over, however sure it is then.
-fn mark(incident: &Incident, marked: &BTreeSet<IncidentId>) -> Option<WantedMark> {
-    let coords = incident.place.as_ref()?.coords?;
+/// What is marked stays so, and where it is if nothing else is known, until it is over, however sure it is then.
+fn mark(incident: &Incident, marked: &BTreeMap<IncidentId, Coords>) -> Option<WantedMark> {
+    let known = marked.get(&incident.id).copied();
+    let coords = incident.place.as_ref().and_then(|place| place.coords).or(known)?;
     let deserves = incident.kind == Kind::Cut && incident.confidence >= SURE_OF_CUT;
-    (deserves || marked.contains(&incident.id)).then(|| WantedMark {
+    (deserves || known.is_some()).then(|| WantedMark {
         incident: incident.id.to_string().into(),
         coords,
         description: describe(incident),
@@ -57,7 +57,10 @@ fn mark(incident: &Incident, marked: &BTreeSet<IncidentId>) -> Option<WantedMark
 
 fn describe(incident: &Incident) -> String {
     let name = |element: &Option<NamedElement>| element.as_ref().and_then(|element| element.name.clone());
-    let mut text = String::from("Probably cut");
+    let mut text = match incident.kind {
+        Kind::Cut => String::from("Probably cut"),
+        other => format!("No longer taken for a cut, but for {}", other.word().replace('_', " ")),
+    };
     if let Some(place) = &incident.place {
         if let Some(element) = &place.element.name {
             text.push_str(&format!(": {} {element}", place.element.kind));

@@ -95,6 +95,8 @@ impl Follower {
         let mut at = self.wanted.after.unwrap_or_else(|| feed.newest());
         // An id without data is no event, and sets where the client goes on from.
         let (mut missed, mut text) = (None, format!("retry: {RETRY}\nid: {at}\n\n"));
+        // Counted from what was sent: events that this client does not want keep no connection alive.
+        let mut due = tokio::time::Instant::now() + self.heartbeat;
         loop {
             newest.mark_unchanged();
             let page = feed.read(&self.wanted.topics, at, AT_ONCE);
@@ -116,14 +118,17 @@ impl Follower {
                 }
             }
             let is_all = page.events.len() < AT_ONCE;
-            if !text.is_empty() && !self.send(std::mem::take(&mut text)).await {
-                return;
+            if !text.is_empty() {
+                if !self.send(std::mem::take(&mut text)).await {
+                    return;
+                }
+                due = tokio::time::Instant::now() + self.heartbeat;
             }
             if is_all {
                 tokio::select! {
                     // The board holds the log, so it is never gone.
                     _ = newest.changed() => {}
-                    () = tokio::time::sleep(self.heartbeat) => text.push_str(": still here\n\n"),
+                    () = tokio::time::sleep_until(due) => text.push_str(": still here\n\n"),
                     () = self.texts.closed() => return,
                     _ = self.shutdown.wait_for(|stop| *stop) => return,
                 }

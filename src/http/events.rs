@@ -93,8 +93,12 @@ mod tests {
     }
 
     fn lost(number: u32) -> What {
+        lost_at("olt-centro", number)
+    }
+
+    fn lost_at(olt: &str, number: u32) -> What {
         What::Transition(Arc::new(Transition {
-            olt: OltId::new("olt-centro"),
+            olt: OltId::new(olt),
             onu: Some(OnuKey::new(&[4_194_304, number])),
             at: NOW,
             what: Change::TruthChanged { from: Truth::Up, to: Truth::Down(Cause::Optical) },
@@ -152,10 +156,24 @@ mod tests {
         let text = again.until("4194304,3]").await;
         assert!(text.contains("4194304,4]") && !text.contains("missed"), "{text}");
         let mut of_another = Stream::open(&server, "?olt=olt-norte", Some(begin)).await;
-        feed.tell([lost(2)]);
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let text = of_another.until("id: ").await;
-        assert!(!text.contains("event: "), "nothing happened there: {text}");
+        feed.tell([lost(2), lost_at("olt-norte", 9)]);
+        let text = of_another.until("4194304,9]").await;
+        assert_eq!(text.matches("event: ").count(), 1, "only that happened there: {text}");
+    }
+
+    #[tokio::test]
+    async fn what_a_client_does_not_want_does_not_keep_its_heartbeat_from_it() {
+        let server = server(QUICK).await;
+        let mut stream = Stream::open(&server, "?types=incident", None).await;
+        let feed = server.feed.clone();
+        let busy = tokio::spawn(async move {
+            loop {
+                feed.tell([lost(1)]);
+                tokio::time::sleep(QUICK.heartbeat / 10).await;
+            }
+        });
+        stream.until(": still here\n\n").await;
+        busy.abort();
     }
 
     #[tokio::test]

@@ -81,6 +81,11 @@ pub(super) async fn enter(
     }
     let secure = is_behind_tls(request.headers());
     let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(Peer(from))| from);
+    // Read first: between the look at the tries and the count of a wrong one nothing is waited for.
+    let fields = match fields(request.into_body()).await {
+        Ok(fields) => fields,
+        Err(problem) => return problem.into_response(),
+    };
     let desk = &shared.desk;
     if let Some(wait) = desk.tries.wait(from, visit.now) {
         let seconds = wait.as_secs() + 1;
@@ -90,10 +95,6 @@ pub(super) async fn enter(
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         return response;
     }
-    let fields = match fields(request.into_body()).await {
-        Ok(fields) => fields,
-        Err(problem) => return problem.into_response(),
-    };
     let back = own_path(fields.get("back").unwrap_or("/"));
     let given = fields.get("token").unwrap_or_default().trim();
     if !bool::from(given.as_bytes().ct_eq(token.expose().as_bytes())) {

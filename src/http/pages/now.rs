@@ -29,6 +29,7 @@ struct Sums {
     down: u64,
     stale: u64,
     bad: u64,
+    critical: u64,
     weak: u64,
 }
 
@@ -41,6 +42,7 @@ impl Sums {
                 down: sums.down + tally.down(),
                 stale: sums.stale + tally.stale(),
                 bad: sums.bad + tally.of_level(Level::Critical) + tally.of_level(Level::Overload),
+                critical: sums.critical + tally.of_level(Level::Critical),
                 weak: sums.weak + tally.of_level(Level::Weak),
             }
         })
@@ -112,6 +114,8 @@ fn ourselves(lang: Lang, warnings: &[String]) -> Markup {
 
 fn tiles(lang: Lang, sums: &Sums, open: &[&Arc<Incident>]) -> Markup {
     let worst = open.first().map(|incident| format::severity_class(incident.severity)).unwrap_or_default();
+    // A list holds one level: the worse of the two that there is.
+    let bad = if sums.critical > 0 || sums.bad == 0 { Level::Critical } else { Level::Overload };
     html! {
         a class={ "tile " (worst) } href="/incidents" {
             span.figure { (format::count(open.len())) } span.label { (Text::OpenIncidents.of(lang)) }
@@ -120,7 +124,7 @@ fn tiles(lang: Lang, sums: &Sums, open: &[&Arc<Incident>]) -> Markup {
             span.figure { (format::count(sums.down)) } span.label { (Text::CustomersDown.of(lang)) }
             span.more { (Text::OfAll.with(lang, &[&format::count(sums.total)])) }
         }
-        a.tile.critical[sums.bad > 0] href=(links::with("/onus", &[("level", &"critical")])) {
+        a.tile.critical[sums.bad > 0] href=(links::with("/onus", &[("level", &bad.word())])) {
             span.figure { (format::count(sums.bad)) } span.label { (Text::BadLevels.of(lang)) }
             span.more { (Text::WeakCount.with(lang, &[&format::count(sums.weak)])) }
         }

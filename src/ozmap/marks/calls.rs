@@ -88,6 +88,8 @@ impl Client {
             "coords": [wanted.coords.lng(), wanted.coords.lat()],
             "name": name_of(&wanted.incident),
             "description": wanted.description,
+            // What the list is asked for.
+            "solved": false,
         });
         self.change_mark("POST", "pendencies".to_owned(), body).await
     }

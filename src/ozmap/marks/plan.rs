@@ -38,6 +38,8 @@ pub(super) struct Book {
     surplus: Vec<ElementId>,
     /// Incidents whose mark OZmap refuses.
     refused: BTreeSet<String>,
+    /// Incidents whose mark this process made.
+    made: BTreeSet<String>,
     /// Incidents that were wanted since the start: theirs need no time to be known again.
     known: BTreeSet<String>,
 }
@@ -101,6 +103,17 @@ impl Book {
     /// Nobody knows what OZmap shows: the list is read before anything else.
     pub(super) fn forget(&mut self) {
         self.shown = None;
+    }
+
+    /// It was made; its id is in the list, which is read before anything else. False when it was made before and OZmap does not show it: no
+    /// more are made.
+    pub(super) fn made(&mut self, incident: &str) -> bool {
+        self.forget();
+        let is_first = self.made.insert(incident.to_owned());
+        if !is_first {
+            self.refuse(incident);
+        }
+        is_first
     }
 
     /// Its text is this now.

@@ -117,8 +117,9 @@ impl Task {
                 }
                 self.client.make_mark(&self.rule, wanted).await?;
                 tracing::info!(incident = %wanted.incident, "marked in OZmap");
-                // Its id is in the list.
-                self.book.forget();
+                if !self.book.made(&wanted.incident) {
+                    tracing::error!(incident = %wanted.incident, "OZmap does not show the mark that was made: no more are made of it");
+                }
             }
             Step::Describe(id, incident, text) => {
                 self.client.describe_mark(*id, text).await?;

@@ -36,7 +36,7 @@
     const href = focus && focus.getAttribute("href");
     const scrolled = [...old.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
     old.replaceChildren(...fresh.childNodes);
-    for (const id of open) { const one = document.getElementById(id); if (one) one.open = true; }
+    old.querySelectorAll("details[id]").forEach((one) => { if (open.includes(one.id)) one.open = true; });
     old.querySelectorAll(".scroll").forEach((one, place) => { one.scrollLeft = scrolled[place] || 0; });
     if (href) {
       const again = [...old.querySelectorAll("a[href]")].find((one) => one.getAttribute("href") === href);
@@ -63,6 +63,16 @@
       if (answer.redirected) { location.reload(); return; }
       if (!answer.ok) throw new Error(String(answer.status));
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // A part that is new or gone, such as an incident's card, has no partner to be exchanged with.
+      const main = document.getElementById("content");
+      const parts = (root) => [...root.querySelectorAll("[data-live][id]")].map((one) => one.id).join();
+      const typing = main.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+      if (parts(fresh) !== parts(document) && !typing) {
+        const other = fresh.getElementById("content");
+        local(other);
+        exchange(main, other);
+        seen.clear();
+      }
       for (const part of document.querySelectorAll("[data-live][id]")) {
         const other = fresh.getElementById(part.id);
         if (!other) continue;
@@ -83,8 +93,24 @@
       busy = false;
     }
   };
-  setInterval(refresh, EVERY);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+
+  // An incident that changes is shown at once. Pages that nobody looks at follow nothing: there are places for few.
+  let events = null;
+  let soon = 0;
+  const follow = () => {
+    if (document.hidden) { if (events) events.close(); events = null; return; }
+    if (events && events.readyState !== EventSource.CLOSED) return;
+    events = new EventSource("/api/v1/events?types=incident");
+    for (const kind of ["incident", "missed"]) {
+      events.addEventListener(kind, () => { clearTimeout(soon); soon = setTimeout(refresh, 400); });
+    }
+  };
+  // A page that says what went wrong has nothing to keep fresh.
+  if (seen.size) {
+    setInterval(refresh, EVERY);
+    follow();
+    document.addEventListener("visibilitychange", () => { follow(); if (!document.hidden) refresh(); });
+  }
 
   // A menu closes when something else is chosen.
   const menu = document.querySelector(".switches");
