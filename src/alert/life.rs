@@ -27,6 +27,10 @@ const DIGEST_EVERY: Duration = Duration::from_secs(30);
 /// What was told and is not seen any more for so long is not followed any more.
 const MISSING_FOR: Duration = Duration::from_secs(10 * 60);
 /// The waits after failures: the first, and the most.
+/// From so many failures in a row on, those that fail wait for the others.
+const STUCK_AFTER: u32 = 3;
+/// The longest that a channel may ask us to wait.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
@@ -188,7 +192,6 @@ impl Life {
             let occurrence = if thread.notice.test { Occurrence::Plain } else { self.gates.note(&thread.notice, now) };
             thread.flapping = occurrence == Occurrence::Last;
             thread.damped = occurrence == Occurrence::Damped;
-            self.unwritten.insert(thread.notice.id.clone());
         }
         self.threads.insert(thread.notice.id.clone(), thread);
     }
@@ -215,7 +218,8 @@ impl Life {
                 let is_inhibited = self.inhibited.contains(&thread.notice.id);
                 self.gates.hold_new(&thread.notice, thread.seen, thread.damped, is_inhibited, now)
             }
-            Step::Resolve => self.gates.hold_any(&thread.notice, now),
+            // Machines would go on calling people for what is over.
+            Step::Resolve => self.gates.hold_any(&thread.notice, now).filter(|_| self.manner.digests),
             Step::Update | Step::Acknowledge => {
                 self.gates.hold_any(&thread.notice, now).or_else(|| self.hold_update(thread, step, now))
             }
@@ -266,7 +270,10 @@ impl Life {
         if ready.is_empty() {
             return Next::Wait(wake);
         }
-        ready.sort_by_key(|(step, id)| (rank(*step), self.threads.get(id).map(weight), id.clone()));
+        // One that is never taken does not keep the others for ever.
+        let is_stuck =
+            |id: &Arc<str>| self.failures >= STUCK_AFTER && self.threads.get(id).is_some_and(|thread| thread.in_doubt);
+        ready.sort_by_key(|(step, id)| (is_stuck(id), rank(*step), self.threads.get(id).map(weight), id.clone()));
         let left = self.bucket.left(now);
         if left == 0 {
             return Next::Wait(Some(self.bucket.ready_at(now)));
@@ -309,10 +316,18 @@ impl Life {
                 thread.revision += 1;
             }
             if id.is_empty() {
-                id = format!("{}{key}.{}", if is_digest { "digest." } else { "" }, thread.revision);
+                // An end is no repetition of a beginning that was perhaps taken.
+                let suffix = match step {
+                    Step::Open | Step::Update => String::new(),
+                    Step::Acknowledge | Step::Resolve => format!(".{}", step.word()),
+                };
+                id = format!("{}{key}.{}{suffix}", if is_digest { "digest." } else { "" }, thread.revision);
             }
             let handle = thread.handle.clone().filter(|_| self.manner.edits && !is_digest);
             parts.push(Part { step: *step, notice: thread.notice.clone(), handle, flapping: thread.flapping });
+            // Until it is known what came of it: a crash in between must not forget that it was perhaps told.
+            thread.in_doubt = true;
+            self.unwritten.insert(key.clone());
         }
         if is_digest {
             self.last_digest = Some(now);
@@ -339,7 +354,8 @@ impl Life {
             Outcome::Later { after } => {
                 self.failures = self.failures.saturating_add(1);
                 let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.failures.saturating_sub(1).min(10)));
-                self.closed_until = Some(now + after.unwrap_or_default().max(pause.min(LONGEST_PAUSE)));
+                self.closed_until =
+                    Some(now + after.unwrap_or_default().min(LONGEST_ASKED).max(pause.min(LONGEST_PAUSE)));
                 self.change(delivery, |thread| thread.in_doubt = true);
             }
         }

@@ -50,10 +50,12 @@ pub struct Own {
 impl Own {
     /// Takes up what was told before a restart and is not over, so that it is neither told twice nor left standing.
     pub fn recall(&mut self, notices: impl IntoIterator<Item = Arc<Notice>>, now: Timestamp) {
-        for notice in notices.into_iter().filter(|notice| notice.id.starts_with(PREFIX)) {
+        let is_standing = |notice: &Arc<Notice>| notice.id.starts_with(PREFIX) && notice.stage != Stage::Cleared;
+        for notice in notices.into_iter().filter(is_standing) {
             let key = (notice.kind, notice.olts.first().cloned());
-            let case = Case { since: notice.opened_at, seen: now, notice: Some(notice) };
-            self.cases.insert(key, case);
+            // What operators say of it is said anew; of several the newest comes first.
+            let notice = Arc::new(Notice { ack: None, silence: None, ..(*notice).clone() });
+            self.cases.entry(key).or_insert(Case { since: notice.opened_at, seen: now, notice: Some(notice) });
         }
     }
 
@@ -91,7 +93,7 @@ impl Own {
 
 fn notice(fact: &Fact, since: Timestamp) -> Notice {
     let subject = fact.olt.as_deref().unwrap_or("oltwatch");
-    let id = format!("{PREFIX}{}-{subject}-{}", fact.kind.word(), since.millis());
+    let id = format!("{PREFIX}{}-{}-{}", fact.kind.word(), in_ascii(subject), since.millis());
     let place = fact.olt.as_ref().map(|olt| Spot {
         kind: "olt".to_owned(),
         name: olt.clone(),
@@ -107,6 +109,15 @@ fn notice(fact: &Fact, since: Timestamp) -> Notice {
         evidence: fact.why.clone(),
         ..Notice::new(&id, fact.kind, fact.severity, since)
     }
+}
+
+/// A name as ids have it, which go into headers: those carry ASCII only.
+fn in_ascii(name: &str) -> String {
+    let octet = |octet: u8| match octet {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'.' | b'_' | b'-' => char::from(octet).to_string(),
+        _ => format!("%{octet:02x}"),
+    };
+    name.bytes().map(octet).collect()
 }
 
 #[cfg(test)]
@@ -166,5 +177,25 @@ mod tests {
         own.recall(told.clone(), at(500));
         assert_eq!(own.look(&[], at(520)), told, "nothing was looked at yet");
         assert_eq!(own.look(&[], at(560))[0].stage, Stage::Cleared);
+    }
+
+    #[test]
+    fn the_id_of_an_olt_with_any_name_fits_into_a_header() {
+        let fact = Fact { olt: Some("olt são josé".to_owned()), after: Duration::ZERO, ..late(0) };
+        let id = notice(&fact, START).id.clone();
+        assert!(id.contains("olt%20s%c3%a3o%20jos%c3%a9") && id.bytes().all(|octet| octet.is_ascii_graphic()), "{id}");
+    }
+
+    #[test]
+    fn what_was_over_before_a_restart_does_not_hide_what_begins_after_it() {
+        let mut own = Own::default();
+        own.look(&[late(0)], at(0));
+        let old = own.look(&[late(0)], at(120)).into_iter().next().expect("it stands");
+        let mut next = Own::default();
+        let over = Notice { stage: Stage::Cleared, cleared_at: Some(at(125)), ..(*old).clone() };
+        next.recall([Arc::new(over)], at(130));
+        next.look(&[late(0)], at(130));
+        let told = next.look(&[late(0)], at(250));
+        assert!(told.iter().any(|notice| notice.stage != Stage::Cleared), "{told:?}");
     }
 }

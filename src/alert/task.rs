@@ -252,12 +252,17 @@ impl Messages {
         loop {
             let feed = self.desk.feed.borrow_and_update().clone();
             let at = now();
-            // The first is from before anybody has looked.
-            if feed.at.millis() > 0 {
-                self.life.observe(&feed.notices, at);
+            // The first is from before anybody has looked: what was kept may be long over.
+            if feed.at.millis() == 0 {
+                if !self.desk.wait(None).await {
+                    return;
+                }
+                continue;
             }
+            self.life.observe(&feed.notices, at);
             let wait = match self.life.next(at) {
                 Next::Send(delivery) => {
+                    self.keep().await;
                     self.deliver(&delivery).await;
                     Some(at)
                 }

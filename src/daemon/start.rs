@@ -301,7 +301,7 @@ impl Daemon {
                 marks_file: config.alerts_file.clone(),
                 feed: told,
                 shutdown: stopped.clone(),
-                own: own_before(store.as_deref()),
+                own: own_before(store.as_deref(), &config.alerts),
             };
             tokio::spawn(desk.run());
         }
@@ -387,11 +387,14 @@ impl Daemon {
 }
 
 /// What was told of ourselves before the start and is not over.
-fn own_before(store: Option<&Store>) -> Own {
+fn own_before(store: Option<&Store>, alerts: &[config::alert::Alert]) -> Own {
     let mut own = Own::default();
     match store.map(|store| store.alerts().kept(None)).transpose() {
         Ok(rows) => {
-            let open = rows.unwrap_or_default().into_iter().filter(|row| !row.over);
+            let open = rows
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|row| !row.over && alerts.iter().any(|alert| alert.name == row.channel));
             let threads = open.filter_map(|row| serde_json::from_str::<Thread>(&row.data).ok());
             own.recall(threads.map(|thread| thread.notice), Timestamp::from(SystemTime::now()));
         }

@@ -98,7 +98,7 @@ struct Waiting {
     batch: Batch,
     /// At most one of the pusher's, and one of a person.
     journal: Vec<Request>,
-    /// At most one of each who keeps a directory.
+    /// At most one of each who keeps a directory, and of each alert channel.
     shelf: Vec<shelf::Order>,
     status: StoreStatus,
     /// Somebody waits until everything is written.
@@ -172,6 +172,8 @@ impl Queue {
     pub(super) fn shelve(&self, order: shelf::Order) {
         let mut waiting = self.lock();
         if !waiting.ended && !waiting.ending {
+            // Whoever waits no longer gives the same again.
+            waiting.shelf.retain(|order| !order.answer.is_closed());
             waiting.shelf.push(order);
             self.changed.notify_all();
         }

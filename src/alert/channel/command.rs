@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::payload;
@@ -16,6 +16,10 @@ use crate::model::Timestamp;
 const PASSED_ON: &[&str] = &["PATH", "HOME", "LANG", "TZ"];
 /// What of a program's complaint is repeated, in characters.
 const LONGEST_ECHO: usize = 160;
+/// What of it is kept, in octets.
+const MOST_HEARD: u64 = 4096;
+/// How long the rest of it is waited for when the program has ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// EX_DATAERR of sysexits.h: it will not have this message, however often it comes.
 const REFUSED: i32 = 65;
 
@@ -52,13 +56,31 @@ impl Program {
             .kill_on_drop(true)
             .spawn();
         let mut child = child.map_err(|error| Trouble::later(format!("{name} cannot be started: {error}")))?;
-        let stdin = child.stdin.take();
-        let run = async {
+        let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+        let mut said = Vec::new();
+        let listen = async {
+            let Some(mut stderr) = stderr else { return };
+            let _ = (&mut stderr).take(MOST_HEARD).read_to_end(&mut said).await;
+            // The rest is read, too, or the program would wait for us.
+            let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+        };
+        let end = async {
             if let Some(mut stdin) = stdin {
                 // A program that does not read it all may be content all the same.
                 let _ = stdin.write_all(&body).await;
             }
-            child.wait_with_output().await
+            child.wait().await
+        };
+        // Its own end counts: what it left behind may hold its output open.
+        let run = async {
+            let (mut listen, mut end) = (std::pin::pin!(listen), std::pin::pin!(end));
+            tokio::select! {
+                ended = &mut end => {
+                    let _ = tokio::time::timeout(LAST_WORDS, &mut listen).await;
+                    ended
+                }
+                () = &mut listen => end.await,
+            }
         };
         let Ok(ended) = tokio::time::timeout(self.timeout, run).await else {
             return Err(Trouble::later(format!(
@@ -66,14 +88,14 @@ impl Program {
                 humantime::format_duration(self.timeout)
             )));
         };
-        let output = ended.map_err(|error| Trouble::later(format!("{name} cannot be waited for: {error}")))?;
-        if output.status.success() {
+        let status = ended.map_err(|error| Trouble::later(format!("{name} cannot be waited for: {error}")))?;
+        if status.success() {
             return Ok(None);
         }
-        let said = String::from_utf8_lossy(&output.stderr);
+        let said = String::from_utf8_lossy(&said);
         let said: String = said.chars().filter(|c| !c.is_control()).take(LONGEST_ECHO).collect();
-        let why = format!("{name} ended with {}: {}", output.status, said.trim());
-        Err(if output.status.code() == Some(REFUSED) { Trouble::refused(why) } else { Trouble::later(why) })
+        let why = format!("{name} ended with {status}: {}", said.trim());
+        Err(if status.code() == Some(REFUSED) { Trouble::refused(why) } else { Trouble::later(why) })
     }
 
     /// Whether the program is there.

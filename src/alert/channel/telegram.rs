@@ -12,6 +12,18 @@ use crate::alert::life::{Delivery, Outcome};
 use crate::alert::text::Text;
 use crate::config::Secret;
 
+/// What it says of a chat that a person has to mend; the message is as good as before.
+const OF_THE_CHAT: &[&str] = &[
+    "chat not found",
+    "upgraded to a supergroup",
+    "thread not found",
+    "topic_closed",
+    "not enough rights",
+    "have no rights",
+];
+/// How long to wait for that person.
+const MENDED_BY_A_PERSON: Duration = Duration::from_secs(60);
+
 #[derive(Debug)]
 pub(super) struct Telegram {
     web: Web,
@@ -55,6 +67,10 @@ impl Telegram {
         }
         if let Some(seconds) = json.pointer("/parameters/retry_after").and_then(Value::as_u64) {
             let after = Some(Duration::from_secs(seconds));
+            return Err(Trouble { outcome: Outcome::Later { after }, why: self.web.said(&answer) });
+        }
+        if answer.status == 400 && OF_THE_CHAT.iter().any(|text| description.contains(text)) {
+            let after = Some(MENDED_BY_A_PERSON);
             return Err(Trouble { outcome: Outcome::Later { after }, why: self.web.said(&answer) });
         }
         let answer = self.web.judge(answer)?;

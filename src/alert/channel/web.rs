@@ -19,6 +19,8 @@ const ANSWER: Duration = Duration::from_secs(15);
 /// Longest answer that is read; what channels say is short.
 const LONGEST_ANSWER: usize = 64 * 1024;
 /// What of an answer is repeated to people, in characters.
+/// The shortest part of an address that may be a secret.
+const LEAST_SECRET: usize = 8;
 const LONGEST_ECHO: usize = 160;
 /// A channel that does not know us is asked again after this: a person has to mend it.
 const DENIED_PAUSE: Duration = Duration::from_secs(60);
@@ -26,12 +28,19 @@ const DENIED_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_CA: u64 = 1 << 20;
 
 /// A client for one channel.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Web {
     client: reqwest::Client,
     root: Url,
     /// Must not show in what is repeated.
     secrets: Vec<Secret>,
+}
+
+impl std::fmt::Debug for Web {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The rest of the address may be a secret.
+        formatter.debug_struct("Web").field("host", &self.host()).finish_non_exhaustive()
+    }
 }
 
 /// What a channel answered.
@@ -75,7 +84,11 @@ impl Web {
             builder = builder.tls_certs_merge(certificates(path)?);
         }
         let client = builder.build().map_err(|error| error.without_url().to_string())?;
-        let secrets = secrets.iter().copied().chain([root]).cloned().collect();
+        // Others repeat the path, or a part of it, rather than the address.
+        let path = format!("{}/{}", url.path(), url.query().unwrap_or_default());
+        let parts = path.split(['/', '&', '=']).filter(|part| part.len() >= LEAST_SECRET);
+        let parts = parts.map(|part| Secret::new(part.to_owned()));
+        let secrets = secrets.iter().copied().chain([root]).cloned().chain(parts).collect();
         Ok(Self { client, root: url, secrets })
     }
 
@@ -152,7 +165,9 @@ impl Web {
         let outcome = match answer.status {
             200..300 => return Ok(answer),
             // Slow down, or wait for a person who mends the token or the address.
-            401 | 403 | 404 => Outcome::Later { after: Some(answer.retry_after.unwrap_or(DENIED_PAUSE)) },
+            300..=399 | 401 | 403 | 404 | 405 | 407 | 410 => {
+                Outcome::Later { after: Some(answer.retry_after.unwrap_or(DENIED_PAUSE)) }
+            }
             408 | 425 | 429 | 500.. => Outcome::Later { after: answer.retry_after },
             _ => Outcome::Refused,
         };

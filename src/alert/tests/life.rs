@@ -276,3 +276,53 @@ fn machines_get_what_matters_and_not_every_number() {
     life.observe(&arcs(&[Notice { kind: AlertOn::Power, ..open }]), at(5000));
     assert_eq!(steps(&sent(&mut life, at(5000))), [Step::Update]);
 }
+
+#[test]
+fn what_was_not_told_is_not_kept_and_what_is_being_told_is_kept_before() {
+    let mut config = chat();
+    config.after = Duration::from_secs(30);
+    let mut life = Life::new(&config);
+    life.observe(&arcs(&[cut(1, 48)]), at(0));
+    assert_eq!(life.next(at(0)), Next::Wait(Some(at(30))));
+    assert!(life.unwritten().is_empty(), "a restart would tell it though it may be over");
+    let Next::Send(_) = life.next(at(30)) else { panic!("it is due") };
+    let kept = life.unwritten();
+    let mut next = Life::new(&config);
+    next.recall(kept);
+    // The process was killed while it was being sent, and it ended meanwhile: perhaps somebody waits for its end.
+    next.observe(&[], at(40));
+    next.observe(&[], at(40) + Duration::from_secs(600));
+    assert_eq!(steps(&sent(&mut next, at(641))), [Step::Resolve]);
+}
+
+#[test]
+fn the_end_of_what_was_perhaps_told_is_no_repetition_of_its_beginning() {
+    let mut life = Life::new(&chat());
+    let open = cut(1, 48);
+    life.observe(&arcs(std::slice::from_ref(&open)), at(0));
+    let Next::Send(first) = life.next(at(0)) else { panic!("it is due") };
+    life.settle(&first, &Outcome::Later { after: None }, at(0));
+    life.observe(&arcs(&[cleared(&open, at(1))]), at(1));
+    let Next::Send(end) = life.next(at(5)) else { panic!("its end is due") };
+    assert_ne!(first.id, end.id);
+}
+
+#[test]
+fn one_that_is_never_taken_does_not_keep_the_others() {
+    let mut life = Life::new(&chat());
+    let (large, small) = (cut(1, 480), cut(2, 4));
+    life.observe(&arcs(&[large.clone(), small.clone()]), at(0));
+    let mut now = at(0);
+    let mut taken = Vec::new();
+    for _ in 0..10 {
+        let Next::Send(delivery) = life.next(now) else { break };
+        let is_large = delivery.parts.iter().any(|part| part.notice.id == large.id);
+        let outcome = if is_large { Outcome::Later { after: None } } else { Outcome::Taken(None) };
+        if !is_large {
+            taken.push(delivery.parts[0].notice.id.to_string());
+        }
+        life.settle(&delivery, &outcome, now);
+        now = now + Duration::from_secs(130);
+    }
+    assert_eq!(taken, [small.id.to_string()]);
+}
