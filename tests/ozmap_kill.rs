@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may fail loudly
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod running;
+
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oltwatch::config::Secret;
 use oltwatch::mib::Library;
@@ -15,51 +16,7 @@ use oltwatch::sim::ozmap::{
     Fault, FaultKind, OzmapOptions, Population, RecordedRequest, Scope, SeedClient, SimulatedOzmap,
 };
 use oltwatch::store::journal;
-
-const TOKEN: &str = "token-of-the-kill";
-const COMMUNITY: &str = "community-of-the-kill";
-/// How long something may take that should take a second or two: machines are slow at times.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// `oltwatch run`, which does not outlive its test.
-struct Running {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Running {
-    fn start(folder: &Path, log: &str) -> Self {
-        let log = folder.join(log);
-        let child = Command::new(env!("CARGO_BIN_EXE_oltwatch"))
-            .args(["run", "-c"])
-            .arg(folder.join("oltwatch.toml"))
-            .env("OZMAP_TOKEN", TOKEN)
-            .env("OLT_COMMUNITY", COMMUNITY)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, log }
-    }
-
-    async fn until(&self, what: &str, condition: impl Fn() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !condition() {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            assert!(Instant::now() < deadline, "{what} did not happen; log:\n{log}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-impl Drop for Running {
-    /// SIGKILL: nothing is written any more.
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use running::{COMMUNITY, Running, TOKEN};
 
 fn is_write(request: &RecordedRequest) -> bool {
     request.is_write()
@@ -93,7 +50,7 @@ async fn what_was_being_written_is_read_back_first_and_then_decided_anew() {
     let red = || -> Vec<u32> { (100..116).filter(|code| ozmap.status_of(&code.to_string()) == Some(1)).collect() };
 
     let first = Running::start(folder.path(), "first.log");
-    first.until("the first read", || ozmap.request_count() > 0).await;
+    first.until("the first read", async || ozmap.request_count() > 0).await;
     // Writes are carried out, and their answers never come.
     let never = FaultKind::GatewayTimeout { delay: Duration::from_secs(600), applied: true };
     ozmap.set_faults([Fault::always(never).on(Scope::Writes)]);
@@ -101,8 +58,8 @@ async fn what_was_being_written_is_read_back_first_and_then_decided_anew() {
         plant.take_down(onu, Cause::Optical);
     }
     // One sweep may find all of them, or only some: what is under way then is one batch, or one client.
-    first.until("a write under way", || !red().is_empty()).await;
-    drop(first);
+    first.until("a write under way", async || !red().is_empty()).await;
+    first.kill();
     let open = journal::open_entries(&file).unwrap();
     assert!(open.len() >= red().len(), "each was written down before it was sent: {open:?}");
 
@@ -114,8 +71,8 @@ async fn what_was_being_written_is_read_back_first_and_then_decided_anew() {
     ozmap.set_status("108", false);
     let before = ozmap.request_count();
     let second = Running::start(folder.path(), "second.log");
-    second.until("the truth", || red() == [105, 106, 107, 108]).await;
-    second.until("its ending", || journal::open_entries(&file).is_ok_and(|open| open.is_empty())).await;
+    second.until("the truth", async || red() == [105, 106, 107, 108]).await;
+    second.until("its ending", async || journal::open_entries(&file).is_ok_and(|open| open.is_empty())).await;
     let requests = ozmap.requests_since(before);
     let place = |found: &dyn Fn(&RecordedRequest) -> bool| requests.iter().position(found).unwrap();
     let (read_back, directory, write) = (
@@ -124,7 +81,7 @@ async fn what_was_being_written_is_read_back_first_and_then_decided_anew() {
         place(&is_write),
     );
     assert!(read_back < directory && directory < write, "{read_back} {directory} {write}");
-    drop(second);
+    second.kill();
     let revert = Command::new(env!("CARGO_BIN_EXE_oltwatch"))
         .args(["ozmap", "revert", "--since", "1h", "-c"])
         .arg(folder.path().join("oltwatch.toml"))
