@@ -20,7 +20,7 @@
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use oltwatch::config::{Baselines, FlapRule, StatusMap, ThresholdRule, Thresholds};
+use oltwatch::config::{StatusMap, Thresholds};
 use oltwatch::model::{
     Completeness, Dbm, OltId, OnuKey, OnuState, PonId, Reading, Sweep, SweepKind, SweepScope, Timestamp, Unread,
 };
@@ -99,14 +99,7 @@ struct Pon {
 impl Pon {
     fn new(number: u64, every: u64, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(1_000_003) ^ number);
-        let thresholds = Thresholds {
-            base: ThresholdRule::default(),
-            overrides: Vec::new(),
-            down_after: 2,
-            unknown_after: Duration::from_secs(600),
-            flap: FlapRule::default(),
-            baselines: Baselines::default(),
-        };
+        let thresholds = Thresholds::default();
         let judge = Judge::new(OltId::new("olt"), thresholds, StatusMap::default(), Duration::from_secs(1 << 32));
         let onu = |random: &mut fastrand::Rng| Onu {
             level: -14.0 - 10.0 * random.f64(),

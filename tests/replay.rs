@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cli_support::{COMMUNITY, ended, oltwatch};
 use oltwatch::config::maintenance::UnderWay;
-use oltwatch::config::{Baselines, Config, FlapRule, Secret, StatusMap, ThresholdRule, Thresholds};
+use oltwatch::config::{Config, Secret, StatusMap, Thresholds};
 use oltwatch::daemon::Daemon;
 use oltwatch::incident::{Gasps, Kind, Owner, Reliability, Step};
 use oltwatch::mib::Library;
@@ -420,14 +420,7 @@ const SCENARIOS: [(&str, u32, bool, Scenario); 11] = [
 
 fn write(path: &Path, onus: u32, scrubbed: bool, scenario: Scenario) {
     let folder = tempfile::tempdir().unwrap();
-    let thresholds = Thresholds {
-        base: ThresholdRule::default(),
-        overrides: Vec::new(),
-        down_after: 2,
-        unknown_after: Duration::from_secs(600),
-        flap: FlapRule::default(),
-        baselines: Baselines::default(),
-    };
+    let thresholds = Thresholds::default();
     let start = Timestamp::from_millis(1_796_000_000_000);
     let packed = folder.path().join("r.gz");
     let scrubber = scrubbed.then(|| Scrubber::new([7; 32], vec![OltId::new("olt-sim")]));

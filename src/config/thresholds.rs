@@ -25,6 +25,20 @@ pub struct Thresholds {
     pub baselines: Baselines,
 }
 
+impl Default for Thresholds {
+    /// What a configuration without `[thresholds]` means.
+    fn default() -> Self {
+        Self {
+            base: ThresholdRule::default(),
+            overrides: Vec::new(),
+            down_after: 2,
+            unknown_after: Duration::from_secs(10 * 60),
+            flap: FlapRule::default(),
+            baselines: Baselines::default(),
+        }
+    }
+}
+
 /// `[baseline]`: which falls of a level over days are told. They decide no verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baselines {

@@ -102,6 +102,13 @@ struct Open {
     recalled: Option<Recalled>,
 }
 
+impl Open {
+    /// One that nobody was told of.
+    const fn new(incident: Incident, members: BTreeSet<Spot>) -> Self {
+        Self { incident, members, behind: BTreeSet::new(), told: None, recalled: None }
+    }
+}
+
 /// Owns all incidents. Tell it what was seen, then ask it for what came of that.
 #[derive(Debug, Default)]
 pub struct Tracker {
@@ -289,13 +296,7 @@ impl Tracker {
                 evidence,
                 ..blank(id, kind, since)
             };
-            self.insert(Open {
-                incident,
-                members: BTreeSet::new(),
-                behind: BTreeSet::new(),
-                told: None,
-                recalled: None,
-            });
+            self.insert(Open::new(incident, BTreeSet::new()));
         }
     }
 
@@ -363,13 +364,7 @@ impl Tracker {
                     let id = self.id(finding.seen.map_or(now, |[first, _]| first));
                     taken.insert(id);
                     let incident = blank(id, finding.kind, finding.seen.map_or(now, |[first, _]| first));
-                    self.insert(Open {
-                        incident,
-                        members: BTreeSet::new(),
-                        behind: BTreeSet::new(),
-                        told: None,
-                        recalled: None,
-                    });
+                    self.insert(Open::new(incident, BTreeSet::new()));
                     self.update(id, finding);
                 }
                 None => undecided.extend(finding.lost),

@@ -131,14 +131,7 @@ pub(super) mod tests {
     }
 
     pub(in crate::signal) fn thresholds() -> Thresholds {
-        Thresholds {
-            base: b_plus(),
-            overrides: vec![],
-            down_after: 2,
-            unknown_after: Duration::from_secs(600),
-            flap: FlapRule::default(),
-            baselines: Baselines::default(),
-        }
+        Thresholds { base: b_plus(), ..Thresholds::default() }
     }
 
     #[test]

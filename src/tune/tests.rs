@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Baselines, FlapRule, StatusMap, ThresholdRule, Thresholds};
+use crate::config::{StatusMap, Thresholds};
 use crate::model::{Cause, Dbm, Level, OltId, Timestamp, Verdict};
 use crate::record::Rules;
 use crate::store::history::{Lack, Sample, Seen};
@@ -22,15 +22,7 @@ fn dark() -> Sample {
 
 /// Rules with this sensitivity, in thousandths of a dBm.
 fn rules(sensitivity: i32) -> Rules {
-    let base = ThresholdRule::default();
-    let mut thresholds = Thresholds {
-        base,
-        overrides: Vec::new(),
-        down_after: 2,
-        unknown_after: Duration::from_secs(600),
-        flap: FlapRule::default(),
-        baselines: Baselines::default(),
-    };
+    let mut thresholds = Thresholds::default();
     thresholds.base.window.sensitivity = Dbm::from_thousandths(sensitivity);
     Rules { thresholds, status: StatusMap::default() }
 }

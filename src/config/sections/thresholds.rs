@@ -1,7 +1,6 @@
 //! `[thresholds]`, `[thresholds.classes.NAME]`, `[baseline]` and `[[thresholds.override]]`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use crate::config::model::Olt;
 use crate::config::reader::{Section, alternatives, did_you_mean, quote};
@@ -22,16 +21,16 @@ pub(in crate::config) fn thresholds(root: &Section<'_>, olts: &[Olt]) -> Thresho
         }
     }
     let own = section.map(own_classes).unwrap_or_default();
-    let default = ThresholdRule::default();
-    let base = section.map_or(default, |section| rule(section, &default, &own));
+    let default = Thresholds::default();
+    let base = section.map_or(default.base, |section| rule(section, &default.base, &own));
     let overrides = section.map(|section| section.sections("override", &OVERRIDE)).unwrap_or_default();
     Thresholds {
         base,
         overrides: overrides.iter().map(|section| (place_of(section, olts), rule(section, &base, &own))).collect(),
-        down_after: section.and_then(|section| section.whole("down_after", 1..=1000)).unwrap_or(2),
+        down_after: section.and_then(|section| section.whole("down_after", 1..=1000)).unwrap_or(default.down_after),
         unknown_after: section
             .and_then(|section| section.duration_or_zero("unknown_after"))
-            .unwrap_or(Duration::from_secs(10 * 60)),
+            .unwrap_or(default.unknown_after),
         flap: section.map(flap).unwrap_or_default(),
         baselines: root.section("baseline", &BASELINE).as_ref().map(baselines).unwrap_or_default(),
     }

@@ -42,13 +42,8 @@ impl Tracker {
             let mut falls: Vec<i32> = lost.iter().filter_map(|spot| self.network.onu(*spot)?.fell).collect();
             falls.sort_unstable();
             let median = falls.get(falls.len() / 2).map_or(0.0, |fell| f64::from(*fell) / 1000.0);
-            let open = self.open.entry(id).or_insert_with(|| Open {
-                incident: blank(id, Kind::Degradation, now),
-                members: BTreeSet::new(),
-                behind: BTreeSet::new(),
-                told: None,
-                recalled: None,
-            });
+            let open =
+                self.open.entry(id).or_insert_with(|| Open::new(blank(id, Kind::Degradation, now), BTreeSet::new()));
             open.members = lost;
             open.incident.evidence = sentence::of_levels(&finding, median);
             open.incident.monitored = finding.counts.monitored;

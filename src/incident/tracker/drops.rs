@@ -95,6 +95,6 @@ impl Tracker {
             ..blank(id, Kind::Drop, lost)
         };
         let members = BTreeSet::from([spot]);
-        self.insert(Open { incident, behind: BTreeSet::new(), members, told: None, recalled: None });
+        self.insert(Open::new(incident, members));
     }
 }

@@ -74,7 +74,7 @@ impl Tracker {
                 evidence: evidence.clone(),
                 ..blank(id, kind, since)
             };
-            self.insert(Open { incident, behind: BTreeSet::new(), members, told: None, recalled: None });
+            self.insert(Open::new(incident, members));
         }
     }
 }

@@ -1,21 +1,14 @@
 use std::os::fd::OwnedFd;
 
 use super::*;
-use crate::config::{AddressMatch, Baselines, FlapRule, Pattern, StatusMap, ThresholdRule, Thresholds};
+use crate::config::{AddressMatch, Pattern, StatusMap, ThresholdRule, Thresholds};
 use crate::model::{
     Completeness, Dbm, Gap, Mac, OnuKey, OnuState, PonId, Reading, SweepKind, SweepScope, Unread, Verdict,
 };
 use crate::record::RecordingReader;
 
 fn rules() -> Rules {
-    let thresholds = Thresholds {
-        base: ThresholdRule::default(),
-        overrides: Vec::new(),
-        down_after: 2,
-        unknown_after: Duration::from_secs(600),
-        flap: FlapRule::default(),
-        baselines: Baselines::default(),
-    };
+    let thresholds = Thresholds::default();
     Rules { thresholds, status: StatusMap::all(Verdict::Error) }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::town::Town;
 use crate::config::maintenance::UnderWay;
-use crate::config::{Baselines, FlapRule, StatusMap, ThresholdRule, Thresholds};
+use crate::config::{StatusMap, Thresholds};
 use crate::incident::{Look, News, Outcome, Reliability, Settings, Tracker, news_of};
 use crate::model::{OltId, Sweep, SweepKind, Timestamp};
 use crate::signal::{Judge, Transition};
@@ -23,17 +23,6 @@ pub struct Watch {
     cpu: Duration,
 }
 
-fn thresholds() -> Thresholds {
-    Thresholds {
-        base: ThresholdRule::default(),
-        overrides: Vec::new(),
-        down_after: 2,
-        unknown_after: Duration::from_secs(600),
-        flap: FlapRule::default(),
-        baselines: Baselines::default(),
-    }
-}
-
 impl Watch {
     /// Watches a town of which the plant and the owners are known. `gasp` is how likely its ONUs are known to gasp; `None`: nobody has
     /// seen that yet. State and optics are read this often.
@@ -45,7 +34,7 @@ impl Watch {
         for (olt, owners) in town.owners() {
             tracker.set_owners(olt, owners.iter().cloned());
             tracker.tell(olt, &News::ReadEvery(state), from);
-            let judge = Judge::of_polled(olt.clone(), thresholds(), StatusMap::default(), state, optics, from);
+            let judge = Judge::of_polled(olt.clone(), Thresholds::default(), StatusMap::default(), state, optics, from);
             judges.insert(olt.clone(), judge);
         }
         if let Some(gasp) = gasp {
