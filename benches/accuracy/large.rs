@@ -1,4 +1,4 @@
-//! The CPU of explaining 10,000 losses at once over 500 PONs.
+//! The time, by the clock of one thread, of explaining 10,000 losses at once over 500 PONs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -212,8 +212,10 @@ impl Board {
     /// The same with incidents and a plant that stay so.
     #[cfg(test)]
     pub(crate) fn explained(self, incidents: IncidentView, plant: PlantSnapshot) -> Self {
-        let still = |view| watch::channel(Arc::new(view)).1;
-        Self { incidents: Some(still(incidents)), plant: Some(watch::channel(Arc::new(plant)).1), ..self }
+        let (owner, incidents) = watch::channel(Arc::new(incidents));
+        // Its owner lives as long as the test does.
+        std::mem::forget(owner);
+        Self { incidents: Some(incidents), plant: Some(watch::channel(Arc::new(plant)).1), ..self }
     }
 
     /// The same with a database.
@@ -233,6 +235,7 @@ impl Board {
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.olts.iter().all(|(_, report)| report.has_changed().is_ok())
+            && self.incidents.as_ref().is_none_or(|incidents| incidents.has_changed().is_ok())
     }
 
     /// When the daemon started.

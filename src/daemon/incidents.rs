@@ -26,7 +26,7 @@ use crate::model::{OltId, OnuKey, Timestamp};
 use crate::ozmap::{Owners, PlantSnapshot, PushSnapshot};
 use crate::plant::Plant;
 use crate::poll::Hint;
-use crate::record::{Owned, Recorder};
+use crate::record::{Owned, Recorder, Rules};
 
 /// Words that wait; then judges wait, and with them polling.
 pub(super) const WORDS: usize = 256;
@@ -69,6 +69,8 @@ impl IncidentView {
 
 pub(super) struct IncidentTask {
     pub(super) words: mpsc::Receiver<Word>,
+    /// Of the thresholds: how long a loss of which no cause is known lasts before it counts.
+    pub(super) rules: watch::Receiver<Arc<Rules>>,
     pub(super) push: Option<watch::Receiver<Arc<PushSnapshot>>>,
     pub(super) plant: Option<watch::Receiver<Arc<PlantSnapshot>>>,
     pub(super) door: Door,
@@ -199,6 +201,7 @@ fn now() -> Timestamp {
 impl IncidentTask {
     /// Listens until nobody speaks any more.
     pub(super) async fn run(mut self) {
+        self.desk.tracker.keep_only(|olt| self.explained.contains_key(olt));
         // What was kept explains losses from the start.
         self.explain();
         self.notes.begin(&self.desk.tracker);
@@ -258,6 +261,10 @@ impl IncidentTask {
     /// Takes over whose ONUs are, and the plant, when they are others.
     fn learn(&mut self) {
         let desk = &mut self.desk;
+        if self.rules.has_changed().unwrap_or(false) {
+            let unknown_after = self.rules.borrow_and_update().thresholds.unknown_after;
+            desk.tracker.set_settings(Settings { unknown_after, ..desk.tracker.settings() });
+        }
         if let Some(plant) = self.plant.as_mut().filter(|plant| plant.has_changed().unwrap_or(false)) {
             let plant = plant.borrow_and_update().plant.clone();
             self.notes.plant(&plant);

@@ -350,10 +350,16 @@ impl Keeper {
         match read(path) {
             Ok(Book { entries, approvals, closings, .. }) => {
                 self.complaint = None;
-                let new = closings.iter().filter(|one| !self.closings.contains(one));
-                // When its owner has no time now, all of it is told again at the next look.
-                if new.cloned().all(|one| self.words.try_send(Word::Close(one)).is_ok()) {
-                    self.closings = closings;
+                self.closings.retain(|one| closings.contains(one));
+                for one in closings {
+                    if self.closings.contains(&one) {
+                        continue;
+                    }
+                    // When its owner has no time now, the rest is told at the next look.
+                    if self.words.try_send(Word::Close(one.clone())).is_err() {
+                        break;
+                    }
+                    self.closings.push(one);
                 }
                 let seen = self.approved;
                 for approval in approvals.into_iter().filter(|one| one.at > seen) {

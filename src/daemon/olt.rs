@@ -187,7 +187,7 @@ impl JudgeTask {
                 if report.failures > 0 || is_first {
                     self.unsaid.push(self.news(News::Answering, sweep.started));
                 }
-                if is_first || self.intervals.0 != intervals.state {
+                if report.failures > 0 || is_first || self.intervals.0 != intervals.state {
                     self.unsaid.push(self.news(News::ReadEvery(intervals.state), sweep.started));
                 }
                 self.intervals = (intervals.state, intervals.optics);
@@ -350,7 +350,6 @@ fn wishes(report: &OltReport, looks: Looks, explained: &Explanations) -> OltWish
         evidence: if standing.truth == Truth::Up { SweepKind::Optics } else { SweepKind::State },
         reason: if standing.verdict == Verdict::Hold { Arc::from("") } else { standing.reason.to_string().into() },
         rx: report.view.onu(&standing.key).and_then(|reading| reading.rx.ok()),
-        // Nothing explains losses yet.
         incident: cut_of(&standing.key),
     };
     OltWishes {

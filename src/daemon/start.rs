@@ -265,6 +265,7 @@ impl Daemon {
         let desk = Desk::new(settings, gasps, store.clone().map(Archive::new), Timestamp::from(SystemTime::now()));
         let (publish, incidents) = watch::channel(desk.view());
         let task = IncidentTask {
+            rules: judged_by.clone(),
             words: heard,
             push: push.clone(),
             plant: import.as_ref().map(PlantImport::subscribe),

@@ -36,7 +36,7 @@ impl Basis {
     }
 }
 
-/// Compares until nobody listens any more, or `shutdown` becomes true.
+/// Compares until `shutdown` becomes true, or its sender is gone.
 pub(super) async fn run(board: Board, publish: watch::Sender<Arc<Survey>>, mut shutdown: watch::Receiver<bool>) {
     let mut last: Option<Basis> = None;
     let mut rest = LOOK_EVERY;

@@ -41,7 +41,7 @@ pub(super) fn missing(shared: &Shared) -> Vec<&'static str> {
         reasons.push("the daemon is stopping");
     }
     if !shared.board.is_kept() {
-        reasons.push("the tasks that poll have ended");
+        reasons.push("the tasks that poll, or the one that owns incidents, have ended");
     }
     let olts = shared.board.olts();
     // One look that ended, well or not, shows that the schedule runs.
@@ -83,7 +83,10 @@ mod tests {
         assert_eq!(server.json("/readyz", 200).await["status"], "ready");
         server.reports.clear();
         let unready = server.json("/readyz", 503).await;
-        assert_eq!(unready["reasons"], serde_json::json!(["the tasks that poll have ended"]));
+        assert_eq!(
+            unready["reasons"],
+            serde_json::json!(["the tasks that poll, or the one that owns incidents, have ended"])
+        );
         assert_eq!(server.json("/healthz", 200).await["status"], "ok");
     }
 

@@ -318,7 +318,7 @@ pub(super) fn push() -> PushSnapshot {
             host: HostState::LeftAlone,
         },
         last_error: Some(LastError { at: NOW, message: "PATCH refused".to_owned() }),
-        halted: Some(Halted { since: NOW, why: "the token was refused".to_owned() }),
+        halted: Some(Halted { since: NOW, why: "the token was refused".to_owned(), checked: true }),
         resting_until: Some(NOW + Duration::from_secs(30)),
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::evidence::{Said, is_together};
+use super::evidence::Said;
 use super::explain::{Case, runs};
 use super::hypothesis::{Fault, Hypothesis, Where};
+use super::network::Network;
 use super::rates::NEXT_BOX;
 use crate::model::Timestamp;
 use crate::plant::{Coords, ElementIx, Plant};
@@ -44,7 +45,7 @@ pub(super) fn outages(case: &Case<'_>, lost: &[u32]) -> Vec<Hypothesis> {
         })
         .collect();
     let mut found = Vec::new();
-    for group in join(&hits).into_iter().filter(|group| group.len() >= 2) {
+    for group in join(case.network, &hits).into_iter().filter(|group| group.len() >= 2) {
         let further = f64::from(u32::try_from(group.len() - 1).unwrap_or(u32::MAX));
         let prior = case.priors().outage() + NEXT_BOX.ln() * further;
         let rows = group.iter().flat_map(|place| rows(case, *place)).collect();
@@ -135,7 +136,7 @@ fn rows<'a>(case: &'a Case<'_>, place: ElementIx) -> impl Iterator<Item = u32> +
 }
 
 /// Boxes that went dark together and are near each other, or where a place is not known, on the same port.
-fn join(boxes: &[Hit]) -> Vec<Vec<ElementIx>> {
+fn join(network: &Network, boxes: &[Hit]) -> Vec<Vec<ElementIx>> {
     let mut group: Vec<usize> = (0..boxes.len()).collect();
     let mut cells: HashMap<(i64, i64), Vec<usize>> = HashMap::new();
     let mut ports: HashMap<u32, usize> = HashMap::new();
@@ -148,7 +149,8 @@ fn join(boxes: &[Hit]) -> Vec<Vec<ElementIx>> {
         let (x, y) = cell(coords, REACH);
         for other in around(x, y).filter_map(|at| cells.get(&at)).flatten() {
             let is_with = boxes.get(*other).is_some_and(|other| {
-                other.coords.is_some_and(|there| there.metres_to(coords) <= REACH) && is_together(other.at, hit.at)
+                other.coords.is_some_and(|there| there.metres_to(coords) <= REACH)
+                    && network.is_together(other.at, hit.at)
             });
             if is_with {
                 unite(&mut group, *other, place);

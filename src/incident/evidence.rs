@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::hypothesis::Fault;
 use super::network::{Network, Onu, Spot};
-use super::rates::{DROP, HOME_POWER, JAMMED, LATE_UP, REACHED, SAME_LOOK_UP, SUREST_GASPS, WRONG_GASP};
+use super::rates::{DROP, HOME_POWER, JAMMED, LATE_UP, REACHED, SAME_LOOK_UP, SUREST_GASPS, WEAK_FAILS, WRONG_GASP};
 use super::terrain::{Row, Terrain};
 use crate::model::{Cause, Timestamp};
 use crate::plant::ElementIx;
@@ -62,15 +62,8 @@ pub(super) struct Evidence {
     pub is_of_levels: bool,
 }
 
-/// Losses of one fault are seen within this, in milliseconds: by the next look, or the one after for who could not be read.
-const TOGETHER_MS: u64 = 130_000;
 /// What it says against a common cause of a loss that it was seen at another time than most on its port.
 const APART: f64 = 0.1;
-
-/// Levels below this, in thousandths of a dBm, fail by themselves.
-const NEARLY_LOST: i32 = -27_500;
-/// How much likelier an ONU is then to lose light by itself.
-const FAILS_BY_ITSELF: f64 = 50.0;
 
 impl Evidence {
     fn new(minutes: f64) -> Self {
@@ -108,7 +101,7 @@ impl Evidence {
             let mut own = [0.0; 2];
             if let (true, Some(onu), Some(olt)) = (said.is_lost(), held, network.olts.get(row.spot.olt as usize)) {
                 let gasps = network.gasps.of(&olt.id, onu.serial.as_ref());
-                let apart = if times.is_with_others(onu, row.port) { 0.0 } else { APART.ln() };
+                let apart = if times.is_with_others(network, onu, row.port) { 0.0 } else { APART.ln() };
                 own = weights(said, minutes, gasps.mean(), onu).map(|own| own + apart);
                 evidence.gasps.insert(u32::try_from(place).unwrap_or(u32::MAX), gasps.counts(SUREST_GASPS));
             } else if let Said::Up { sure } = said {
@@ -241,8 +234,7 @@ fn difference(sums: &[f64], run: &Range<u32>) -> f64 {
 /// For a lost ONU: how much likelier this is behind a cut, and in an outage, than by itself.
 fn weights(said: Said, minutes: f64, gasps: f64, onu: &Onu) -> [f64; 2] {
     let by_power = (HOME_POWER * minutes).min(0.5);
-    let is_low = onu.rx.is_some_and(|rx| rx < NEARLY_LOST);
-    let by_light = (DROP * minutes * if is_low { FAILS_BY_ITSELF } else { 1.0 }).min(0.5);
+    let by_light = (DROP * minutes * if onu.is_nearly_lost() { WEAK_FAILS } else { 1.0 }).min(0.5);
     let (alone, cut, power) = match said {
         Said::Gasp => (by_power.mul_add(gasps, by_light * WRONG_GASP), WRONG_GASP, REACHED * gasps),
         Said::Optical => (by_power.mul_add(1.0 - gasps, by_light), 1.0 - WRONG_GASP, REACHED * (1.0 - gasps)),
@@ -278,8 +270,8 @@ impl LossTimes {
     }
 
     /// Whether a loss was seen when most on its port were.
-    fn is_with_others(&self, onu: &Onu, port: u32) -> bool {
-        self.ports.get(&port).zip(onu.lost_at).is_none_or(|(at, lost)| is_together(*at, lost))
+    fn is_with_others(&self, network: &Network, onu: &Onu, port: u32) -> bool {
+        self.ports.get(&port).zip(onu.lost_at).is_none_or(|(at, lost)| network.is_together(*at, lost))
     }
 
     fn said(&self, onu: &Onu, port: u32, olt: u32, from: Timestamp) -> Said {
@@ -308,11 +300,6 @@ impl LossTimes {
             _ => Said::Up { sure: true },
         }
     }
-}
-
-/// Whether losses that were seen at these times may have one cause.
-pub(super) fn is_together(one: Timestamp, other: Timestamp) -> bool {
-    one.millis().abs_diff(other.millis()) <= TOGETHER_MS
 }
 
 /// Whether anything is made of an ONU's state at all.

@@ -98,7 +98,15 @@ impl Gasps {
     /// The same of OLTs with other names.
     #[must_use]
     pub fn renamed(&self, name: impl Fn(&OltId) -> OltId) -> Self {
-        Self { olts: self.olts.iter().map(|(olt, makers)| (name(olt), makers.clone())).collect() }
+        // As serials are scrubbed: four letters are a maker, anything else is somebody's.
+        let said = |maker: &str| -> Box<str> {
+            let is_maker = maker.bytes().all(|octet| octet.is_ascii_alphabetic());
+            if is_maker { maker.into() } else { "XXXX".into() }
+        };
+        let known = |makers: &BTreeMap<Box<str>, Reliability>| {
+            makers.iter().map(|(maker, known)| (said(maker), *known)).collect()
+        };
+        Self { olts: self.olts.iter().map(|(olt, makers)| (name(olt), known(makers))).collect() }
     }
 
     /// Says what is known from elsewhere.

@@ -45,6 +45,8 @@ pub(super) struct Onu {
     pub distance: Option<i32>,
     /// By how much its level fell, in thousandths of a dB.
     pub fell: Option<i32>,
+    /// A person said that the fall of its level is over and done with, until it was back.
+    pub is_forgiven: bool,
     pub is_flapping: bool,
     pub is_maintained: bool,
     pub is_gone: bool,
@@ -92,6 +94,10 @@ pub(super) struct Network {
 
 /// The longest loss that teaches how an ONU gasps.
 const SHORT: Duration = Duration::from_secs(3600);
+/// How often the state of an OLT is read, if nothing else is said.
+const USUAL_INTERVAL: Duration = Duration::from_secs(60);
+/// How long a look may take.
+const LOOK_TAKES: Duration = Duration::from_secs(10);
 /// Levels below this, in thousandths of a dBm, fail by themselves.
 const NEARLY_LOST: i32 = -27_500;
 /// A launch power below this is none.
@@ -133,6 +139,13 @@ impl Network {
         });
         self.is_changed = true;
         number
+    }
+
+    /// Whether losses that were seen at these times may have one cause: they are seen by the next look, or the one after for who could not be
+    /// read.
+    pub fn is_together(&self, one: Timestamp, other: Timestamp) -> bool {
+        let within = self.slowest.max(USUAL_INTERVAL) * 2 + LOOK_TAKES;
+        Duration::from_millis(one.millis().abs_diff(other.millis())) <= within
     }
 
     /// Whose the ONUs of an OLT are. Those that are not named are nobody's.
@@ -213,7 +226,7 @@ impl Network {
             onu.ups = kept.ups;
             onu.up_at = kept.up_ms.map(Timestamp::from_millis);
             onu.lost_at = kept.lost_ms.map(Timestamp::from_millis);
-            (onu.cause, onu.fell) = (kept.cause, kept.fell);
+            (onu.cause, onu.fell) = (kept.cause, kept.fell.or(onu.fell));
         }
         self.is_changed = true;
         spot
@@ -239,6 +252,7 @@ impl Network {
     pub fn write_off(&mut self, spot: Spot, is_dark: bool) {
         let onu = self.olts.get_mut(spot.olt as usize).and_then(|olt| olt.onus.get_mut(spot.onu as usize));
         if let Some(onu) = onu {
+            onu.is_forgiven |= onu.fell.is_some();
             (onu.lost_at, onu.fell) = (None, None);
             if is_dark {
                 onu.up_at = None;
@@ -286,7 +300,10 @@ impl Network {
                 olt.change(key, |onu| onu.is_gone = true);
                 self.is_changed = true;
             }
-            News::Fell(key, by) => olt.change(key, |onu| onu.fell = *by),
+            News::Fell(key, by) => olt.change(key, |onu| {
+                onu.is_forgiven &= by.is_some();
+                onu.fell = by.filter(|_| !onu.is_forgiven);
+            }),
         }
     }
 
@@ -332,6 +349,7 @@ impl Olt {
             rx: None,
             distance: None,
             fell: None,
+            is_forgiven: false,
             is_flapping: false,
             is_maintained: false,
             is_gone: false,

@@ -1,4 +1,4 @@
-//! How often what happens: the priors. Inferred (`domain.md` 1.5), not measured; what they decide is measured by `benches/accuracy.rs`.
+//! How often what happens: the priors. Inferred (`domain.md` 1.5), not measured; what they decide is measured by `benches/accuracy`.
 //!
 //! A rate that is off by a factor of ten moves odds by 2.3; each further ONU that lost light moves them by 7 or more. So they matter
 //! where evidence is thin, and nowhere else.

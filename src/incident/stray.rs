@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::area::{self, Near};
-use super::evidence::{Said, is_together};
+use super::evidence::Said;
 use super::explain::{Case, Solution};
 use super::hypothesis::{Fault, Hypothesis};
 use super::rates::EDGE;
@@ -89,7 +89,8 @@ impl Reach {
         let is_late = self.fault == Fault::Power;
         let Some([first, middle, last]) = self.olts.get(&row.spot.olt) else {
             // Looks at other OLTs begin at other times.
-            let is_with = |[first, ..]: &[Timestamp; 3]| is_together(lost, *first) || is_late && lost > *first;
+            let is_with =
+                |[first, ..]: &[Timestamp; 3]| case.network.is_together(lost, *first) || is_late && lost > *first;
             return self.olts.values().any(is_with);
         };
         lost >= *first && (is_late || lost <= *last || onu.up_at.is_none_or(|up| up <= *middle))

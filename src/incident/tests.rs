@@ -475,4 +475,41 @@ fn losses_belong_together_over_two_looks_of_the_olt_that_is_read_least_often() {
     }
 }
 
+#[test]
+fn who_was_deleted_while_a_cut_lasted_is_no_second_fault() {
+    let mut tracker = tracker();
+    step(&mut tracker, 120, branch_cut);
+    tracker.tell(&olt(), &News::Gone(key(client(1, 2, 3))), second(150));
+    let mut told = Vec::new();
+    for at in [200, 260, 320] {
+        let mut back = look(at, |_, _, _| None);
+        back.onus.retain(|sighting| sighting.key != key(client(1, 2, 3)));
+        tracker.take(&back);
+        told.extend(tracker.advance(second(at)).changes);
+    }
+    assert_eq!(told.last().map(|change| change.step), Some(Step::Cleared));
+    assert!(told.iter().all(|change| change.step != Step::Opened), "{told:#?}");
+}
+
+#[test]
+fn a_degradation_that_a_person_closed_stays_closed_until_its_levels_were_back() {
+    let mut tracker = tracker();
+    let mut optics = look(110, |_, _, _| None);
+    optics.onus.iter_mut().for_each(|sighting| sighting.rx = Dbm::new(-20.0).ok());
+    tracker.take(&optics);
+    let fell = |tracker: &mut Tracker, by: Option<i32>, at: u64| {
+        for port in 1..=8 {
+            tracker.tell(&olt(), &News::Fell(key(client(1, 2, port)), by), second(at));
+        }
+        tracker.advance(second(at)).changes
+    };
+    let id = fell(&mut tracker, Some(2500), 115)[0].incident.id;
+    let closing = Closing { cause: RealCause::Kind(Kind::Degradation), at: None, note: None, given_at: second(120) };
+    assert!(tracker.close(id, closing, second(120)));
+    tracker.advance(second(120));
+    assert_eq!(fell(&mut tracker, Some(2600), 200), []);
+    assert_eq!(fell(&mut tracker, None, 300), []);
+    assert_eq!(fell(&mut tracker, Some(2500), 400)[0].step, Step::Opened);
+}
+
 mod restart;

@@ -65,7 +65,7 @@ pub struct JournalView {
 
 /// Attempts that have to fail before it goes on without the journal.
 const PATIENCE: u32 = 3;
-/// Intents that wait for the journal; then the oldest that came to its end is forgotten.
+/// Intents that wait for the journal; of more, the oldest are forgotten: `revert` does not know of them.
 const MOST_UNWRITTEN: usize = 200_000;
 /// Intents that are written in one transaction when it can be written again.
 const WRITTEN_AT_ONCE: usize = 5_000;
@@ -219,7 +219,8 @@ impl Ledger {
         timing: &Timing,
     ) -> bool {
         // What was done without the journal goes first. While it fails it is tried again at its times, not at each write.
-        let takes = self.ready(now).is_ok() && self.write_backlog(at, now, timing).await;
+        // What an earlier process left open is read before: else our own would be taken for it.
+        let takes = self.recalled && self.ready(now).is_ok() && self.write_backlog(at, now, timing).await;
         // What already stands there, and was not seen to come true, is the same intent.
         let is_new = |change: &Change| self.unseen.get(&change.client).is_none_or(|unseen| unseen.to != change.to);
         let intents: Vec<Intent> = changes.iter().filter(|change| is_new(change)).map(|one| self.intent(one)).collect();
@@ -242,7 +243,7 @@ impl Ledger {
                     Err(why) => self.failed(why, now, timing),
                 }
             }
-            if self.failing.is_some() {
+            if ids.is_empty() {
                 if !self.goes_on() {
                     return false;
                 }

@@ -217,6 +217,9 @@ pub struct Halted {
     pub since: Timestamp,
     /// Why.
     pub why: String,
+    /// Whether a check of the token failed since: before, it may have been about one client.
+    #[serde(skip)]
+    pub checked: bool,
 }
 
 /// The pusher at a moment.

@@ -73,6 +73,8 @@ struct Halt {
     since: Timestamp,
     why: String,
     next_check: Duration,
+    /// Whether a check of the token failed.
+    checked: bool,
 }
 
 pub(super) struct Task {

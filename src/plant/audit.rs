@@ -56,7 +56,7 @@ pub enum Doubt {
     BoxLength,
     /// The losses up to the box's ports: a splitter of another kind, or a fault.
     BoxLight,
-    /// The length of the client's route, and no box of its PON would fit.
+    /// The length of the client's route, and of no other box of its PON it is sure that the client hangs there.
     Length,
     /// The loss of the client's route: more light arrives than can.
     MoreLight,

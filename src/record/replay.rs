@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Entry, Rules};
+use crate::config::maintenance::UnderWay;
 use crate::incident::{self, Explanations, Look, News, Step, Tracker, explained, explanations, news_of};
 use crate::model::{Mac, OltId, OnuKey, PonId, Serial, Sweep, Timestamp, Verdict};
 use crate::plant::DocumentError;
@@ -32,6 +33,8 @@ struct Replayed {
     answers: Option<bool>,
     /// What incidents say of its losses.
     explained: Explanations,
+    /// Work that was under way before it was read.
+    under_way: Vec<UnderWay>,
 }
 
 /// Something that was decided.
@@ -113,6 +116,7 @@ impl Replay {
             Entry::Maintenance { olt, at_ms, under_way } => {
                 let at = Timestamp::from_millis(*at_ms);
                 self.pass(at, &mut out);
+                self.olts.entry(olt.clone()).or_default().under_way.clone_from(under_way);
                 self.judge(olt, &mut out, |judge| judge.set_maintenance(under_way.clone(), at));
                 self.think(at, &mut out);
             }
@@ -173,10 +177,14 @@ impl Replay {
         }
         self.tracker.tell(&sweep.olt, &News::ReadEvery(state), sweep.started);
         self.tracker.take(&Look::of(sweep));
+        let under_way = if olt.judge.is_none() { std::mem::take(&mut olt.under_way) } else { Vec::new() };
         olt.judge.get_or_insert_with(|| {
             let Rules { thresholds, status } = self.rules.clone();
             Judge::of_polled(sweep.olt.clone(), thresholds, status, state, optics, sweep.started)
         });
+        if !under_way.is_empty() {
+            self.judge(&sweep.olt, out, |judge| judge.set_maintenance(under_way, at));
+        }
         self.judge(&sweep.olt, out, |judge| {
             judge.set_intervals(state, optics);
             let told = judge.observe(sweep);

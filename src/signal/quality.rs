@@ -196,10 +196,12 @@ impl Tripwire {
                     self.suspect = Some(reason);
                     Outcome::Frozen
                 }
-                None => {
+                None if is_new => {
                     self.suspect = Some(reason);
                     Outcome::Tripped(reason)
                 }
+                // The same sweep again says nothing new, and nothing is taken of it.
+                None => Outcome::Frozen,
             };
         }
         let Some(suspicion) = self.suspect else { return Outcome::Sane };

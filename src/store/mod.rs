@@ -16,7 +16,7 @@
 //! Who does what: `open` decides whether a file may be used, `schema` brings it to this version, `identity` knows which device
 //! is which, `queue` holds what waits, `writer` writes, `history` packs readings and reads them, `check` is for people who look.
 //!
-//! Nobody but the journal's owner waits for the disk: when it is full, slow or broken, what is held waits in memory and is tried again, readings are
+//! Only the owners of the journal, of the directory and of what alert channels have taken wait for the disk: when it is full, slow or broken, what is held waits in memory and is tried again, readings are
 //! lost and counted once too many wait, and everything else goes on. What is in the file is never overwritten unless it is
 //! ours, of a version that we know, and sound.
 

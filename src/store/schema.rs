@@ -1,7 +1,6 @@
 //! The shape of the file, by version.
 //!
-//! A version's statements are never changed once a release has them: what is to be different is a further version. Tables of
-//! rooms that are not built come with their rooms.
+//! A version's statements are never changed once a release has them: what is to be different is a further version.
 
 use rusqlite::{Connection, TransactionBehavior};
 

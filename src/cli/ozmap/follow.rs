@@ -11,7 +11,7 @@ const PATIENCE: u32 = 6;
 
 /// Why there is no sense in waiting any longer, if there is none.
 pub(super) fn hopeless(now: &PushSnapshot) -> Option<String> {
-    if let Some(halted) = &now.halted {
+    if let Some(halted) = now.halted.as_ref().filter(|halted| halted.checked) {
         return Some(halted.why.clone());
     }
     if let Some(why) = &now.journal.failing {

@@ -143,7 +143,7 @@ fn approve_of_daemon(desk: &Desk, olt: Option<&str>) -> std::result::Result<Outc
 /// Whether there is nothing left that waiting would bring.
 fn is_over(now: &PushSnapshot, olts: usize) -> bool {
     let planned = now.directory.is_some() && now.olts == olts && !now.planning && now.unnamed_boxes == 0;
-    planned && now.pending + now.unseen + now.pending_powers <= now.aside
+    planned && now.unsettled + now.pending_powers <= now.aside
 }
 
 /// Two looks at every OLT, and what they agree on.

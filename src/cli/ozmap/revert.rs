@@ -97,7 +97,7 @@ pub(super) async fn run(desk: &Desk, args: &RevertArgs) -> Result<Outcome, CliEr
     let changes = found.iter().filter_map(|one| one.change.clone()).collect();
     let (_shutdown, ends) = watch::channel(false);
     let pusher = Pusher::spawn_to_put_back(&desk.client, &desk.ozmap, store.journal(), changes, ends);
-    let end = follow(&pusher, &mut stop, |now| now.pending + now.unseen <= now.aside).await;
+    let end = follow(&pusher, &mut stop, |now| now.unsettled <= now.aside).await;
     tokio::task::block_in_place(|| store.close());
     show(desk, since, &found, Some(&end))?;
     if end.written.ok + end.written.error > 0 {

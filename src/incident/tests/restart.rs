@@ -206,3 +206,48 @@ fn a_persons_word_ends_an_incident_and_its_losses_open_no_other() {
     let told = tracker.advance(second(310)).changes;
     assert!(matches!(told.as_slice(), [one] if one.step == Step::Changed && one.incident.closing.is_some()));
 }
+
+#[test]
+fn what_was_open_of_an_olt_that_nobody_polls_any_more_is_over() {
+    let mut tracker = tracker();
+    step(&mut tracker, 120, branch_cut);
+    tracker.tell(&OltId::new("olt-gone"), &News::Unreachable, second(130));
+    tracker.advance(second(130));
+    assert_eq!(tracker.incidents().count(), 2);
+    let mut next = after_restart(&tracker, 200);
+    next.keep_only(|polled| *polled == olt());
+    let told = next.advance(second(200)).changes;
+    assert!(matches!(told.as_slice(), [one] if one.step == Step::Cleared && one.incident.kind == Kind::OltUnreachable));
+    let mut next = after_restart(&tracker, 200);
+    next.keep_only(|_| false);
+    let told = next.advance(second(200)).changes;
+    assert_eq!(told.iter().filter(|change| change.step == Step::Cleared).count(), 2, "{told:#?}");
+    assert_eq!(told.len(), 2, "and nothing is left of them: {told:#?}");
+}
+
+#[test]
+fn a_cut_keeps_those_whose_levels_had_fallen_before() {
+    let mut tracker = tracker();
+    let mut optics = look(110, |_, _, _| None);
+    optics.onus.iter_mut().for_each(|sighting| sighting.rx = Dbm::new(-20.0).ok());
+    tracker.take(&optics);
+    for port in 1..=8 {
+        tracker.tell(&olt(), &News::Fell(key(client(1, 2, port)), Some(2500)), second(115));
+    }
+    tracker.advance(second(115));
+    step(&mut tracker, 120, branch_cut);
+    let lost = |tracker: &Tracker| {
+        tracker
+            .incidents()
+            .find(|one| one.kind == Kind::Cut)
+            .map(|one| (one.id, one.onus.len()))
+            .expect("the cut is open")
+    };
+    let before = lost(&tracker);
+    assert_eq!((before.1, tracker.incidents().count()), (8, 2));
+    let mut next = after_restart(&tracker, 140);
+    assert_eq!(lost(&next), before);
+    context(&mut next);
+    step(&mut next, 180, branch_cut);
+    assert_eq!(lost(&next), before, "and after all is known again");
+}

@@ -59,7 +59,11 @@ impl Tracker {
     /// could not be right are so until then.
     pub fn recall(&mut self, kept: impl IntoIterator<Item = Kept>, now: Timestamp) {
         let horizon = self.horizon();
+        let mut kept: Vec<Kept> = kept.into_iter().collect();
+        // Levels first: what is held of a loss is newer than what was held of the same ONU when its level fell.
+        kept.sort_by_key(|kept| kept.incident.kind != Kind::Degradation);
         for Kept { incident, members, behind } in kept {
+            let is_of_levels = incident.kind == Kind::Degradation;
             self.number = self.number.max(incident.id.number());
             if incident.state == State::Cleared || self.open.contains_key(&incident.id) {
                 continue;
@@ -69,8 +73,8 @@ impl Tracker {
             let mut spots: HashMap<Spot, Member> = HashMap::new();
             for (onu, member) in incident.onus.iter().zip(&members) {
                 let spot = self.network.recall(onu, member);
-                // An ONU belongs to one incident.
-                if !self.member_of.contains_key(&spot) {
+                // An ONU belongs to one incident of losses; its level may have fallen beside that.
+                if is_of_levels || !self.member_of.contains_key(&spot) {
                     self.until = self.until.max(member.lost_ms.map(|lost| Timestamp::from_millis(lost) + horizon));
                     spots.insert(spot, onu.clone());
                 }
@@ -78,13 +82,18 @@ impl Tracker {
             let behind =
                 behind.iter().flat_map(|(olt, keys)| keys.iter().map(move |key| (olt, key))).collect::<Vec<_>>();
             let behind = behind.into_iter().map(|(olt, key)| self.network.place_of(olt, key)).collect();
-            self.insert(Open {
+            let open = Open {
                 told: Some(Arc::new(incident.clone())),
                 incident,
                 members: spots.keys().copied().collect(),
                 behind,
                 recalled: Some(Recalled { at: now, members: spots }),
-            });
+            };
+            if is_of_levels {
+                self.open.insert(open.incident.id, open);
+            } else {
+                self.insert(open);
+            }
         }
     }
 
@@ -93,6 +102,16 @@ impl Tracker {
     pub fn recall_look(&mut self, look: &Look, now: Timestamp) {
         if now.since(look.started) <= self.horizon() {
             self.network.was_up(look);
+        }
+    }
+
+    /// Ends what was taken back of OLTs that nobody polls any more: no look will ever say anything of them.
+    pub fn keep_only(&mut self, is_polled: impl Fn(&OltId) -> bool) {
+        for olt in self.network.olts.iter_mut().filter(|olt| !is_polled(&olt.id)) {
+            (olt.unreachable_since, olt.suspect) = (None, None);
+            olt.onus.iter_mut().for_each(|onu| onu.is_gone = true);
+            self.network.is_changed = true;
+            (self.is_touched, self.is_fresh) = (true, true);
         }
     }
 
@@ -140,10 +159,17 @@ impl Tracker {
 impl Recalled {
     /// Whether its OLTs were looked at since, its place is in the plant, and nearly all members have the owner that they had.
     fn is_back(&self, open: &Open, network: &Network, plant: &Plant) -> bool {
-        let is_seen = |olt: &OltId| network.olts.iter().any(|one| one.id == *olt && one.looked_at > Some(self.at));
+        let is_seen = |olt: &OltId| {
+            network
+                .olts
+                .iter()
+                .any(|one| one.id == *olt && (one.looked_at > Some(self.at) || one.onus.iter().all(|onu| onu.is_gone)))
+        };
         let element = open.incident.place.as_ref().and_then(|place| place.element.id);
+        let is_owned =
+            |spot: Spot, was: &Member| was.client_id.is_some() && network.onu(spot).is_some_and(|onu| !onu.is_gone);
         let had: Vec<&Spot> =
-            self.members.iter().filter(|(_, was)| was.client_id.is_some()).map(|(spot, _)| spot).collect();
+            self.members.iter().filter(|(spot, was)| is_owned(**spot, was)).map(|(spot, _)| spot).collect();
         let have = had.iter().filter(|spot| network.onu(***spot).is_some_and(|onu| onu.owner.is_some())).count();
         open.incident.olts.iter().all(is_seen)
             && element.is_none_or(|element| plant.find(&element).is_some())

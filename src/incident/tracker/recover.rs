@@ -6,7 +6,7 @@ use super::super::id::IncidentId;
 use super::super::network::Spot;
 use super::super::sentence;
 use super::super::snapshot::{Incident, Kind, Severity, State};
-use super::{GROUP, Open, Tracker, blank, onu_is_up};
+use super::{GROUP, Open, Tracker, blank};
 use crate::model::Timestamp;
 
 /// Looks in a row that prove that an ONU is back.
@@ -33,8 +33,8 @@ impl Tracker {
             if proven * 10 >= all * 9 {
                 incident.state = State::Cleared;
                 incident.cleared_at = Some(now);
-                let left: BTreeSet<Spot> =
-                    open.members.iter().copied().filter(|spot| !onu_is_up(&self.network, *spot)).collect();
+                let is_dark = |spot: &Spot| self.network.onu(*spot).is_some_and(|onu| !onu.is_up && !onu.is_gone);
+                let left: BTreeSet<Spot> = open.members.iter().copied().filter(is_dark).collect();
                 if !left.is_empty() {
                     children.push((*id, left, all));
                 }

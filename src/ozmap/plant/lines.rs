@@ -278,7 +278,6 @@ impl Desk<'_> {
     fn reason(&self, finding: &Finding, onu: Option<&Known<'_>>) -> String {
         let documented = || PonName::of(self.plant, finding.pon).shown();
         let off = finding.power_off.map_or(0.0, Decibels::get);
-        let more = if off > 0.0 { "more" } else { "less" };
         let db = off.abs();
         let count = finding.onus;
         match finding.doubt {
@@ -314,10 +313,10 @@ impl Desk<'_> {
             Doubt::BoxLight => format!(
                 "its {count} ONUs receive {db:.1} dB less than calculated: a splitter that is not documented, or a fault"
             ),
-            Doubt::Length => format!("{}; no box of its PON fits", self.lengths(finding)),
+            Doubt::Length => format!("{}; no other box of its PON fits so well that it is sure", self.lengths(finding)),
             Doubt::MoreLight => format!("it receives {db:.1} dB more than can arrive by its documented way"),
             Doubt::LessLight => {
-                format!("it receives {db:.1} dB {more} than calculated: a fault, or losses that are not documented")
+                format!("it receives {db:.1} dB less than calculated: a fault, or losses that are not documented")
             }
         }
     }

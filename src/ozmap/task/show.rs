@@ -62,9 +62,13 @@ impl Task {
             requests: self.client.requests(),
             limits: self.client.limits(),
             unsettled: self.unsettled(),
-            failures: self.streak.max(self.read_failures.saturating_mul(self.client.timing().tries)),
+            failures: self.streak.max(self.denials).max(self.read_failures.saturating_mul(self.client.timing().tries)),
             last_error: self.last_error.clone(),
-            halted: self.halt.as_ref().map(|halt| Halted { since: halt.since, why: halt.why.clone() }),
+            halted: self.halt.as_ref().map(|halt| Halted {
+                since: halt.since,
+                why: halt.why.clone(),
+                checked: halt.checked,
+            }),
             resting_until: (rest > Duration::ZERO).then(|| at + rest),
         }
     }

@@ -28,7 +28,7 @@ impl Task {
                 self.denials += 1;
                 let next_check = self.now() + self.client.timing().ceiling(self.denials);
                 if let Some(halt) = &mut self.halt {
-                    halt.next_check = next_check;
+                    (halt.next_check, halt.checked) = (next_check, true);
                 }
                 self.note(&error);
             }
@@ -292,7 +292,8 @@ impl Task {
         let next_check = self.now() + self.client.timing().ceiling(self.denials);
         tracing::error!(%error, "writing to OZmap is stopped until a check of the token succeeds");
         let since = self.halt.as_ref().map_or_else(now_utc, |halt| halt.since);
-        self.halt = Some(Halt { since, why: error.to_string(), next_check });
+        let checked = self.halt.as_ref().is_some_and(|halt| halt.checked);
+        self.halt = Some(Halt { since, why: error.to_string(), next_check, checked });
     }
 
     /// A place at which tests kill the process.
